@@ -1,0 +1,25 @@
+"""Flat array namespaces with torch's argument names: `numpy` for the device cpu, `torch` for torch and cuda."""
+
+from __future__ import annotations
+
+from numpy import generic, ndarray
+
+from . import numpy
+
+
+def backend_of(array):
+    """The namespace for a raw array."""
+    if isinstance(array, (ndarray, generic)):
+        return numpy
+    from . import torch
+
+    return torch
+
+
+def backend_for(device):
+    """The namespace for a device; ModuleNotFoundError with advice if it needs torch and torch is not installed."""
+    if device.type == "cpu":
+        return numpy
+    from . import torch
+
+    return torch

@@ -1,0 +1,177 @@
+"""The graph: what one recorded call leaves behind.
+
+An *edge* is the thing a gradient is delivered to: the `Node` that made the input, or, if the input is a leaf, the leaf
+tensor itself. Nodes know nothing of the tensors they made, so there are no reference cycles: a graph dies with its
+last tensor.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+#: `tensor._node` of a leaf that requires grad
+LEAF = type("Leaf", (), {"__slots__": (), "__repr__": lambda self: "LEAF"})()
+
+#: creation numbers; the engine visits nodes from the newest to the oldest
+next_number = itertools.count(1).__next__
+
+
+class Node:
+    """One recorded call with one result.
+
+    plan      the op's generated functions for this set of inputs that require grad
+    xp        the backend that computed it
+    edges     where the gradients go, one an input that requires grad
+    saved     the values that the rules read, in the plan's order; `None` once released
+    versions  (cell, version at saving) pairs, flat, for those of `saved` that can be changed in place
+    shape, dtype  of the result: what an incoming gradient is un-broadcast and cast to
+    number    creation number
+    hooks     `None`, or the rare extras (`Hooks`)
+    trace     the forward call's stack, if made under `detect_anomaly`
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "edges",
+        "hooks",
+        "number",
+        "plan",
+        "saved",
+        "shape",
+        "trace",
+        "versions",
+        "xp",
+    )
+
+    def backward(self, g, wanted):
+        """Gradients for `edges` (raw arrays in, raw arrays out). `wanted`: which of them, or None for all."""
+        plan = self.plan if wanted is None else self.plan.restricted(wanted)
+        return plan.backward(self, g, self.xp)
+
+    def backward_tensors(self, g, wanted):
+        """The same with tensors, recording."""
+        plan = self.plan if wanted is None else self.plan.restricted(wanted)
+        return plan.backward_tensors(self, g)
+
+    def release(self):
+        self.saved = None
+
+    # what users see as `tensor.grad_fn`
+
+    def name(self) -> str:
+        return self.plan.op.node_name
+
+    @property
+    def next_functions(self):
+        """((node, output number), ...) as torch shows them; leaves appear as `AccumulateGrad`."""
+        slots = [(None, 0)] * self.plan.n_differentiable
+        for position, edge in zip(self.plan.positions, self.edges, strict=True):
+            slots[position] = shown(edge)
+        return tuple(slots)
+
+    @property
+    def metadata(self) -> dict:
+        return extras(self).metadata
+
+    def register_hook(self, hook):
+        """hook(grad_inputs, grad_outputs) -> None or new grad_inputs, after the node ran."""
+        return extras(self).add("post", hook)
+
+    def register_prehook(self, hook):
+        """hook(grad_outputs) -> None or new grad_outputs, before the node runs."""
+        return extras(self).add("pre", hook)
+
+    def __repr__(self):
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    def __getattr__(self, name):
+        """`node._saved_x`: the saved values, under the names that the rules use."""
+        if name.startswith("_saved_") and name[7:] in self.plan.saved_names:
+            if self.saved is None:
+                raise RuntimeError(RELEASED)
+            return self.plan.saved_tensor(self, name[7:])
+        raise AttributeError(f"{self.name()!r} has no attribute {name!r}")
+
+
+class Output(Node):
+    """One of several results of a call: hands its gradient to the node of the call, in its place."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, node, index, array):
+        self.plan, self.xp, self.edges, self.index = node.plan, node.xp, (node,), index
+        self.shape, self.dtype = array.shape, array.dtype
+        self.saved, self.versions, self.hooks, self.trace = (), (), None, None
+        self.number = next_number()
+
+    def name(self):
+        return self.edges[0].name()
+
+    @property
+    def next_functions(self):
+        return self.edges[0].next_functions
+
+    def release(self):
+        pass
+
+
+class AccumulateGrad:
+    """What `next_functions` shows for a leaf: `.variable` is the leaf tensor. Made on request."""
+
+    def __init__(self, variable):
+        self.variable = variable
+
+    next_functions = ()
+
+    def name(self) -> str:
+        return "struct torch::autograd::AccumulateGrad"
+
+    def __eq__(self, other):
+        return isinstance(other, AccumulateGrad) and self.variable is other.variable
+
+    def __hash__(self):
+        return hash((AccumulateGrad, id(self.variable)))
+
+
+def shown(edge):
+    if isinstance(edge, Output):
+        return edge.edges[0], edge.index
+    return (edge if isinstance(edge, Node) else AccumulateGrad(edge)), 0
+
+
+class Hooks:
+    """The hooks of one node or leaf: lists of functions by kind, in order of registration.
+
+    tensor  on the gradient of the tensor (may replace it)      pre, post  on the node, around its run
+    retain  weak references to tensors that asked for `retain_grad`
+    accumulated  on a leaf, after its `.grad` was updated
+    """
+
+    __slots__ = ("accumulated", "metadata", "post", "pre", "retain", "tensor")
+
+    def __init__(self):
+        self.tensor, self.pre, self.post, self.accumulated, self.retain = {}, {}, {}, {}, []
+        self.metadata = {}
+
+    def add(self, kind, hook):
+        from ..utils.hooks import RemovableHandle
+
+        hooks = getattr(self, kind)
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
+
+
+def extras(node):
+    if node.hooks is None:
+        node.hooks = Hooks()
+    return node.hooks
+
+
+RELEASED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)

@@ -1,0 +1,137 @@
+"""From what a user passes to raw arrays of one dtype on one backend.
+
+Every policy is a function `(op, *arguments) -> (xp, *arrays)`. The first lines of each are the fast path.
+"""
+
+from __future__ import annotations
+
+from numpy import ndarray
+
+from .. import dtypes
+from ..backends import backend_of
+from ..backends import numpy as NUMPY
+from ..tensor import Tensor
+
+_NUMBERS = (bool, int, float)
+
+
+def not_a_tensor(op, position, value):
+    name = op.parameters[position]
+    return TypeError(f"{op.name}(): argument '{name}' (position {position + 1}) must be Tensor, not {type(value).__name__}")
+
+
+def same(op, *xs):
+    """Tensors (or None) as they are: the op itself says what dtypes it takes."""
+    xp, arrays = None, []
+    for i, x in enumerate(xs):
+        if isinstance(x, Tensor):
+            a = x._array
+            if xp is None:
+                xp, first = backend_of(a), a
+            elif type(a) is not type(first) or (type(a) is not ndarray and a.device != first.device):
+                raise mixed(op, xs)
+            arrays.append(a)
+        elif x is None and i in op.optional:
+            arrays.append(None)
+        else:
+            raise not_a_tensor(op, i, x)
+    return (xp, *arrays)
+
+
+def one(op, x):
+    """One tensor."""
+    try:
+        a = x._array
+    except AttributeError:
+        raise not_a_tensor(op, 0, x) from None
+    return (NUMPY if type(a) is ndarray else backend_of(a)), a
+
+
+def floating(op, x):
+    """One tensor; integers and bools become the default floating type."""
+    try:
+        a = x._array
+    except AttributeError:
+        raise not_a_tensor(op, 0, x) from None
+    xp = NUMPY if type(a) is ndarray else backend_of(a)
+    if not xp.is_floating(a):
+        a = xp.astype(a, dtypes.get_default_dtype())
+    return xp, a
+
+
+def promote(op, *xs):
+    """Tensors and Python numbers, promoted to their common dtype."""
+    if len(xs) == 2:
+        x, y = xs
+        if isinstance(x, Tensor):
+            a = x._array
+            if type(a) is ndarray:
+                if isinstance(y, Tensor):
+                    b = y._array
+                    if type(b) is ndarray and a.dtype is b.dtype:
+                        return NUMPY, a, b
+                elif type(y) is float and a.dtype.kind == "f":
+                    return NUMPY, a, y
+    xp, arrays, common = unify(op, xs)
+    return (xp, *[cast(xp, a, common) for a in arrays])
+
+
+def promote_floating(op, *xs):
+    """As `promote`, and integers become the default floating type (true division, atan2, ...)."""
+    xp, arrays, common = unify(op, xs)
+    if not common.is_floating_point:
+        common = dtypes.get_default_dtype()
+    return (xp, *[cast(xp, a, common) for a in arrays])
+
+
+def cast(xp, a, common):
+    if type(a) in _NUMBERS:
+        if common.is_floating_point:
+            return float(a)
+        return xp.full((), a, dtype=common)
+    return a if dtypes.OF_RAW[a.dtype] is common else xp.astype(a, common)
+
+
+def unify(op, xs):
+    """-> (backend, raw arrays and numbers, common dtype). Errors: TypeError, RuntimeError for mixed devices."""
+    xp, device = None, None
+    dimensioned, zero_dim, numbers, arrays = [], [], [], []
+    for i, x in enumerate(xs):
+        if isinstance(x, Tensor):
+            a = x._array
+            if a.ndim:
+                dimensioned.append(dtypes.OF_RAW[a.dtype])
+                if xp is None:
+                    xp, device = backend_of(a), x.device
+                elif x.device != device:
+                    raise mixed(op, xs)
+            else:
+                zero_dim.append(dtypes.OF_RAW[a.dtype])
+            arrays.append(a)
+        elif type(x) in _NUMBERS or hasattr(x, "__index__") or hasattr(x, "__float__"):
+            x = x if type(x) in _NUMBERS else x.item() if hasattr(x, "item") else x
+            numbers.append(dtypes.of_python(x))
+            arrays.append(x)
+        else:
+            raise not_a_tensor(op, i, x)
+    if xp is None:  # only 0-d tensors and numbers
+        tensors = [x for x in xs if isinstance(x, Tensor)]
+        if not tensors:
+            raise not_a_tensor(op, 0, xs[0])
+        # A 0-d tensor in main memory may meet one on another device, as a number does.
+        x = next((t for t in tensors if t.device.type != "cpu"), tensors[0])
+        xp, device = backend_of(x._array), x.device
+    for i, (x, a) in enumerate(zip(xs, arrays, strict=True)):
+        if isinstance(x, Tensor) and x.device != device:
+            if a.ndim or x.device.type != "cpu":
+                raise mixed(op, xs)
+            arrays[i] = xp.from_numpy(a, device)
+    return xp, arrays, dtypes.result_type_of(dimensioned, zero_dim, numbers)
+
+
+def mixed(op, xs):
+    devices = list(dict.fromkeys(str(x.device) for x in xs if isinstance(x, Tensor)))
+    return RuntimeError(
+        f"Expected all tensors to be on the same device, but found at least two devices, {devices[0]} and "
+        f"{devices[-1]}! (when calling {op.name}(); move one with .to(device))"
+    )

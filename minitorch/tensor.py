@@ -1,0 +1,444 @@
+"""The tensor: storage, dtype, device, version, grad. No maths: operations are attached from the table in `ops/`.
+
+A tensor is a raw array and its place in a graph. What every tensor has is a slot; what few have is in the instance's
+dict, with a default in the class.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import dtypes
+from .autograd.graph import LEAF, Node, extras
+from .autograd.mode import state
+from .device import device as Device
+
+_new = object.__new__
+
+
+class Size(tuple):
+    """A shape. A tuple that prints as torch's and knows its number of elements."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        n = 1
+        for d in self:
+            n *= d
+        return n
+
+    def __repr__(self):
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def __getitem__(self, index):
+        item = tuple.__getitem__(self, index)
+        return Size(item) if isinstance(index, slice) else item
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, tuple(other)))
+
+
+class Tensor:
+    """A multi-dimensional array that records what is done with it.
+
+    Make one with `tensor(data)`, `zeros(2, 3)`, `randn(4)`; the constructor `Tensor(2, 3)` (an uninitialised float
+    tensor) and `Tensor([1, 2])` are torch's legacy forms.
+    """
+
+    # _array    the raw array: a numpy.ndarray (device cpu) or a torch.Tensor (devices torch, cuda)
+    # _version  [number of in-place changes], shared by all views of one memory
+    # _node     None (no gradient), LEAF (a leaf that requires grad) or the graph node that made it
+    __slots__ = ("__dict__", "__weakref__", "_array", "_node", "_version")
+
+    _grad = None  # Tensor: the accumulated gradient of a leaf, or of a non-leaf after retain_grad()
+    _view = None  # autograd.views.View, if it shares the memory of another tensor
+    hooks = None  # autograd.graph.Hooks of a leaf
+    _inference = False
+    name = None
+    _backward_hooks = None
+
+    def __new__(cls, *args, dtype=None, device=None):
+        from . import creation
+
+        if len(args) == 1 and isinstance(args[0], (Tensor, list, tuple, np.ndarray)) and not isinstance(args[0], Size):
+            made = creation.tensor(args[0], dtype=dtypes.get_default_dtype(), device=device)
+        else:
+            made = creation.empty(*args, device=device) if args else creation.empty(0, device=device)
+        made.__class__ = cls
+        return made
+
+    # ------------------------------------------------------------------ what it is
+
+    @property
+    def shape(self) -> Size:
+        return Size(self._array.shape)
+
+    def size(self, dim: int | None = None):
+        return Size(self._array.shape) if dim is None else self._array.shape[_wrap(dim, self._array.ndim)]
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    def dim(self) -> int:
+        return self._array.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        return Size(self._array.shape).numel()
+
+    nelement = numel
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        return dtypes.OF_RAW[self._array.dtype]
+
+    @property
+    def device(self) -> Device:
+        a = self._array
+        return Device.CPU if type(a) is np.ndarray else Device.of_raw(a)
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    element_size = lambda self: self.dtype.itemsize  # noqa: E731
+
+    @property
+    def nbytes(self) -> int:
+        return self.numel() * self.itemsize
+
+    def stride(self, dim: int | None = None):
+        """Steps in elements, not bytes."""
+        a = self._array
+        strides = a.stride() if not isinstance(a, np.ndarray) else tuple(s // a.itemsize for s in a.strides)
+        return tuple(strides) if dim is None else strides[_wrap(dim, a.ndim)]
+
+    def storage_offset(self) -> int:
+        """Elements between the start of the memory and this view's first element."""
+        a = self._array
+        if not isinstance(a, np.ndarray):
+            return a.storage_offset()
+        owner = a
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        return (a.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // a.itemsize
+
+    def data_ptr(self) -> int:
+        a = self._array
+        return a.__array_interface__["data"][0] if isinstance(a, np.ndarray) else a.data_ptr()
+
+    def is_contiguous(self) -> bool:
+        a = self._array
+        return bool(a.flags.c_contiguous) if isinstance(a, np.ndarray) else a.is_contiguous()
+
+    def is_floating_point(self) -> bool:
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        return False
+
+    def is_signed(self) -> bool:
+        return self.dtype.is_signed
+
+    is_sparse = is_quantized = is_meta = is_mps = is_mkldnn = is_nested = False
+
+    @property
+    def is_cuda(self) -> bool:
+        return self.device.type == "cuda"
+
+    def get_device(self) -> int:
+        return -1 if self.device.index is None else self.device.index
+
+    # ------------------------------------------------------------------ out to Python and NumPy
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The array itself, sharing memory. RuntimeError if it requires grad (use `.detach().numpy()`)."""
+        if force:
+            return np.array(self.detach().cpu()._array)
+        if self.requires_grad:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        if not isinstance(self._array, np.ndarray):
+            raise TypeError(
+                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                "memory first."
+            )
+        return self._array
+
+    def __array__(self, dtype=None, copy=None):
+        a = self.numpy()
+        return np.array(a, dtype=dtype, copy=copy) if dtype is not None or copy else a
+
+    __array_priority__ = 1000  # np.float64(2) * tensor is a tensor
+    __array_ufunc__ = None
+
+    def item(self):
+        """The one element as a Python number; RuntimeError if there is not exactly one."""
+        a = self._array
+        n = self.numel()
+        if n != 1:
+            raise RuntimeError(f"a Tensor with {n} elements cannot be converted to Scalar")
+        return a.item()
+
+    def tolist(self):
+        return self._array.tolist()
+
+    def __bool__(self) -> bool:
+        n = self.numel()
+        if n == 1:
+            return bool(self._array.item())
+        if n == 0:
+            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.is_floating_point or self.numel() != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+    def __len__(self) -> int:
+        if not self._array.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._array.shape[0]
+
+    def __iter__(self):
+        if not self._array.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element) -> bool:
+        return bool((self == element).any())
+
+    def __format__(self, spec: str) -> str:
+        if self._array.ndim == 0 and not self.is_meta:
+            return self.item().__format__(spec)
+        return object.__format__(self, spec)
+
+    def __repr__(self) -> str:
+        from .printing import tensor_repr
+
+        return tensor_repr(self)
+
+    def __hash__(self):
+        return id(self)
+
+    def __reduce__(self):
+        from .serialization import rebuild
+
+        cls = Tensor if type(self) is Tensor else type(self)
+        return rebuild, (cls, np.asarray(self.detach().cpu()._array), self.requires_grad, str(self.device))
+
+    def __deepcopy__(self, memo):
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment. Use .detach().clone() for a copy of the values."
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        with _quiet():
+            copy = wrap(self.clone()._array)
+            copy.__class__ = type(self)
+            memo[id(self)] = copy
+            if self.requires_grad:
+                copy._node = LEAF
+            if self._grad is not None:
+                copy._grad = self._grad.__deepcopy__(memo)
+        return copy
+
+    # ------------------------------------------------------------------ its place in the graph
+
+    @property
+    def _edge(self):
+        """The current `_node`: of a view whose base was changed in place, made anew."""
+        return self._node if self._view is None else self._view.node(self)
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._edge is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool):
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """RuntimeError for integer and bool tensors, and to switch it off on a non-leaf (use `.detach()`)."""
+        if requires_grad and not self.dtype.is_floating_point:
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if not self.is_leaf:
+            if not requires_grad:
+                raise RuntimeError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            return self
+        self._node = LEAF if requires_grad else None
+        return self
+
+    @property
+    def grad_fn(self) -> Node | None:
+        node = self._edge
+        if node is None or node is LEAF:
+            return None
+        return node.edges[0] if hasattr(node, "index") else node
+
+    @property
+    def output_nr(self) -> int:
+        return getattr(self._edge, "index", 0)
+
+    @property
+    def is_leaf(self) -> bool:
+        node = self._edge
+        return node is None or node is LEAF
+
+    @property
+    def grad(self) -> Tensor | None:
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
+            import warnings
+
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            if value.shape != self.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: expected {list(self.shape)}, got {list(value.shape)}"
+                )
+            if value.dtype is not self.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"
+                )
+            if value.device != self.device:
+                raise RuntimeError(f"assigned grad has data located on a different device: {value.device}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+        self._grad = value
+
+    @grad.deleter
+    def grad(self):
+        self._grad = None
+
+    @property
+    def retains_grad(self) -> bool:
+        node = self._edge
+        return (
+            isinstance(node, Node)
+            and node.hooks is not None
+            and any(ref() is self for ref in node.hooks.retain)
+        )
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` of this non-leaf as well. RuntimeError if it does not require grad."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if not self.is_leaf and not self.retains_grad:
+            import weakref
+
+            extras(self._edge).retain.append(weakref.ref(self))
+
+    def register_hook(self, hook):
+        """hook(grad) -> None or a new gradient, whenever the gradient of this tensor is computed."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        return extras(self if self.is_leaf else self._edge).add("tensor", hook)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """hook(tensor), after `.grad` of this leaf was updated."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        return extras(self).add("accumulated", hook)
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
+        """Adds d self / d leaf to `.grad` of every leaf. `gradient` (same shape) is needed unless self has one element."""
+        from .autograd import backward
+
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    def detach(self) -> Tensor:
+        """The same memory, outside the graph."""
+        t = wrap(self._array)
+        t._version = self._version
+        return t
+
+    def detach_(self) -> Tensor:
+        if self._view is not None:
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets."
+            )
+        self._node = None
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory, outside the graph and without version checks."""
+        return wrap(self._array)
+
+    @data.setter
+    def data(self, value: Tensor):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._array = value._array
+
+    @property
+    def _base(self):
+        return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    def is_inference(self) -> bool:
+        return self._inference
+
+    def bump_version(self) -> None:
+        self._version[0] += 1
+
+
+class _quiet:
+    """`no_grad` for internal use."""
+
+    def __enter__(self):
+        self.before = state.grad
+        state.grad = False
+
+    def __exit__(self, *exc):
+        state.grad = self.before
+
+
+def wrap(array) -> Tensor:
+    """A tensor on a raw array, outside any graph."""
+    t = _new(Tensor)
+    t._array, t._version, t._node = array, [0], None
+    return t
+
+
+def _wrap(dim, ndim):
+    if not -max(ndim, 1) <= dim < max(ndim, 1):
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, {max(ndim, 1) - 1}], but got {dim})"
+        )
+    return dim % max(ndim, 1)
+
+
+#: checks and normalises a dimension: IndexError with torch's text when it is out of range
+wrap_dim = _wrap
