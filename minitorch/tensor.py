@@ -46,9 +46,9 @@ class Tensor:
     """
 
     # _array    the raw array: a numpy.ndarray (device cpu) or a torch.Tensor (devices torch, cuda)
-    # _version  [number of in-place changes], shared by all views of one memory
+    # _cell  [number of in-place changes], shared by all views of one memory
     # _node     None (no gradient), LEAF (a leaf that requires grad) or the graph node that made it
-    __slots__ = ("__dict__", "__weakref__", "_array", "_node", "_version")
+    __slots__ = ("__dict__", "__weakref__", "_array", "_node", "_cell")
 
     _grad = None  # Tensor: the accumulated gradient of a leaf, or of a non-leaf after retain_grad()
     _view = None  # autograd.views.View, if it shares the memory of another tensor
@@ -377,7 +377,7 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
         t = wrap(self._array)
-        t._version = self._version
+        t._cell = self._cell
         return t
 
     def detach_(self) -> Tensor:
@@ -410,8 +410,10 @@ class Tensor:
     def is_inference(self) -> bool:
         return self._inference
 
-    def bump_version(self) -> None:
-        self._version[0] += 1
+    @property
+    def _version(self) -> int:
+        """How often the memory was changed in place, through this tensor or a view of it."""
+        return self._cell[0]
 
 
 class _quiet:
@@ -428,7 +430,7 @@ class _quiet:
 def wrap(array) -> Tensor:
     """A tensor on a raw array, outside any graph."""
     t = _new(Tensor)
-    t._array, t._version, t._node = array, [0], None
+    t._array, t._cell, t._node = array, [0], None
     return t
 
 

@@ -1,0 +1,164 @@
+"""Views and in-place changes.
+
+A view remembers its base and the chain of view calls (`steps`) that leads from base to it. `node()` gives the current graph
+position of a view: if the base got a new history (it was changed in place, or another view of it was), the chain is replayed on the
+base. `write` turns the result of an out-of-place op into an in-place one; on a view it also rebases the base:
+
+    base' = copy_slices(base, view')        view'' = chain(base')
+"""
+
+from __future__ import annotations
+
+from numpy import ndarray
+
+from .graph import LEAF
+from .mode import state
+
+
+class View:
+    """`base`: the tensor whose memory it is. `steps`: ((op, metadata), ...). `history`: base's node when last looked at."""
+
+    __slots__ = ("base", "history", "no_grad", "steps")
+
+    def __init__(self, source, op, metadata):
+        parent = source._view
+        if parent is None:
+            self.base, self.steps = source, ((op, metadata),)
+        else:
+            self.base, self.steps = parent.base, (*parent.steps, (op, metadata))
+        self.history = self.base._node
+        self.no_grad = not state.grad
+
+    def node(self, tensor):
+        """The node of `tensor`, whose view this is, made anew if the base's history has changed."""
+        base = self.base
+        if base._node is not self.history:
+            self.history = base._node
+            if base._node is not LEAF and not self.no_grad:
+                before, state.grad = state.grad, True
+                try:
+                    tensor._node = replay(_ops(), base, self.steps)._node
+                finally:
+                    state.grad = before
+        return tensor._node
+
+
+def _ops():
+    from .. import ops
+
+    return ops
+
+
+def replay(xp, base, steps):
+    """The chain of view calls on another base, in the namespace `xp` (raw arrays or tensors)."""
+    for op, metadata in steps:
+        base = op.forward(xp, base, **metadata)
+    return base
+
+
+def check_writable(x, others=()):
+    """RuntimeError if changing `x` in place is not allowed; to be called before anything is changed."""
+    array = x._array
+    if isinstance(array, ndarray) and 0 in array.strides and any(
+        n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True)
+    ):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+    if x._inference and not state.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal "
+            "tensor before doing inplace update."
+        )
+    if not state.grad:
+        return
+    view = x._view
+    if x.requires_grad and x.is_leaf:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    if view is not None:
+        if view.base._node is LEAF and x.requires_grad:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        if view.no_grad and (x.requires_grad or view.base._node is not None or any(o.requires_grad for o in others)):
+            raise RuntimeError(
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
+                "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
+                "inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside "
+                "(if you want the inplace to be tracked)."
+            )
+
+
+def write(x, result, name):
+    """`x` becomes `result` in place: its memory, version and history. RuntimeError if shape or dtype do not fit."""
+    source, array = result._array, x._array
+    if result.shape != x.shape:
+        raise RuntimeError(
+            f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(result.shape)}"
+        )
+    if result.dtype.category > x.dtype.category:
+        from ..printing import type_name
+
+        raise RuntimeError(
+            f"result type {type_name(result.dtype)} can't be cast to the desired output type {type_name(x.dtype)}"
+        )
+    node = result._node
+    if node is not None and node.saved is not None:
+        keep_saved_values(node, x, result)
+    array[...] = source if isinstance(array, ndarray) or source.device == array.device else source.to(array.device)
+    x._cell[0] += 1
+    if node is not None:
+        node.versions = tuple(x._cell[0] if v is NEW_VERSION else v for v in node.versions)
+    set_history(x, node)
+    return x
+
+
+NEW_VERSION = object()
+
+
+def keep_saved_values(node, x, result):
+    """What the node saved of the old `x` is copied; what it saved of the result is now `x`'s own memory."""
+    old, new = x._array, result._array
+    saved, versions = list(node.saved), list(node.versions)
+    for i, value in enumerate(saved):
+        if value is old:
+            saved[i] = old.copy() if isinstance(old, ndarray) else old.clone()
+        elif value is new and old.dtype == new.dtype:
+            saved[i] = old
+    for i in range(0, len(versions), 2):
+        if versions[i] is x._cell:
+            versions[i : i + 2] = [[0], 0]
+        elif versions[i] is result._cell:
+            versions[i : i + 2] = [x._cell, NEW_VERSION]
+    node.saved, node.versions = tuple(saved), tuple(versions)
+
+
+def set_history(x, node):
+    """`x` was changed in place by a call that left `node` (None: it is constant now). On a view, rebase the base."""
+    if not state.grad:
+        return
+    view = x._view
+    if view is None:
+        if node is not None or (x._node is not None and x._node is not LEAF):
+            x._node = node
+        return
+    base = view.base
+    if node is None and base._node is None:
+        return
+    from ..ops.table import OPS
+
+    x._node = node
+    x_view, x._view = x._view, None  # as an input of copy_slices, x is the new value, not a view
+    try:
+        copy_slices = OPS["copy_slices"]
+        mask = (base._node is not None) | (node is not None) << 1
+        copy_slices.plan(mask).record(base, copy_slices_backend(base), base, x, base._array, x._array, view.steps)
+    finally:
+        x._view = x_view
+    x_view.history = None if base._node is not None else x_view.history
+    x_view.node(x)
+
+
+def copy_slices_backend(base):
+    from ..backends import backend_of
+
+    return backend_of(base._array)
