@@ -1,0 +1,431 @@
+"""Arrays in main memory: NumPy under torch's argument names. The device `cpu`.
+
+A flat namespace; `backends/torch.py` has the same names and signatures (a test compares them). Functions that NumPy has
+under the same name and meaning are aliases; every wrapper below says by its body why it exists.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+
+import numpy as np
+from numpy import (  # noqa: F401
+    abs,
+    add,
+    asarray,
+    bitwise_and,
+    bitwise_or,
+    bitwise_xor,
+    ceil,
+    cos,
+    cosh,
+    exp,
+    exp2,
+    expm1,
+    floor,
+    isfinite,
+    isinf,
+    isnan,
+    log,
+    log1p,
+    log2,
+    log10,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    maximum,
+    minimum,
+    sign,
+    signbit,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    tan,
+    tanh,
+    trunc,
+    where,
+)
+from numpy import arccos as acos  # noqa: F401
+from numpy import arccosh as acosh  # noqa: F401
+from numpy import arcsin as asin  # noqa: F401
+from numpy import arcsinh as asinh  # noqa: F401
+from numpy import arctan as atan  # noqa: F401
+from numpy import arctan2 as atan2  # noqa: F401
+from numpy import arctanh as atanh  # noqa: F401
+from numpy import equal as eq  # noqa: F401
+from numpy import fmax, fmin, hypot, ldexp, logaddexp  # noqa: F401
+from numpy import greater as gt  # noqa: F401
+from numpy import greater_equal as ge  # noqa: F401
+from numpy import invert as bitwise_not  # noqa: F401
+from numpy import less as lt  # noqa: F401
+from numpy import less_equal as le  # noqa: F401
+from numpy import multiply as mul  # noqa: F401
+from numpy import negative as neg  # noqa: F401
+from numpy import not_equal as ne  # noqa: F401
+from numpy import rint as round_half_even  # noqa: F401
+from numpy import subtract as sub  # noqa: F401
+from numpy import true_divide as div  # noqa: F401
+
+from .. import dtypes
+
+
+def is_floating(x):
+    return x.dtype.kind == "f"
+
+
+def astype(x, dtype):
+    return np.asarray(x).astype(dtype.numpy)
+
+
+def from_numpy(x, device=None):
+    return x
+
+
+def to_numpy(x):
+    return x
+
+
+def clone(x):
+    return np.array(x, order="K")
+
+
+def contiguous(x):
+    return np.ascontiguousarray(x).reshape(x.shape)
+
+
+def zeros_raw(shape, dtype):
+    return np.zeros(shape, dtype)
+
+
+def full(size, fill_value, *, dtype, device=None):
+    if type(fill_value) is int and not dtype.is_floating_point and dtype is not dtypes.bool:
+        return np.full(size, fill_value, np.int64).astype(dtype.numpy)  # wraps around, as torch
+    return np.full(size, fill_value, dtype.numpy)
+
+
+def zeros_like(x):
+    return np.zeros_like(x)
+
+
+def ones_like(x):
+    return np.ones_like(x)
+
+
+def full_like(x, fill_value):
+    return np.full_like(x, fill_value)
+
+
+def arange(start, end, step, *, dtype, device=None):
+    # torch computes start + i * step
+    n = builtins.max(math.ceil((end - start) / step), 0)
+    if dtype.is_floating_point:
+        return (start + np.arange(n, dtype=np.float64) * step).astype(dtype.numpy)
+    return (int(start) + np.arange(n, dtype=np.int64) * int(step)).astype(dtype.numpy)
+
+
+# ---------------------------------------------------------------------- pointwise
+
+
+def reciprocal(x):
+    return 1 / x
+
+
+def rsqrt(x):
+    return 1 / np.sqrt(x)
+
+
+def pow(x, y):
+    return np.power(x, y)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def floor_divide(x, y):
+    if np.asarray(x).dtype.kind == "f" or np.asarray(y).dtype.kind == "f":
+        # NumPy gives NaN where torch follows C: x // 0 is x / 0
+        return np.where(np.equal(y, 0), np.true_divide(x, y), np.floor_divide(x, y))
+    if np.any(np.equal(y, 0)):
+        raise RuntimeError("ZeroDivisionError")
+    return np.floor_divide(x, y)
+
+
+def remainder(x, y):
+    if np.asarray(x).dtype.kind != "f" and np.any(np.equal(y, 0)):
+        raise RuntimeError("ZeroDivisionError")
+    r = np.remainder(x, y)
+    if np.asarray(r).dtype.kind == "f":  # NumPy gives NaN for a finite x and an infinite y of the other sign's edge cases
+        return r
+    return r
+
+
+def fmod(x, y):
+    if np.asarray(x).dtype.kind != "f" and np.any(np.equal(y, 0)):
+        raise RuntimeError("ZeroDivisionError")
+    return np.fmod(x, y)
+
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+_erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def erf(x):
+    return np.asarray(_erf(x)).astype(x.dtype)
+
+
+def erfc(x):
+    return np.asarray(_erfc(x)).astype(x.dtype)
+
+
+def round(x, *, decimals=0):
+    return np.round(x, decimals)
+
+
+def clamp(x, *, min=None, max=None):
+    # NumPy's clip lets NaN bounds pass as torch does
+    if min is not None:
+        x = np.maximum(x, np.asarray(min, x.dtype) if type(min) in (int, float) else min)
+    if max is not None:
+        x = np.minimum(x, np.asarray(max, x.dtype) if type(max) in (int, float) else max)
+    return x
+
+
+# ---------------------------------------------------------------------- reductions
+
+
+def _axis(dim):
+    return tuple(dim) if isinstance(dim, list) else dim
+
+
+def sum(x, *, dim=None, keepdim=False):
+    return np.add.reduce(x, axis=_axis(dim), keepdims=keepdim)
+
+
+def prod(x, *, dim=None, keepdim=False):
+    return np.multiply.reduce(x, axis=_axis(dim), keepdims=keepdim)
+
+
+def amax(x, *, dim=None, keepdim=False):
+    return np.maximum.reduce(x, axis=_axis(dim), keepdims=keepdim)
+
+
+def amin(x, *, dim=None, keepdim=False):
+    return np.minimum.reduce(x, axis=_axis(dim), keepdims=keepdim)
+
+
+def all(x, *, dim=None, keepdim=False):
+    return np.logical_and.reduce(x, axis=_axis(dim), keepdims=keepdim)
+
+
+def any(x, *, dim=None, keepdim=False):
+    return np.logical_or.reduce(x, axis=_axis(dim), keepdims=keepdim)
+
+
+def argmax(x, *, dim=None, keepdim=False):
+    return np.argmax(x, axis=dim, keepdims=keepdim)
+
+
+def argmin(x, *, dim=None, keepdim=False):
+    return np.argmin(x, axis=dim, keepdims=keepdim)
+
+
+def cumsum(x, *, dim):
+    return np.add.accumulate(x, axis=dim) if x.ndim else x + 0
+
+
+def cumprod(x, *, dim):
+    return np.multiply.accumulate(x, axis=dim) if x.ndim else x + 0
+
+
+# ---------------------------------------------------------------------- products
+
+
+matmul = np.matmul
+
+
+def outer(x, y):
+    return x[:, None] * y
+
+
+# ---------------------------------------------------------------------- shape
+
+
+def reshape(x, *, shape):
+    return np.reshape(x, shape)
+
+
+def view(x, *, shape):
+    """A view or a ValueError: never a copy."""
+    return x.reshape(shape, copy=False)
+
+
+def transpose(x, *, dim0, dim1):
+    return np.swapaxes(x, dim0, dim1) if x.ndim else x[...]
+
+
+def permute(x, *, dims):
+    return np.transpose(x, dims)
+
+
+def expand(x, *, size):
+    return np.lib.stride_tricks.as_strided(
+        x, size, (0,) * (len(size) - x.ndim) + tuple(
+            0 if n == 1 and size[len(size) - x.ndim + i] != 1 else s
+            for i, (n, s) in enumerate(zip(x.shape, x.strides, strict=True))
+        ),
+    )
+
+
+def unsqueeze(x, *, dim):
+    return np.expand_dims(x, dim)
+
+
+def squeeze(x, *, dim=None):
+    return np.squeeze(x, dim)
+
+
+def select(x, *, dim, index):
+    return x[(slice(None),) * dim + (index, ...)]  # the ellipsis keeps it a view when one element is left
+
+
+def slice_dim(x, *, dim, start, end, step):
+    return x[(slice(None),) * dim + (slice(start, end, step),)]
+
+
+def diagonal(x, *, offset=0, dim1=0, dim2=1):
+    d = np.diagonal(x, offset, dim1, dim2)
+    return np.lib.stride_tricks.as_strided(d, d.shape, d.strides, writeable=True) if not d.flags.writeable else d
+
+
+def unfold(x, *, dimension, size, step):
+    shape, strides = list(x.shape), list(x.strides)
+    shape[dimension] = (shape[dimension] - size) // step + 1
+    return np.lib.stride_tricks.as_strided(
+        x, [*shape, size], [*[s * step if i == dimension else s for i, s in enumerate(strides)], strides[dimension]]
+    )
+
+
+def flip(x, *, dims):
+    return np.flip(x, tuple(dims)).copy()
+
+
+def roll(x, *, shifts, dims=None):
+    return np.roll(x, shifts, dims)
+
+
+def cat(*xs, dim=0):
+    return np.concatenate(xs, axis=dim)
+
+
+def tile(x, *, dims):
+    return np.tile(x, dims)
+
+
+def tril(x, *, diagonal=0):
+    return np.tril(x, diagonal)
+
+
+def triu(x, *, diagonal=0):
+    return np.triu(x, diagonal)
+
+
+# ---------------------------------------------------------------------- indexing
+
+
+def getitem(x, *, index):
+    return x[index]
+
+
+def index_put(x, y, *, index, accumulate=False):
+    """`x` with `y` at `index` (a tuple of slices, integers, arrays): a new array."""
+    out = np.array(x)
+    if accumulate:
+        np.add.at(out, index, y)
+    else:
+        out[index] = y
+    return out
+
+
+def gather(x, index, *, dim):
+    return np.take_along_axis(_cut(x, index, dim), index, dim) if x.ndim else x[...].copy()
+
+
+def _cut(x, index, dim):
+    """torch's index may be smaller than the array in the other dimensions."""
+    return x[tuple(slice(None) if i == dim else slice(n) for i, n in enumerate(index.shape))]
+
+
+def _grid(index, dim):
+    grid = list(np.indices(index.shape, sparse=True))
+    if grid:
+        grid[dim] = index
+    return tuple(grid)
+
+
+def scatter(x, index, src, *, dim):
+    out = np.array(x)
+    out[_grid(index, dim)] = _cut_src(src, index)
+    return out
+
+
+def scatter_add(x, index, src, *, dim):
+    out = np.array(x)
+    np.add.at(out, _grid(index, dim), _cut_src(src, index))
+    return out
+
+
+def _cut_src(src, index):
+    return src if np.ndim(src) == 0 else src[tuple(slice(n) for n in index.shape)]
+
+
+def index_select(x, index, *, dim):
+    return np.take(x, index, axis=dim) if x.ndim else x[...].copy()
+
+
+def index_add(x, index, source, *, dim):
+    out = np.array(x)
+    np.add.at(out, (slice(None),) * dim + (index,), source)
+    return out
+
+
+def nonzero(x):
+    return np.stack(np.nonzero(x), axis=1) if x.ndim else np.zeros((int(builtins.bool(x)), 0), np.int64)
+
+
+def sort(x, *, dim=-1, descending=False):
+    """-> (values, indices), stable; NaN counts as the largest."""
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    if descending:  # stable in descending order: sort the mirror image and mirror back
+        n = x.shape[dim]
+        indices = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
+    else:
+        indices = np.argsort(x, dim, kind="stable")
+    return np.take_along_axis(x, indices, dim), indices
+
+
+def searchsorted(sorted_sequence, x, *, right=False):
+    return np.searchsorted(sorted_sequence, x, "right" if right else "left")
+
+
+def bincount(x, *, minlength=0):
+    return np.bincount(x, minlength=minlength)
+
+
+# ---------------------------------------------------------------------- linear algebra
+
+
+def inv(x):
+    return np.linalg.inv(x)
+
+
+def solve(x, y):
+    return np.linalg.solve(x, y)
+
+
+def det(x):
+    return np.linalg.det(x)

@@ -1,0 +1,270 @@
+"""Elementwise operations: one block each, value and derivative together."""
+
+from __future__ import annotations
+
+import math
+
+from . import coerce
+from .samples import binary, unary
+from .table import op
+
+# ---------------------------------------------------------------------- arithmetic
+
+BINARY = dict(coerce=coerce.promote)
+
+
+@op(vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha), torch="add", samples=binary(), **BINARY)
+def add(xp, x, y, *, alpha=1):
+    """x + alpha * y"""
+    return xp.add(x, y if alpha == 1 else xp.mul(y, alpha))
+
+
+@op(vjp=dict(x=lambda g: g, y=lambda g, alpha: -g if alpha == 1 else g * -alpha), torch="sub", samples=binary(), **BINARY)
+def sub(xp, x, y, *, alpha=1):
+    """x - alpha * y"""
+    return xp.sub(x, y if alpha == 1 else xp.mul(y, alpha))
+
+
+@op(vjp=dict(x=lambda g, y: g * y, y=lambda g, x: g * x), torch="mul", samples=binary(), **BINARY)
+def mul(xp, x, y):
+    """x * y"""
+    return xp.mul(x, y)
+
+
+@op(
+    vjp=dict(x=lambda g, y: g / y, y=lambda g, x, y: -g * ((x / y) / y)),
+    torch="div", samples=binary(low2=0.5), coerce=coerce.promote_floating,
+)
+def true_divide(xp, x, y):
+    """x / y; integers become floating."""
+    return xp.div(x, y)
+
+
+@op(torch="floor_divide", samples=binary(low2=0.5, high2=3), **BINARY)
+def floor_divide(xp, x, y):
+    """floor(x / y)"""
+    return xp.floor_divide(x, y)
+
+
+@op(
+    vjp=dict(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y)),
+    torch="remainder", samples=binary(low2=0.5, high2=3), **BINARY,
+)
+def remainder(xp, x, y):
+    """x - y * floor(x / y): the sign is y's, as in Python."""
+    return xp.remainder(x, y)
+
+
+@op(
+    vjp=dict(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.trunc(x / y)),
+    torch="fmod", samples=binary(low2=0.5, high2=3), **BINARY,
+)
+def fmod(xp, x, y):
+    """x - y * trunc(x / y): the sign is x's, as in C."""
+    return xp.fmod(x, y)
+
+
+def _pow_dx(xp, g, x, y):
+    # y == 0 has gradient 0, also at x == 0 where x ** -1 is infinite
+    if isinstance(y, (int, float)):
+        return g * 0 if y == 0 else g * (y * xp.pow(x, y - 1))
+    return xp.where(xp.eq(y, 0), xp.zeros_like(g), g * (y * xp.pow(x, y - 1)))
+
+
+def _pow_dy(xp, g, x, y, out):
+    # d/dy 0 ** y is 0 for y >= 0, where log gives 0 * -inf
+    if isinstance(x, (int, float)):
+        return xp.where(xp.ge(y, 0), xp.zeros_like(g), g * out * -math.inf) if x == 0 else g * out * _log(xp, x)
+    return xp.where(xp.logical_and(xp.eq(x, 0), xp.ge(y, 0)), xp.zeros_like(g), g * (out * xp.log(x)))
+
+
+def _log(xp, x):
+    return math.log(x) if x > 0 else math.nan
+
+
+@op(vjp=dict(x=_pow_dx, y=_pow_dy), torch="pow", samples=binary(low=0.3, high=2.0), names=dict(y="exponent"), **BINARY)
+def pow(xp, x, y):
+    """x ** y"""
+    return xp.pow(x, y)
+
+
+@op(vjp=dict(x=lambda g: -g), torch="neg", samples=unary())
+def neg(xp, x):
+    """-x"""
+    return xp.neg(x)
+
+
+@op(vjp=dict(x=lambda xp, g, x: g * xp.sign(x)), torch="abs", samples=unary())
+def abs(xp, x):
+    """|x|; the derivative at 0 is 0."""
+    return xp.abs(x)
+
+
+@op(vjp=dict(x=lambda xp, g: xp.zeros_like(g)), torch="sign", samples=unary())
+def sign(xp, x):
+    """-1, 0 or 1"""
+    return xp.sign(x)
+
+
+@op(vjp=dict(x=lambda g, out: -g * (out * out)), torch="reciprocal", samples=unary(low=0.5), coerce=coerce.floating)
+def reciprocal(xp, x):
+    """1 / x"""
+    return xp.reciprocal(x)
+
+
+@op(vjp=dict(x=lambda g, x: g * (2 * x)), torch="square", samples=unary())
+def square(xp, x):
+    """x * x"""
+    return xp.mul(x, x)
+
+
+def _unary(name, rule, doc, *, low=-2.0, high=2.0, coerce=coerce.floating):
+    """Declares an op that is one call of the namespace: its block has nothing else to say."""
+
+    def forward(xp, x):
+        return getattr(xp, name)(x)
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return op(vjp=None if rule is None else dict(x=rule), torch=name, samples=unary(low, high), coerce=coerce)(forward)
+
+
+sqrt = _unary("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
+rsqrt = _unary("rsqrt", lambda g, out: g * (-0.5 * (out * out * out)), "1 / sqrt(x)", low=0.1)
+exp = _unary("exp", lambda g, out: g * out, "e ** x")
+exp2 = _unary("exp2", lambda g, out: g * (out * math.log(2)), "2 ** x")
+expm1 = _unary("expm1", lambda g, out: g * (out + 1), "e ** x - 1, exact near 0")
+log = _unary("log", lambda g, x: g / x, "Natural logarithm.", low=0.1)
+log2 = _unary("log2", lambda g, x: g / (x * math.log(2)), "Logarithm to base 2.", low=0.1)
+log10 = _unary("log10", lambda g, x: g / (x * math.log(10)), "Logarithm to base 10.", low=0.1)
+log1p = _unary("log1p", lambda g, x: g / (x + 1), "log(1 + x), exact near 0", low=-0.8)
+sin = _unary("sin", lambda xp, g, x: g * xp.cos(x), "Sine of x in radians.")
+cos = _unary("cos", lambda xp, g, x: g * -xp.sin(x), "Cosine of x in radians.")
+tan = _unary("tan", lambda g, out: g * (1 + out * out), "Tangent of x in radians.", low=-1, high=1)
+asin = _unary("asin", lambda xp, g, x: g * xp.rsqrt(1 - x * x), "Arc sine.", low=-0.9, high=0.9)
+acos = _unary("acos", lambda xp, g, x: g * -xp.rsqrt(1 - x * x), "Arc cosine.", low=-0.9, high=0.9)
+atan = _unary("atan", lambda g, x: g / (x * x + 1), "Arc tangent.")
+sinh = _unary("sinh", lambda xp, g, x: g * xp.cosh(x), "Hyperbolic sine.")
+cosh = _unary("cosh", lambda xp, g, x: g * xp.sinh(x), "Hyperbolic cosine.")
+tanh = _unary("tanh", lambda g, out: g * (1 - out * out), "Hyperbolic tangent.", low=-3, high=3)
+sigmoid = _unary("sigmoid", lambda g, out: g * ((1 - out) * out), "1 / (1 + exp(-x))", low=-4, high=4)
+erf = _unary("erf", lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "Error function.")
+erfc = _unary("erfc", lambda xp, g, x: g * (-2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "1 - erf(x)")
+_zero = lambda xp, g: xp.zeros_like(g)
+floor = _unary("floor", _zero, "The largest integer not above x.", coerce=coerce.one)
+ceil = _unary("ceil", _zero, "The smallest integer not below x.", coerce=coerce.one)
+trunc = _unary("trunc", _zero, "x without its fraction.", coerce=coerce.one)
+isnan = _unary("isnan", None, "Which elements are NaN.", coerce=coerce.one)
+isinf = _unary("isinf", None, "Which elements are infinite.", coerce=coerce.one)
+isfinite = _unary("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one)
+logical_not = _unary("logical_not", None, "Which elements are zero.", coerce=coerce.one)
+
+
+@op(vjp=dict(x=_zero), torch="round", samples=unary())
+def round(xp, x, *, decimals=0):
+    """To the nearest integer (ties to even), or to `decimals` places."""
+    return xp.round(x, decimals=decimals)
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, y, x: g / (x * x + y * y) * y,
+        y=lambda xp, g, x, y: g / (x * x + y * y) * -x,
+    ),
+    torch="atan2", samples=binary(low=0.3, scalar=False), coerce=coerce.promote_floating,
+)
+def atan2(xp, x, y):
+    """The angle of the point (y, x), in radians."""
+    return xp.atan2(x, y)
+
+
+# ---------------------------------------------------------------------- choosing
+
+
+def _share(better):
+    """Where the two are equal each gets half of the gradient, as torch does."""
+
+    def rule(xp, g, x, y):
+        return g * xp.where(xp.eq(x, y), xp.full_like(g, 0.5), xp.where(better(xp, x, y), xp.ones_like(g), xp.zeros_like(g)))
+
+    return rule
+
+
+@op(
+    vjp=dict(x=_share(lambda xp, x, y: xp.gt(x, y)), y=_share(lambda xp, x, y: xp.lt(x, y))),
+    torch="maximum", samples=binary(scalar=False), **BINARY,
+)
+def maximum(xp, x, y):
+    """The larger of two, NaN if either is."""
+    return xp.maximum(x, y)
+
+
+@op(
+    vjp=dict(x=_share(lambda xp, x, y: xp.lt(x, y)), y=_share(lambda xp, x, y: xp.gt(x, y))),
+    torch="minimum", samples=binary(scalar=False), **BINARY,
+)
+def minimum(xp, x, y):
+    """The smaller of two, NaN if either is."""
+    return xp.minimum(x, y)
+
+
+def _where_samples(dtype):
+    from .samples import Sample, array, rng
+
+    r = rng()
+    for shape in ((3, 4), (), (0, 2)):
+        yield Sample((array(r, shape, "bool"), array(r, shape, dtype), array(r, shape, dtype)))
+    yield Sample((array(r, (3, 1), "bool"), array(r, (4,), dtype), array(r, (4, 3), dtype).T))
+
+
+def _promote_but_first(row, condition, x, y):
+    xp, *xs = coerce.promote(row, x, y)
+    return (xp, coerce.same(row, condition)[1], *xs)
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, condition: xp.where(condition, g, xp.zeros_like(g)),
+        y=lambda xp, g, condition: xp.where(condition, xp.zeros_like(g), g),
+    ),
+    torch="where", samples=_where_samples, coerce=_promote_but_first, method=False, inplace=False,
+)
+def where(xp, condition, x, y):
+    """x where the condition holds, else y."""
+    return xp.where(condition, x, y)
+
+
+# ---------------------------------------------------------------------- comparison and logic
+
+
+def _compare(name, doc, torch=None, samples=None):
+    def forward(xp, x, y):
+        return getattr(xp, name)(x, y)
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return op(torch=torch or name, samples=samples or binary(), coerce=coerce.promote)(forward)
+
+
+eq = _compare("eq", "x == y")
+ne = _compare("ne", "x != y")
+lt = _compare("lt", "x < y")
+le = _compare("le", "x <= y")
+gt = _compare("gt", "x > y")
+ge = _compare("ge", "x >= y")
+logical_and = _compare("logical_and", "Both are non-zero.", samples=binary(scalar=False))
+logical_or = _compare("logical_or", "One is non-zero.", samples=binary(scalar=False))
+logical_xor = _compare("logical_xor", "Exactly one is non-zero.", samples=binary(scalar=False))
+
+
+# ---------------------------------------------------------------------- types
+
+
+@op(vjp=dict(x=lambda g: g), inplace=False, method=False)
+def to_dtype(xp, x, *, dtype):
+    """The values as another type; the gradient comes back in the old one (the engine casts it)."""
+    return xp.astype(x, dtype)
+
+
+@op(vjp=dict(x=lambda g: g), torch="clone", samples=unary(), inplace=False)
+def clone(xp, x, *, memory_format=None):
+    """A copy."""
+    return xp.clone(x)
