@@ -106,6 +106,17 @@ def full(size, fill_value, *, dtype, device=None):
     return np.full(size, fill_value, dtype.numpy)
 
 
+def zeros_of(x, shape):
+    """Zeros of a shape in x's type, on x's device."""
+    return np.zeros(shape, x.dtype)
+
+
+def index_range(x, dim, start, end=-1):
+    """A mask, broadcastable to x: position `start` of a dimension, or (end=None) it and all after it."""
+    i = np.arange(x.shape[dim]).reshape([-1 if d == dim % x.ndim else 1 for d in range(x.ndim)])
+    return i >= start if end is None else i == start
+
+
 def zeros_like(x):
     return np.zeros_like(x)
 

@@ -1,0 +1,61 @@
+"""Dimensions as users give them -> dimensions as the namespaces take them."""
+
+from __future__ import annotations
+
+from ..tensor import wrap_dim
+
+
+def reduced(x, dim):
+    """None (all) or a tuple of dimensions in range. A 0-d array may be reduced over dimension 0 or -1."""
+    if dim is None:
+        return None
+    dims = tuple(wrap_dim(int(d), x.ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"dim {dims[0]} appears multiple times in the list of dims")
+    return dims if x.ndim and dims else None
+
+
+def count(shape, dim):
+    """How many elements are reduced into one."""
+    n = 1
+    for i, size in enumerate(shape):
+        if dim is None or dim == () or (i in [d % len(shape) for d in ((dim,) if isinstance(dim, int) else dim)]):
+            n *= size
+    return n
+
+
+def restore(xp, g, x_shape, dim, keepdim):
+    """A reduced gradient (or result) with the reduced dimensions back, size 1."""
+    if not x_shape:
+        return g
+    dims = range(len(x_shape)) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
+    dims = {d % len(x_shape) for d in dims}
+    return xp.reshape(g, shape=tuple(1 if i in dims else n for i, n in enumerate(x_shape)))
+
+
+def spread(xp, g, x_shape, dim, keepdim):
+    """The same, repeated to the shape before the reduction."""
+    return xp.expand(restore(xp, g, x_shape, dim, keepdim), size=tuple(x_shape))
+
+
+def shape_of(size, numel):
+    """A shape with one -1 filled in; RuntimeError if it does not fit `numel` elements."""
+    size = tuple(int(n) for n in size)
+    if any(n < -1 for n in size):
+        raise RuntimeError(f"invalid shape dimension {min(size)} at index {size.index(min(size))} of shape {list(size)}")
+    if size.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    known = 1
+    for n in size:
+        known *= n if n != -1 else 1
+    if -1 in size:
+        if known == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 can be "
+                "any value and is ambiguous"
+            )
+        if numel % known == 0:
+            return tuple(numel // known if n == -1 else n for n in size)
+    elif known == numel:
+        return size
+    raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {numel}")

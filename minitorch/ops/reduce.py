@@ -1,0 +1,331 @@
+"""Reductions over dimensions, and running sums and products along one."""
+
+from __future__ import annotations
+
+import math
+from collections import namedtuple
+
+from .. import dtypes
+from ..tensor import Tensor, wrap_dim
+from . import coerce
+from .dims import count, reduced, restore, spread
+from .samples import calls, unary
+from .table import composite, op
+
+REDUCTIONS = calls(
+    (((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=-2, keepdim=True)), (((2, 3, 4),), dict(dim=(0, 2))),
+    (((),), {}), (((),), dict(dim=0)), (((5,),), dict(dim=0)),
+)
+ONE_DIM = calls((((3, 4),), dict(dim=1)), (((2, 3, 4),), dict(dim=-2)), (((5,),), dict(dim=0)), (((),), dict(dim=0)))
+
+
+def integers_as_int64(op, x):
+    """Sums of small integers do not overflow: they are int64."""
+    xp, a = coerce.one(op, x)
+    return xp, (a if xp.is_floating(a) else xp.astype(a, dtypes.int64))
+
+
+def _typed(xp, x, dtype):
+    return x if dtype is None else xp.astype(x, dtype)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, x_shape, dim, keepdim: spread(xp, g, x_shape, dim, keepdim)),
+    torch="sum", samples=REDUCTIONS, coerce=integers_as_int64, inplace=False,
+)
+def sum(xp, x, *, dim=None, keepdim=False, dtype=None):
+    """Sum over `dim` (an int, several, or all)."""
+    return xp.sum(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim)
+
+
+@composite(torch="mean", samples=REDUCTIONS, inplace=False)
+def mean(xp, x, *, dim=None, keepdim=False, dtype=None):
+    """Sum divided by the number of elements."""
+    if dtype is not None:
+        x = xp.to_dtype(x, dtype=dtype)
+    if not x.is_floating_point():
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
+            f"{_long_name(x.dtype)} (convert with .float() first)"
+        )
+    total = xp.sum(x, dim=dim, keepdim=keepdim)
+    n = count(x.shape, dim)
+    return total / n if n else total * math.nan
+
+
+def _long_name(dtype):
+    from ..printing import type_name
+
+    return type_name(dtype)
+
+
+def _prod_dx(xp, g, x, out, dim, keepdim):
+    g = spread(xp, g, x.shape, dim, keepdim)
+    if not bool(xp.any(xp.eq(x, 0))):
+        return g * (spread(xp, out, x.shape, dim, keepdim) / x)
+    return g * _product_of_others(xp, x, dim)
+
+
+def _product_of_others(xp, x, dim):
+    """For each element the product of the others: the product with that element replaced by 1."""
+    shape = tuple(x.shape)
+    if dim is None:
+        return xp.reshape(_product_of_others(xp, xp.reshape(x, shape=(-1,)), 0), shape=shape)
+    if not shape:
+        return xp.ones_like(x)
+    columns = []
+    for k in range(shape[dim]):
+        n = xp.index_range(x, dim, k)
+        columns.append(xp.prod(xp.where(n, xp.ones_like(x), x), dim=dim, keepdim=True))
+    return xp.cat(columns, dim=dim % len(shape))
+
+
+@op(vjp=dict(x=_prod_dx), torch="prod", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})),
+    coerce=integers_as_int64, inplace=False)
+def prod(xp, x, *, dim=None, keepdim=False, dtype=None):
+    """Product over one dimension or all."""
+    return xp.prod(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim)
+
+
+def _extreme_dx(xp, g, x, out, dim, keepdim):
+    """Ties share the gradient evenly."""
+    chosen = xp.eq(x, restore(xp, out, x.shape, dim, keepdim))
+    share = xp.where(chosen, xp.ones_like(x), xp.zeros_like(x))
+    return spread(xp, g, x.shape, dim, keepdim) * (share / xp.sum(share, dim=dim, keepdim=True))
+
+
+def _needs_elements(name, x, dim):
+    dims = range(x.ndim) if dim is None else dim
+    for d in dims:
+        if x.shape[d] == 0:
+            raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+
+
+@op(vjp=dict(x=_extreme_dx), torch="amax", samples=REDUCTIONS, inplace=False)
+def amax(xp, x, *, dim=None, keepdim=False):
+    """The largest element over `dim`; NaN if there is one."""
+    dim = reduced(x, dim)
+    _needs_elements("amax", x, dim)
+    return xp.amax(x, dim=dim, keepdim=keepdim)
+
+
+@op(vjp=dict(x=_extreme_dx), torch="amin", samples=REDUCTIONS, inplace=False)
+def amin(xp, x, *, dim=None, keepdim=False):
+    """The smallest element over `dim`; NaN if there is one."""
+    dim = reduced(x, dim)
+    _needs_elements("amin", x, dim)
+    return xp.amin(x, dim=dim, keepdim=keepdim)
+
+
+def _arg(name):
+    def forward(xp, x, *, dim=None, keepdim=False):
+        if dim is not None:
+            dim = wrap_dim(dim, x.ndim) if x.ndim else None
+        if 0 in x.shape and (dim is None or x.shape[dim] == 0):
+            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+        return getattr(xp, name)(x, dim=dim, keepdim=keepdim)
+
+    forward.__name__, forward.__module__ = name, __name__
+    forward.__doc__ = f"The index of the {'largest' if name == 'argmax' else 'smallest'} element over `dim`, or of all, flat."
+    return op(torch=name, samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})), inplace=False)(forward)
+
+
+argmax, argmin = _arg("argmax"), _arg("argmin")
+
+
+@op(torch="all", samples=REDUCTIONS, inplace=False)
+def all(xp, x, *, dim=None, keepdim=False):
+    """Whether every element is non-zero."""
+    return xp.all(x, dim=reduced(x, dim), keepdim=keepdim)
+
+
+@op(torch="any", samples=REDUCTIONS, inplace=False)
+def any(xp, x, *, dim=None, keepdim=False):
+    """Whether some element is non-zero."""
+    return xp.any(x, dim=reduced(x, dim), keepdim=keepdim)
+
+
+max_result = namedtuple("max", ["values", "indices"])
+min_result = namedtuple("min", ["values", "indices"])
+
+
+def _overloaded(extreme, arg, elementwise, result, word):
+    def function(input, dim=None, keepdim=False, *, other=None):
+        if isinstance(dim, Tensor) or other is not None:
+            return elementwise(input, dim if other is None else other)
+        if dim is None:
+            return extreme(input)
+        indices = arg(input, dim, True)
+        from .index import gather
+
+        values = gather(input, dim, indices)
+        return result(*((values, indices) if keepdim or not input.ndim else (values.squeeze(dim), indices.squeeze(dim))))
+
+    function.__name__ = word
+    function.__doc__ = f"{word}(x): of all; {word}(x, dim): (values, indices); {word}(x, y): elementwise."
+    return function
+
+
+def _elementwise(name):
+    def call(x, y):
+        from . import pointwise
+
+        return getattr(pointwise, name)(x, y)
+
+    return call
+
+
+max = _overloaded(amax, argmax, _elementwise("maximum"), max_result, "max")
+min = _overloaded(amin, argmin, _elementwise("minimum"), min_result, "min")
+
+
+@composite(torch="var", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0, keepdim=True))),
+           inplace=False)
+def var(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
+    """The mean squared distance from the mean, divided by n - correction (1 unless told)."""
+    dim, correction = _correction(dim, unbiased, correction)
+    d = x - xp.mean(x, dim=dim, keepdim=True)
+    n = count(x.shape, dim) - correction
+    total = xp.sum(d * d, dim=dim, keepdim=keepdim)
+    return total / n if n > 0 else total * math.nan
+
+
+def _correction(dim, unbiased, correction):
+    if isinstance(dim, bool):  # var(x, False): the old form, `unbiased` by position
+        dim, unbiased = None, dim
+    return dim, correction if correction is not None else int(unbiased is not False)
+
+
+@op(vjp=dict(x=lambda xp, g, out: xp.where(xp.eq(out, 0), xp.zeros_like(g), g / (2 * out))), method=False, inplace=False)
+def root_of_variance(xp, x):
+    """sqrt(x) whose derivative at 0 is 0, as torch's std has it."""
+    return xp.sqrt(x)
+
+
+@composite(torch="std", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0))), inplace=False)
+def std(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
+    """sqrt(var)"""
+    return xp.root_of_variance(xp.var(x, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim))
+
+
+@op(
+    vjp=dict(x=lambda xp, g, x, out, dim, keepdim: spread(xp, g, x.shape, dim, keepdim)
+             * xp.exp(x - restore(xp, out, x.shape, dim, keepdim))),
+    torch="logsumexp", samples=ONE_DIM, coerce=coerce.floating, inplace=False,
+)
+def logsumexp(xp, x, *, dim, keepdim=False):
+    """log(sum(exp(x))), computed from the largest element so that it does not overflow."""
+    dim = reduced(x, dim)
+    m = xp.amax(x, dim=dim, keepdim=True)
+    m = xp.where(xp.isfinite(m), m, xp.zeros_like(m))
+    out = xp.log(xp.sum(xp.exp(x - m), dim=dim, keepdim=True)) + m
+    return out if keepdim else xp.sum(out, dim=dim, keepdim=False)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, out, dim: (g - xp.sum(g * out, dim=dim, keepdim=True)) * out),
+    torch="softmax", samples=ONE_DIM, inplace=False,
+)
+def softmax(xp, x, *, dim, dtype=None):
+    """exp(x) / sum(exp(x)) along `dim`."""
+    x = _typed(xp, x, dtype)
+    _floating_only(xp, x, "softmax_lastdim_kernel_impl")
+    if 0 in x.shape:
+        return xp.clone(x)
+    dim = reduced(x, dim)
+    e = xp.exp(x - xp.amax(x, dim=dim, keepdim=True))
+    return e / xp.sum(e, dim=dim, keepdim=True)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, out, dim: g - xp.exp(out) * xp.sum(g, dim=dim, keepdim=True)),
+    torch="log_softmax", samples=ONE_DIM, inplace=False,
+)
+def log_softmax(xp, x, *, dim, dtype=None):
+    """x - logsumexp(x) along `dim`."""
+    x = _typed(xp, x, dtype)
+    _floating_only(xp, x, "log_softmax_lastdim_kernel_impl")
+    if 0 in x.shape:
+        return xp.clone(x)
+    dim = reduced(x, dim)
+    x = x - xp.amax(x, dim=dim, keepdim=True)
+    return x - xp.log(xp.sum(xp.exp(x), dim=dim, keepdim=True))
+
+
+def _floating_only(xp, x, kernel):
+    if not xp.is_floating(x):
+        raise NotImplementedError(f'"{kernel}" not implemented for \'{_long_name(dtypes.OF_RAW[x.dtype])}\'')
+
+
+def _cumsum_dx(xp, g, dim):
+    if not tuple(g.shape):
+        return g
+    return xp.flip(xp.cumsum(xp.flip(g, dims=(dim,)), dim=dim), dims=(dim,))
+
+
+@op(vjp=dict(x=_cumsum_dx), torch="cumsum", samples=ONE_DIM, coerce=integers_as_int64)
+def cumsum(xp, x, *, dim, dtype=None):
+    """Running sum along `dim`."""
+    return xp.cumsum(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim))
+
+
+def _cumprod_dx(xp, g, x, out, dim):
+    if not tuple(x.shape):
+        return g
+    if not bool(xp.any(xp.eq(x, 0))):
+        return _cumsum_dx(xp, g * out, dim) / x
+    # dx_k = sum over j >= k of g_j * prod(x_0 .. x_j without x_k)
+    columns = []
+    for k in range(x.shape[dim]):
+        others = xp.cumprod(xp.where(xp.index_range(x, dim, k), xp.ones_like(x), x), dim=dim)
+        later = xp.index_range(x, dim, k, None)
+        columns.append(xp.sum(xp.where(later, g * others, xp.zeros_like(g)), dim=dim, keepdim=True))
+    return xp.cat(columns, dim=dim % len(x.shape))
+
+
+@op(vjp=dict(x=_cumprod_dx), torch="cumprod", samples=ONE_DIM, coerce=integers_as_int64)
+def cumprod(xp, x, *, dim, dtype=None):
+    """Running product along `dim`."""
+    return xp.cumprod(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim))
+
+
+def _norm_dx(xp, g, x, out, ord, dim, keepdim):
+    """At 0 the subgradient 0, as torch."""
+    g, out = restore(xp, g, x.shape, dim, keepdim), restore(xp, out, x.shape, dim, keepdim)
+    if ord == 2:
+        return xp.where(xp.eq(out, 0), xp.zeros_like(x), x * (g / out))
+    if ord == 1:
+        return g * xp.sign(x)
+    if ord == 0:
+        return xp.zeros_like(x)
+    if math.isinf(ord):
+        chosen = xp.where(xp.eq(xp.abs(x), out), xp.sign(x), xp.zeros_like(x))
+        return chosen * (g / xp.sum(xp.abs(chosen), dim=dim, keepdim=True))
+    scaled = xp.sign(x) * xp.pow(xp.abs(x), ord - 1) * (g / xp.pow(out, ord - 1))
+    return xp.where(xp.logical_or(xp.eq(out, 0), xp.eq(x, 0)) if ord < 2 else xp.eq(out, 0), xp.zeros_like(x), scaled)
+
+
+@op(vjp=dict(x=_norm_dx), torch="linalg.vector_norm", method=False, inplace=False,
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(ord=1, dim=1)), (((3, 4),), dict(ord=3.0, dim=0, keepdim=True)),
+                  (((3, 4),), dict(ord=math.inf)), (((),), {})))
+def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
+    """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
+    x = _typed(xp, x, dtype)
+    dim = reduced(x, dim)
+    if ord == 2:
+        return xp.sqrt(xp.sum(x * x, dim=dim, keepdim=keepdim))
+    if ord == math.inf:
+        return xp.amax(xp.abs(x), dim=dim, keepdim=keepdim)
+    if ord == -math.inf:
+        return xp.amin(xp.abs(x), dim=dim, keepdim=keepdim)
+    if ord == 0:
+        return xp.sum(xp.where(xp.eq(x, 0), xp.zeros_like(x), xp.ones_like(x)), dim=dim, keepdim=keepdim)
+    if ord == 1:
+        return xp.sum(xp.abs(x), dim=dim, keepdim=keepdim)
+    return xp.pow(xp.sum(xp.pow(xp.abs(x), ord), dim=dim, keepdim=keepdim), 1 / ord)
+
+
+@composite(torch="norm", samples=calls((((3, 4),), {}), (((3, 4),), dict(p=1, dim=1))), inplace=False)
+def norm(xp, x, *, p="fro", dim=None, keepdim=False, dtype=None):
+    """Vector norm; "fro" is the 2-norm."""
+    return xp.vector_norm(x, ord=2 if p in ("fro", None) else float(p), dim=dim, keepdim=keepdim, dtype=dtype)

@@ -1,0 +1,409 @@
+"""Views and rearrangements. A view shares memory with its input; its rule puts the gradient back in place."""
+
+from __future__ import annotations
+
+from ..autograd.views import replay
+from ..tensor import wrap_dim
+from . import coerce
+from .dims import shape_of
+from .samples import Value, calls
+from .table import op
+
+
+def _dims(x, dims):
+    dims = tuple(wrap_dim(int(d), x.ndim) for d in dims)
+    if len(set(dims)) != len(dims):
+        raise RuntimeError(f"dims {list(dims)}: each dimension may appear once")
+    return dims
+
+
+VIEW = dict(view=True, inplace=False)
+BACK_TO_SHAPE = dict(x=lambda xp, g, x_shape: xp.reshape(g, shape=tuple(x_shape)))
+
+
+@op(vjp=BACK_TO_SHAPE, torch="Tensor.view", varargs="shape",
+    samples=calls((((3, 4), Value((2, 6))), {}), (((3, 4), Value((-1,))), {}), (((), Value((1, 1))), {}), (((0, 3), Value((3, 0))), {})),
+    **VIEW)
+def view(xp, x, *, shape):
+    """The same memory under another shape; RuntimeError where the strides do not allow it (use reshape)."""
+    size = 1
+    for n in x.shape:
+        size *= n
+    try:
+        return xp.view(x, shape=shape_of(shape, size))
+    except ValueError:
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+            "subspaces). Use .reshape(...) instead."
+        ) from None
+
+
+def reshape(input, shape):
+    """The same elements under another shape: a view where the strides allow it, else a copy."""
+    shape = shape_of((shape,) if isinstance(shape, int) else shape, input.numel())
+    try:
+        return view(input, shape)
+    except RuntimeError:
+        return view(contiguous_copy(input), shape)
+
+
+@op(vjp=dict(x=lambda g: g), inplace=False, method=False)
+def contiguous_copy(xp, x):
+    """A copy in row-major order."""
+    return xp.contiguous(x)
+
+
+@op(vjp=dict(x=lambda xp, g, dim0, dim1: xp.transpose(g, dim0=dim0, dim1=dim1)), torch="transpose",
+    samples=calls((((3, 4), 0, 1), {}), (((2, 3, 4), -1, 0), {}), (((0, 3), 0, 1), {})), **VIEW)
+def transpose(xp, x, *, dim0, dim1):
+    """Two dimensions exchanged."""
+    return xp.transpose(x, dim0=wrap_dim(dim0, x.ndim), dim1=wrap_dim(dim1, x.ndim))
+
+
+def _inverse(dims):
+    n = len(dims)
+    order = [d % n for d in dims]
+    return tuple(order.index(i) for i in range(n))
+
+
+@op(vjp=dict(x=lambda xp, g, dims: xp.permute(g, dims=_inverse(dims))), torch="permute", varargs="dims",
+    samples=calls((((2, 3, 4), Value((2, 0, 1))), {}), (((3, 4), Value((-1, 0))), {}), (((), Value(())), {})), **VIEW)
+def permute(xp, x, *, dims):
+    """Dimensions in a new order."""
+    if len(dims) != x.ndim:
+        raise RuntimeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            f"dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    return xp.permute(x, dims=_dims(x, dims))
+
+
+@op(vjp=dict(x=lambda xp, g, x_shape: _sum_to(xp, g, tuple(x_shape))), torch="Tensor.expand", varargs="size",
+    samples=calls((((3, 1), Value((3, 4))), {}), (((4,), Value((3, -1))), {}), (((), Value((2, 3))), {})), **VIEW)
+def expand(xp, x, *, size):
+    """Dimensions of size 1 repeated without copying; -1 keeps a size, new dimensions come first."""
+    extra = len(size) - x.ndim
+    if extra < 0:
+        raise RuntimeError(
+            f"expand(torch.FloatTensor{{{list(x.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({x.ndim})"
+        )
+    target = []
+    for i, n in enumerate(size):
+        have = x.shape[i - extra] if i >= extra else 1
+        if n == -1 and i < extra:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+            )
+        if n not in (-1, have) and have != 1:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
+                f"Target sizes: {list(size)}.  Tensor sizes: {list(x.shape)}"
+            )
+        target.append(have if n == -1 else int(n))
+    return xp.expand(x, size=tuple(target))
+
+
+def _sum_to(xp, g, shape):
+    extra = len(g.shape) - len(shape)
+    dims = [i for i, n in enumerate(g.shape) if i < extra or (shape[i - extra] == 1 and n != 1)]
+    g = xp.sum(g, dim=tuple(dims), keepdim=True) if dims else g
+    return xp.reshape(g, shape=shape)
+
+
+@op(vjp=BACK_TO_SHAPE, torch="unsqueeze", samples=calls((((3, 4), 1), {}), (((), 0), {}), (((3,), -1), {})), **VIEW)
+def unsqueeze(xp, x, *, dim):
+    """A new dimension of size 1."""
+    return xp.unsqueeze(x, dim=wrap_dim(dim, x.ndim + 1))
+
+
+@op(vjp=BACK_TO_SHAPE, torch="squeeze", samples=calls((((3, 1, 4, 1),), {}), (((3, 1, 4), 1), {}), (((3, 4), 0), {}), (((),), {})), **VIEW)
+def squeeze(xp, x, *, dim=None):
+    """Without its dimensions of size 1 (all, or those named)."""
+    dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    dims = tuple(wrap_dim(d, x.ndim) for d in dims) if x.ndim else ()
+    return xp.squeeze(x, dim=tuple(d for d in dims if x.shape[d] == 1))
+
+
+def _select_dx(xp, g, x_shape, dim, index):
+    return _placed(xp, g, x_shape, (slice(None),) * (dim % len(x_shape)) + (index,))
+
+
+def _placed(xp, g, x_shape, index):
+    """Zeros of `x_shape` with g at `index`."""
+    return xp.index_put(xp.zeros_of(g, x_shape), g, index=index)
+
+
+@op(vjp=dict(x=_select_dx), torch="select", samples=calls((((3, 4), 1, 2), {}), (((3, 4), 0, -1), {}), (((5,), 0, 1), {})), **VIEW)
+def select(xp, x, *, dim, index):
+    """The part at one index of a dimension, without that dimension."""
+    if not x.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    dim = wrap_dim(dim, x.ndim)
+    n = x.shape[dim]
+    if not -n <= index < n:
+        raise IndexError(f"index {index} is out of bounds for dimension {dim} with size {n}")
+    return xp.select(x, dim=dim, index=int(index) % n)
+
+
+@op(vjp=dict(x=lambda xp, g, x_shape, dim, start, end, step:
+             _placed(xp, g, x_shape, (slice(None),) * (dim % len(x_shape)) + (slice(start, end, step),))),
+    method=False, **VIEW)
+def slice_dim(xp, x, *, dim, start, end, step):
+    """x[start:end:step] along a dimension."""
+    return xp.slice_dim(x, dim=dim, start=start, end=end, step=step)
+
+
+def narrow(input, dim, start, length):
+    """`length` elements of a dimension from `start` on: a view."""
+    dim = wrap_dim(dim, input.ndim)
+    n, start = input.shape[dim], int(start)
+    if not -n <= start <= n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    start = start + n if start < 0 else start
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if start + length > n:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return slice_dim(input, dim, start, start + length, 1)
+
+
+@op(vjp=dict(x=lambda xp, g, x_shape, offset, dim1, dim2: xp.diagonal_placed(g, shape=tuple(x_shape), offset=offset, dim1=dim1, dim2=dim2)),
+    torch="diagonal", samples=calls((((3, 4),), {}), (((3, 4),), dict(offset=1)), (((2, 3, 4),), dict(dim1=0, dim2=2))), **VIEW)
+def diagonal(xp, x, *, offset=0, dim1=0, dim2=1):
+    """The diagonal of two dimensions, as the last dimension."""
+    return xp.diagonal(x, offset=offset, dim1=wrap_dim(dim1, x.ndim), dim2=wrap_dim(dim2, x.ndim))
+
+
+@op(vjp=dict(x=lambda xp, g, offset, dim1, dim2: xp.diagonal(g, offset=offset, dim1=dim1, dim2=dim2)), method=False, inplace=False)
+def diagonal_placed(xp, x, *, shape, offset, dim1, dim2):
+    """Zeros of `shape` with x on a diagonal."""
+    out = xp.zeros_of(x, shape)
+    xp.diagonal(out, offset=offset, dim1=dim1, dim2=dim2)[...] = x
+    return out
+
+
+@op(vjp=dict(x=lambda xp, g, x_shape, dimension, size, step:
+             xp.unfold_placed(g, shape=tuple(x_shape), dimension=dimension, size=size, step=step)),
+    torch="Tensor.unfold", samples=calls((((7,), 0, 3, 2), {}), (((3, 6), 1, 2, 1), {})), **VIEW)
+def unfold(xp, x, *, dimension, size, step):
+    """Windows of `size` every `step` elements along a dimension, as a new last dimension."""
+    dimension = wrap_dim(dimension, x.ndim)
+    if size > x.shape[dimension]:
+        raise RuntimeError(f"maximum size for tensor at dimension {dimension} is {x.shape[dimension]} but size is {size}")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    return xp.unfold(x, dimension=dimension, size=size, step=step)
+
+
+@op(vjp=dict(x=lambda xp, g, dimension, size, step: xp.unfold(g, dimension=dimension, size=size, step=step)), method=False, inplace=False)
+def unfold_placed(xp, x, *, shape, dimension, size, step):
+    """Zeros of `shape` to which the windows x are added."""
+    out = xp.zeros_of(x, shape)
+    dim = dimension % len(shape)
+    for i in range(x.shape[dim]):  # windows overlap: one after the other
+        at = (slice(None),) * dim
+        window = out[(*at, slice(i * step, i * step + size))]
+        window += xp.permute(x[(*at, i)], dims=tuple([*range(dim), x.ndim - 2, *range(dim, x.ndim - 2)]))
+    return out
+
+
+@op(vjp=dict(tensors=lambda xp, g, shapes, dim: _cut_up(xp, g, shapes, dim)), torch="cat", coerce=coerce.promote, method=False,
+    inplace=False, samples=calls((([(2, 3), (1, 3)],), dict(dim=0)), (([(2, 3), (2, 0), (2, 2)],), dict(dim=-1))))
+def cat(xp, *tensors, dim=0):
+    """Tensors joined along an existing dimension. Shapes must agree in the others (a 1-d empty tensor is skipped)."""
+    if not tensors:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    if any(t.ndim == 0 for t in tensors):
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    real = [t for t in tensors if tuple(t.shape) != (0,)] or tensors[:1]
+    first, dim = real[0], wrap_dim(dim, real[0].ndim)
+    for i, t in enumerate(real):
+        if t.ndim != first.ndim:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim}")
+        if any(a != b for d, (a, b) in enumerate(zip(first.shape, t.shape, strict=True)) if d != dim):
+            wrong = next(d for d in range(t.ndim) if d != dim and t.shape[d] != first.shape[d])
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {dim}. Expected size {first.shape[wrong]} but got size "
+                f"{t.shape[wrong]} for tensor number {i} in the list."
+            )
+    return xp.cat(*real, dim=dim)
+
+
+def _cut_up(xp, g, shapes, dim):
+    start, parts = 0, []
+    dim = dim % len(g.shape)
+    for shape in shapes:
+        n = shape[dim] if tuple(shape) != (0,) else 0
+        part = xp.slice_dim(g, dim=dim, start=start, end=start + n, step=1)
+        parts.append(part if tuple(shape) != (0,) else xp.zeros_of(g, (0,)))
+        start += n
+    return parts
+
+
+@op(vjp=dict(x=lambda xp, g, dims: xp.flip(g, dims=dims)), torch="flip", varargs="dims", inplace=False,
+    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})))
+def flip(xp, x, *, dims):
+    """Reversed along dimensions: a copy."""
+    return xp.flip(x, dims=_dims(x, (dims,) if isinstance(dims, int) else dims))
+
+
+@op(vjp=dict(x=lambda xp, g, shifts, dims: xp.roll(g, shifts=tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts, dims=dims)),
+    torch="roll", samples=calls((((3, 4), 1, 0), {}), (((3, 4), 2), {}), (((3, 4), Value((1, -1)), Value((0, 1))), {})), inplace=False)
+def roll(xp, x, *, shifts, dims=None):
+    """Shifted along dimensions; what leaves at the end comes back at the start."""
+    return xp.roll(x, shifts=shifts, dims=dims)
+
+
+@op(vjp=dict(x=lambda xp, g, diagonal: xp.tril(g, diagonal=diagonal)), torch="tril", samples=calls((((3, 4),), {}), (((2, 3, 3), -1), {})))
+def tril(xp, x, *, diagonal=0):
+    """The lower triangle of the last two dimensions, zero elsewhere."""
+    return xp.tril(x, diagonal=diagonal)
+
+
+@op(vjp=dict(x=lambda xp, g, diagonal: xp.triu(g, diagonal=diagonal)), torch="triu", samples=calls((((3, 4),), {}), (((2, 3, 3), 1), {})))
+def triu(xp, x, *, diagonal=0):
+    """The upper triangle of the last two dimensions, zero elsewhere."""
+    return xp.triu(x, diagonal=diagonal)
+
+
+# ---------------------------------------------------------------------- composites
+
+
+def stack(tensors, dim=0):
+    """Tensors of one shape joined along a new dimension."""
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    for i, t in enumerate(tensors):
+        if t.shape != tensors[0].shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and {list(t.shape)} at entry {i}"
+            )
+    return cat([unsqueeze(t, dim) for t in tensors], wrap_dim(dim, tensors[0].ndim + 1))
+
+
+def split(tensor, split_size_or_sections, dim=0):
+    """Parts of a size, or of the given sizes, along a dimension: views."""
+    dim = wrap_dim(dim, tensor.ndim)
+    n, sizes = tensor.shape[dim], split_size_or_sections
+    if isinstance(sizes, int):
+        if sizes <= 0 and not (sizes == 0 and n == 0):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}")
+        sizes = [min(sizes, n - i) for i in range(0, n, sizes)] if n else [0]
+    elif sum(sizes) != n:
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got "
+            f"split_sizes={list(sizes)}"
+        )
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(narrow(tensor, dim, s, k) for s, k in zip(starts, sizes, strict=True))
+
+
+def chunk(input, chunks, dim=0):
+    """About `chunks` parts of equal size (the last may be smaller): views."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    n = input.shape[wrap_dim(dim, input.ndim)]
+    return split(input, max(-(-n // chunks), 1), dim)
+
+
+def unbind(input, dim=0):
+    """All parts along a dimension, without it."""
+    return tuple(select(input, dim, i) for i in range(input.shape[wrap_dim(dim, input.ndim)]))
+
+
+def flatten(input, start_dim=0, end_dim=-1):
+    """Dimensions start_dim..end_dim as one."""
+    start, end = wrap_dim(start_dim, input.ndim), wrap_dim(end_dim, input.ndim)
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if not input.ndim:
+        return reshape(input, (1,))
+    size = 1
+    for n in input.shape[start : end + 1]:
+        size *= n
+    return reshape(input, (*input.shape[:start], size, *input.shape[end + 1 :]))
+
+
+def unflatten(input, dim, sizes):
+    """One dimension as several."""
+    dim = wrap_dim(dim, input.ndim)
+    return reshape(input, (*input.shape[:dim], *shape_of(sizes, input.shape[dim]), *input.shape[dim + 1 :]))
+
+
+def movedim(input, source, destination):
+    """Dimensions moved to new places, the others in their order."""
+    source, destination = ((d,) if isinstance(d, int) else d for d in (source, destination))
+    source, destination = _dims(input, source), _dims(input, destination)
+    rest = iter(d for d in range(input.ndim) if d not in source)
+    order = {d: s for s, d in zip(source, destination, strict=True)}
+    return permute(input, tuple(order[i] if i in order else next(rest) for i in range(input.ndim)))
+
+
+def t(input):
+    """The transpose of a matrix; vectors and scalars as they are."""
+    if input.ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return transpose(input, 0, 1) if input.ndim == 2 else alias(input)
+
+
+@op(vjp=dict(x=lambda g: g), method=False, **VIEW)
+def alias(xp, x):
+    """The same memory."""
+    return x
+
+
+def contiguous(input, memory_format=None):
+    """Itself if it is in row-major order, else a copy that is."""
+    return input if input.is_contiguous() else contiguous_copy(input)
+
+
+def broadcast_to(input, size):
+    return expand(input, size)
+
+
+def repeat(input, *repeats):
+    """Copies along each dimension; new dimensions come first."""
+    repeats = tuple(repeats[0]) if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
+    extra = len(repeats) - input.ndim
+    if extra < 0:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    shape = (1,) * extra + tuple(input.shape)
+    x = reshape(input, tuple(n for s in shape for n in (1, s)))
+    x = expand(x, tuple(n for r, s in zip(repeats, shape, strict=True) for n in (r, s)))
+    return reshape(contiguous_copy(x), tuple(r * s for r, s in zip(repeats, shape, strict=True)))
+
+
+def tile(input, dims):
+    """As repeat; missing leading counts are 1."""
+    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
+
+
+def diag(input, diagonal=0):
+    """A matrix's diagonal, or a matrix with the vector as diagonal."""
+    if input.ndim == 2:
+        return contiguous_copy(globals()["diagonal"](input, diagonal))
+    if input.ndim != 1:
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    n = input.shape[0] + abs(diagonal)
+    return diagonal_placed(input, (n, n), diagonal, 0, 1)
+
+
+def _without(xp, g, steps):
+    """g with zeros where the view was written."""
+    g = xp.clone(g)
+    replay(xp, g, steps)[...] = 0
+    return g
+
+
+@op(
+    vjp=dict(x=lambda xp, g, steps: _without(xp, g, steps), y=lambda xp, g, steps: xp.clone(replay(xp, g, steps))),
+    coerce=coerce.same, method=False, inplace=False,
+)
+def copy_slices(xp, x, y, *, steps):
+    """x with y written into the view that the chain `steps` leads to: what an in-place change of a view means for its base."""
+    x = xp.clone(x)
+    replay(xp, x, steps)[...] = y
+    return x
