@@ -10,7 +10,7 @@ import warnings
 class EarlyStopping:
     """Says when to stop: at the `patience`-th call in a row without an improvement.
 
-    A value `v` is an improvement if `v < best - min_delta` (mode `"min"`) or `v > best + min_delta` (mode `"max"`).
+    A value `v` improves if `v < best - min_delta` (mode `"min"`) or `v > best + min_delta` (`"max"`).
     By hand, one call an epoch:
 
     >>> class Model:
@@ -28,14 +28,13 @@ class EarlyStopping:
     or as a callback: `fit(..., validation=data, callbacks=[EarlyStopping(5)])`.
 
     Args:
-        patience: calls without improvement that are tolerated, >= 0. The stop is at the `patience`-th such call
-            (at the first one if 0).
+        patience: the stop is at this many calls in a row without an improvement, >= 0 (0 acts as 1).
         min_delta: how much better a value must be, in the value's own unit, >= 0.
         mode: `"min"` for losses, `"max"` for accuracies.
-        restore_best: keep a copy of the model's state at the best value and load it when stopping. It only uses
-            `state_dict()` and `load_state_dict()`.
-        monitor: as a callback, which column of the history to watch; default `"val_loss"`, or `"loss"` if there is
-            no validation data.
+        restore_best: keep a copy of the model's state at the best value and load it when stopping. It only
+            uses `state_dict()` and `load_state_dict()`.
+        monitor: as a callback, which column of the history to watch; default `"val_loss"`, or `"loss"` if
+            there is no validation data.
 
     A NaN stops at once, with a RuntimeWarning that names the call: a model that gives NaN doesn't recover.
 
@@ -111,7 +110,7 @@ class EarlyStopping:
         """Loads the best weights into `model`. RuntimeError if none were kept."""
         if self.best_state is None:
             raise RuntimeError(
-                "there are no best weights to restore: no step(value, model) has improved yet, or restore_best=False"
+                "there are no best weights to restore: no step(value, model) yet, or restore_best=False"
             )
         model.load_state_dict(self.best_state)
 

@@ -1,0 +1,370 @@
+"""Indexing, assignment, gather and scatter, sorting."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+
+from .. import dtypes
+from ..tensor import Tensor, wrap_dim
+from . import coerce, shape
+from .samples import Int, calls
+from .table import op
+
+# ---------------------------------------------------------------------- x[...] and x[...] = y
+
+
+@op(vjp=dict(x=lambda xp, g, x_shape, index: xp.index_put(xp.zeros_of(g, tuple(x_shape)), g, index=index, accumulate=True)),
+    method=False, inplace=False)
+def take_index(xp, x, *, index):
+    """x[index] with arrays among the index: a copy."""
+    return xp.getitem(x, index=index)
+
+
+@op(vjp=dict(x=lambda xp, g, index, accumulate: g if accumulate else xp.index_put(g, xp.zeros_of(g, ()), index=index),
+             y=lambda xp, g, index: xp.getitem(g, index=index)),
+    coerce=coerce.same, method=False)
+def index_put(xp, x, y, *, index, accumulate=False):
+    """x with y at `index` (slices, integers, raw index arrays)."""
+    return xp.index_put(x, y, index=index, accumulate=accumulate)
+
+
+def getitem(x, index):
+    """Views for slices, integers, None and `...`; a copy once an index array or mask is among them."""
+    index = index if isinstance(index, tuple) else (index,)
+    if not any(_is_array_like(i) for i in index):
+        return _basic(x, index)
+    index = _raw_index(x, index)
+    _check_index(x, index)
+    return take_index(x, index)
+
+
+def setitem(x, index, value):
+    """In place; `value` is broadcast and cast to x's type."""
+    from . import inplace
+
+    index = index if isinstance(index, tuple) else (index,)
+    if not isinstance(value, Tensor):
+        from ..creation import tensor
+
+        value = tensor(value, dtype=x.dtype, device=x.device)
+    if not any(_is_array_like(i) for i in index):
+        inplace.copy_(_basic(x, index), value)
+        return
+    raw = _raw_index(x, index)
+    _check_index(x, raw)
+    if value.dtype is not x.dtype:
+        value = value.to(x.dtype)
+    inplace.apply("index_put", x, value, index=raw)
+
+
+def _is_array_like(i):
+    return isinstance(i, (Tensor, list, np.ndarray, bool, np.bool_))
+
+
+def _basic(x, index):
+    known = sum(i is not None and i is not Ellipsis for i in index)
+    if known > x.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {x.ndim}")
+    if sum(i is Ellipsis for i in index) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    dim, touched = 0, False
+    for position, i in enumerate(index):
+        if i is Ellipsis:
+            dim = x.ndim - sum(j is not None for j in index[position + 1 :])
+        elif i is None:
+            x, dim, touched = shape.unsqueeze(x, dim), dim + 1, True
+        elif isinstance(i, slice):
+            start, stop, step = i.indices(x.shape[dim]) if _plain(i) else _resolved(i).indices(x.shape[dim])
+            if step <= 0:
+                raise ValueError("step must be greater than zero")
+            if (start, stop, step) != (0, x.shape[dim], 1):
+                x, touched = shape.slice_dim(x, dim, start, max(stop, start), step), True
+            dim += 1
+        elif hasattr(i, "__index__"):
+            if not x.ndim:
+                raise IndexError(
+                    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+                    "tensor to a number"
+                )
+            i, n = i.__index__(), x.shape[dim]
+            if not -n <= i < n:
+                raise IndexError(f"index {i} is out of bounds for dimension {dim} with size {n}")
+            x, touched = shape.select(x, dim, i), True
+        else:
+            raise IndexError(
+                "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+                f"{type(i).__name__})"
+            )
+    return x if touched else shape.alias(x)
+
+
+def _plain(s):
+    return all(v is None or isinstance(v, int) for v in (s.start, s.stop, s.step))
+
+
+def _resolved(s):
+    return slice(*(None if v is None else int(v) for v in (s.start, s.stop, s.step)))
+
+
+def _raw_index(x, index):
+    out = []
+    for i in index:
+        if isinstance(i, Tensor):
+            if i.device != x.device:
+                if i.device.type != "cpu":
+                    raise RuntimeError(f"indices should be either on cpu or on the same device as the indexed tensor ({x.device})")
+                i = i.to(x.device)
+            if i.dtype.is_floating_point:
+                raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+            i = i._array if i.dtype is not dtypes.uint8 else i.bool()._array
+        elif isinstance(i, (list, np.ndarray)):
+            from ..creation import tensor
+
+            made = tensor(i, device=x.device)
+            if made.dtype.is_floating_point:
+                if made.numel():
+                    raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+                made = made.long()
+            i = made._array
+        elif isinstance(i, slice) and not _plain(i):
+            i = _resolved(i)
+        out.append(i)
+    return tuple(out)
+
+
+def _check_index(x, index):
+    """IndexError before anything is computed, with torch's text."""
+    dim = 0
+    used = sum(_consumes(i) for i in index)
+    if used > x.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {x.ndim}")
+    for i in index:
+        if i is Ellipsis:
+            dim += x.ndim - used
+            continue
+        if hasattr(i, "dtype") and i.dtype not in _BOOLS(i):
+            n = x.shape[dim]
+            if i.shape and 0 in i.shape:
+                pass
+            elif bool((i >= n).any()) or bool((i < -n).any()):
+                wrong = int(i[(i >= n) | (i < -n)].reshape(-1)[0])
+                raise IndexError(f"index {wrong} is out of bounds for dimension {dim} with size {n}")
+        elif hasattr(i, "dtype"):
+            have, mask = tuple(x.shape[dim : dim + i.ndim]), tuple(i.shape)
+            if have != mask:
+                at = next((d for d, (a, b) in enumerate(zip(have, mask, strict=False)) if a != b), 0)
+                raise IndexError(
+                    f"The shape of the mask {list(mask)} at index {at} does not match the shape of the indexed tensor "
+                    f"{list(x.shape)} at index {dim + at}"
+                )
+        dim += _consumes(i)
+
+
+def _BOOLS(i):
+    return (np.dtype(bool),) if isinstance(i, np.ndarray) else (dtypes.bool.torch,)
+
+
+def _consumes(i):
+    if i is None or i is Ellipsis or isinstance(i, (bool, np.bool_)):
+        return 0
+    return i.ndim if hasattr(i, "dtype") and i.dtype in _BOOLS(i) else 1
+
+
+# ---------------------------------------------------------------------- gather and scatter
+
+INDEX = dict(coerce=coerce.same, names=dict(y="src"))
+
+
+def _wrapped(name, x, index, dim):
+    if index.dtype not in (np.dtype(np.int64), np.dtype(np.int32), dtypes.int64.torch, dtypes.int32.torch):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
+    dim = wrap_dim(dim, x.ndim)
+    n = x.shape[dim] if x.ndim else 1
+    if 0 not in index.shape and (bool((index >= n).any()) or bool((index < 0).any())):
+        wrong = int(index[(index >= n) | (index < 0)].reshape(-1)[0])
+        raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {n}")
+    return dim
+
+
+def _front_dim(function):
+    """torch puts `dim` before the index: gather(input, dim, index)."""
+
+    def gather_like(input, dim, index, *args, **kwargs):
+        return function(input, index, *args, dim=dim, **kwargs)
+
+    gather_like.__name__, gather_like.__doc__, gather_like.op = function.__name__, function.__doc__, function.op
+    function.op.public_front = gather_like
+    return gather_like
+
+
+@op(vjp=dict(x=lambda xp, g, x_shape, index, dim: xp.scatter_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)),
+    method=False, inplace=False, name="gather", torch="gather", coerce=coerce.same,
+    samples=calls((((3, 4), Int((3, 2), 4)), dict(dim=1)), (((3, 4), Int((2, 4), 3)), dict(dim=0)), (((), Int((), 1)), dict(dim=0))))
+def _gather(xp, x, index, *, dim):
+    """out[i][j] = x[i][index[i][j]] (dim=1)"""
+    return xp.gather(x, index, dim=_wrapped("gather", x, index, dim))
+
+
+@op(vjp=dict(x=lambda xp, g, index, dim: xp.scatter(g, index, xp.zeros_of(g, ()), dim=dim),
+             src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
+    name="scatter", torch="scatter", coerce=coerce.same, method=False,
+    samples=calls((((3, 4), Int((3, 1), 4), (3, 1)), dict(dim=1))))
+def _scatter(xp, x, index, src, *, dim):
+    """x with out[i][index[i][j]] = src[i][j] (dim=1)"""
+    return xp.scatter(x, index, src, dim=_wrapped("scatter", x, index, dim))
+
+
+@op(vjp=dict(x=lambda g: g, src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
+    name="scatter_add", torch="scatter_add", coerce=coerce.same, method=False,
+    samples=calls((((3, 4), Int((3, 2), 4), (3, 2)), dict(dim=1)), (((3, 4), Int((2, 4), 3), (2, 4)), dict(dim=0))))
+def _scatter_add(xp, x, index, src, *, dim):
+    """x with out[i][index[i][j]] += src[i][j] (dim=1)"""
+    return xp.scatter_add(x, index, src, dim=_wrapped("scatter_add", x, index, dim))
+
+
+@op(vjp=dict(x=lambda xp, g, x_shape, index, dim: xp.index_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)),
+    name="index_select", torch="index_select", coerce=coerce.same, method=False, inplace=False,
+    samples=calls((((3, 4), Int((5,), 4)), dict(dim=1)), (((3, 4), Int((2,), 3)), dict(dim=0))))
+def _index_select(xp, x, index, *, dim):
+    """The parts of a dimension that `index` (1-d) names."""
+    return xp.index_select(x, index, dim=_wrapped("index_select", x, index, dim))
+
+
+@op(vjp=dict(x=lambda g: g, source=lambda xp, g, index, dim: xp.index_select(g, index, dim=dim)),
+    name="index_add", torch="index_add", coerce=coerce.same, method=False,
+    samples=calls((((3, 4), Int((5,), 4), (3, 5)), dict(dim=1))))
+def _index_add(xp, x, index, source, *, dim):
+    """x with source's parts added where `index` says."""
+    return xp.index_add(x, index, source, dim=_wrapped("index_add", x, index, dim))
+
+
+gather, index_select = _front_dim(_gather), _front_dim(_index_select)
+scatter_add, index_add = _front_dim(_scatter_add), _front_dim(_index_add)
+
+
+def scatter(input, dim, index, src=None, *, value=None):
+    """x with src (a tensor or a number) at index."""
+    src = value if src is None else src
+    if not isinstance(src, Tensor):
+        from ..creation import full
+
+        src = full(index.shape, src, dtype=input.dtype, device=input.device)
+    return _scatter(input, index, src, dim=dim)
+
+
+_scatter.op.public_front = scatter
+
+
+def take_along_dim(input, indices, dim=None):
+    """As gather, with broadcasting; dim=None: on the flat tensor."""
+    if dim is None:
+        return gather(input.reshape(-1), 0, indices.reshape(-1))
+    return gather(input, dim, indices)
+
+
+@op(vjp=dict(x=lambda xp, g, mask: xp.where(mask, xp.zeros_like(g), g), y=lambda xp, g, mask: xp.where(mask, g, xp.zeros_like(g))),
+    name="masked_fill", torch="masked_fill", names=dict(y="value"), method=True,
+    coerce=lambda row, x, mask, y: _masked(row, x, mask, y),
+    samples=lambda dtype: _masked_samples(dtype))
+def masked_fill(xp, x, mask, y):
+    """x with `value` where mask holds."""
+    return xp.where(mask, y, x)
+
+
+def _masked(row, x, mask, y):
+    xp, x, mask = coerce.same(row, x, mask)
+    if isinstance(y, Tensor):
+        if y.ndim:
+            raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {y.ndim} dimension(s).")
+        y = y._array
+    else:
+        y = xp.full((), y, dtype=dtypes.OF_RAW[x.dtype])
+    return xp, x, mask, coerce.cast(xp, y, dtypes.OF_RAW[x.dtype])
+
+
+def _masked_samples(dtype):
+    from .samples import Sample, array, rng
+
+    r = rng()
+    yield Sample((array(r, (3, 4), dtype), array(r, (3, 4), "bool"), 2))
+    yield Sample((array(r, (3, 4), dtype), array(r, (4,), "bool"), 1))
+    yield Sample((array(r, (), dtype), array(r, (), "bool"), 1))
+
+
+def masked_select(input, mask):
+    """The elements where mask holds, flat."""
+    return getitem(shape.expand(input, _broadcast(input, mask)), shape.expand(mask, _broadcast(input, mask)))
+
+
+def _broadcast(*tensors):
+    return tuple(np.broadcast_shapes(*[t.shape for t in tensors]))
+
+
+@op(torch="nonzero", samples=calls((((3, 4),), {}), (((),), {}), (((0, 2),), {})), inplace=False, method=False, name="nonzero")
+def _nonzero(xp, x):
+    """The indices of the elements that are not zero, one row each."""
+    return xp.nonzero(x)
+
+
+def nonzero(input, *, as_tuple=False):
+    """(n, ndim) indices of the elements that are not zero; as_tuple: one vector a dimension."""
+    out = _nonzero(input)
+    return unbind_columns(out) if as_tuple else out
+
+
+def unbind_columns(x):
+    return shape.unbind(x, 1)
+
+
+_nonzero.op.public_front = nonzero
+
+# ---------------------------------------------------------------------- order
+
+sort_result = namedtuple("sort", ["values", "indices"])
+topk_result = namedtuple("topk", ["values", "indices"])
+
+
+@op(vjp=dict(x=lambda xp, g0, out1, dim: _put_back(xp, g0, out1, dim)), torch="sort", outputs=2, returns=sort_result, inplace=False,
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=0, descending=True)), (((),), {})))
+def sort(xp, x, *, dim=-1, descending=False, stable=False):
+    """(values, indices) in order along `dim`, always stable."""
+    return xp.sort(x, dim=wrap_dim(dim, x.ndim), descending=descending)
+
+
+def _put_back(xp, g, index, dim):
+    return xp.scatter(xp.zeros_like(g), index, g, dim=dim) if tuple(g.shape) else g
+
+
+def argsort(input, dim=-1, descending=False, stable=False):
+    return sort(input, dim, descending).indices
+
+
+def topk(input, k, dim=-1, largest=True, sorted=True):
+    """The k largest (or smallest) of a dimension, in order: (values, indices)."""
+    n = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
+    if not 0 <= k <= n:
+        raise RuntimeError("selected index k out of range")
+    values, indices = sort(input, dim, largest)
+    if not input.ndim:
+        return topk_result(values, indices)
+    return topk_result(shape.narrow(values, dim, 0, k), shape.narrow(indices, dim, 0, k))
+
+
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct values in order, and on request where each came from and how often."""
+    from ..creation import from_raw_like
+
+    out = np.unique(input.detach().cpu().numpy(), return_inverse=True, return_counts=True, axis=dim)
+    values, inverse, counts = (from_raw_like(np.ascontiguousarray(a), input) for a in out)
+    inverse = inverse.reshape(input.shape if dim is None else (-1,))
+    picked = [values] + [inverse] * return_inverse + [counts] * return_counts
+    return picked[0] if len(picked) == 1 else tuple(picked)
+
+
+def bincount(input, weights=None, minlength=0):
+    from ..creation import from_raw_like
+
+    w = None if weights is None else weights.detach().cpu().numpy()
+    return from_raw_like(np.bincount(input.cpu().numpy(), w, minlength), input)

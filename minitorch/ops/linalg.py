@@ -1,0 +1,330 @@
+"""Products of vectors and matrices, einsum, and small dense solvers."""
+
+from __future__ import annotations
+
+from . import coerce
+from .samples import calls
+from .table import composite, op
+
+
+def _mT(xp, x):
+    return xp.transpose(x, dim0=-2, dim1=-1)
+
+
+def _matmul_dx(xp, g, x, y):
+    if len(y.shape) == 1:  # (..., n) @ (n)
+        return xp.unsqueeze(g, dim=-1) * y if len(x.shape) > 1 else g * y
+    if len(x.shape) == 1:  # (n) @ (..., n, k)
+        return xp.squeeze(xp.matmul(y, xp.unsqueeze(g, dim=-1)), dim=(-1,))
+    return xp.matmul(g, _mT(xp, y))
+
+
+def _matmul_dy(xp, g, x, y):
+    if len(x.shape) == 1:
+        return xp.unsqueeze(x, dim=-1) * xp.unsqueeze(g, dim=-2) if len(y.shape) > 1 else g * x
+    if len(y.shape) == 1:
+        return xp.squeeze(xp.matmul(_mT(xp, x), xp.unsqueeze(g, dim=-1)), dim=(-1,))
+    if len(y.shape) == 2 and len(x.shape) > 2:  # one weight for a batch: one product, not a batch of them to sum
+        x = xp.reshape(x, shape=(-1, x.shape[-1]))
+        g = xp.reshape(g, shape=(-1, g.shape[-1]))
+    return xp.matmul(_mT(xp, x), g)
+
+
+def _matmul_check(op, x, y):
+    xp, a, b = coerce.same(op, x, y)
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}")
+    if not a.ndim or not b.ndim:
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
+    inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
+    if a.shape[-1] != inner:
+        if a.ndim == 1 and b.ndim == 1:
+            raise RuntimeError(
+                f"inconsistent tensor size, expected tensor [{a.shape[0]}] and src [{b.shape[0]}] to have the same number of elements, "
+                f"but got {a.shape[0]} and {b.shape[0]} elements respectively"
+            )
+        if a.ndim == 1 or b.ndim == 1:
+            raise RuntimeError(f"size mismatch, got input ({a.shape[0]}), mat ({_x(a)}), vec ({inner})")
+        if a.ndim == 2 and b.ndim == 2 or b.ndim == 2:
+            rows = 1
+            for n in a.shape[:-1]:
+                rows *= n
+            raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1]} and {_x(b)})")
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[-1]}] but got: "
+            f"[{b.shape[0]}, {inner}]."
+        )
+    return xp, a, b
+
+
+def _x(a):
+    return "x".join(str(n) for n in a.shape)
+
+
+def _c_name(a):
+    return {"float32": "float", "float64": "double", "int64": "long", "int32": "int", "float16": "c10::Half"}.get(
+        str(a.dtype).removeprefix("torch."), str(a.dtype)
+    )
+
+
+@op(vjp=dict(x=_matmul_dx, y=_matmul_dy), torch="matmul", coerce=_matmul_check, inplace=False,
+    samples=calls((((3, 4), (4, 2)), {}), (((4,), (4,)), {}), (((3, 4), (4,)), {}), (((4,), (4, 2)), {}), (((2, 3, 4), (4, 5)), {}),
+                  (((2, 3, 4), (2, 4, 5)), {}), (((3, 4), (2, 4, 5)), {}), (((0, 4), (4, 2)), {}), (((2, 3, 4), (4,)), {})))
+def matmul(xp, x, y):
+    """The matrix product, broadcast over leading dimensions; vectors are rows on the left, columns on the right."""
+    return xp.matmul(x, y)
+
+
+def _linear_check(op, x, weight, bias):
+    xp, a, w, b = coerce.same(op, x, weight, bias)
+    if a.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
+        raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {_name(a)} and {_name(w)}"
+                           " (convert the input or the module, e.g. x.float() or model.double())")
+    if not a.ndim or a.shape[-1] != w.shape[-1]:
+        rows = 1
+        for n in a.shape[:-1]:
+            rows *= n
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1] if a.ndim else 1} and {w.shape[-1]}x{w.shape[0]})"
+        )
+    return xp, a, w, b
+
+
+def _name(a):
+    from ..dtypes import OF_RAW
+    from ..printing import type_name
+
+    return type_name(OF_RAW[a.dtype])
+
+
+def _rows(xp, x):
+    return x if len(x.shape) == 2 else xp.reshape(x, shape=(-1, x.shape[-1]) if len(x.shape) > 1 else (1, -1))
+
+
+def _linear_dw(xp, g, x, weight_shape):
+    if len(weight_shape) == 1:
+        return xp.sum(xp.unsqueeze(g, dim=-1) * x, dim=tuple(range(len(g.shape)))) if len(g.shape) else g * x
+    return xp.matmul(_mT(xp, _rows(xp, g)), _rows(xp, x))
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, weight: xp.matmul(g, weight) if len(weight.shape) > 1 else xp.unsqueeze(g, dim=-1) * weight,
+        weight=_linear_dw,
+        bias=lambda g: g,
+    ),
+    torch="nn.functional.linear", coerce=_linear_check, defaults=dict(bias=None), method=False, inplace=False,
+    samples=calls((((3, 4), (2, 4), (2,)), {}), (((3, 4), (2, 4)), {}), (((2, 3, 4), (5, 4), (5,)), {}), (((4,), (2, 4), (2,)), {}),
+                  (((0, 4), (2, 4), (2,)), {})),
+)
+def linear(xp, x, weight, bias):
+    """x @ weight.T + bias, weight (out_features, in_features)."""
+    out = xp.matmul(x, _mT(xp, weight) if len(weight.shape) > 1 else weight)
+    if bias is not None:
+        out += bias
+    return out
+
+
+def _strict(name, *ndims):
+    def check(*tensors):
+        for i, (t, n) in enumerate(zip(tensors, ndims, strict=True)):
+            if t.ndim != n:
+                raise RuntimeError(f"{name}: expected a {n}D tensor as argument {i + 1}, but got {t.ndim}D")
+
+    return check
+
+
+def _product(name, ndims, shapes, doc):
+    check = _strict(name, *ndims)
+
+    def forward(xp, x, y):
+        check(x, y)
+        if name == "bmm" and x.shape[0] != y.shape[0]:
+            raise RuntimeError(
+                f"Expected size for first two dimensions of batch2 tensor to be: [{x.shape[0]}, {x.shape[2]}] but got: "
+                f"[{y.shape[0]}, {y.shape[1]}]."
+            )
+        return xp.matmul(x, y)
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return composite(torch=name, samples=calls((shapes, {})), inplace=False,
+                     names=dict(y={"mm": "mat2", "bmm": "mat2", "mv": "vec", "dot": "tensor"}[name]))(forward)
+
+
+mm = _product("mm", (2, 2), ((3, 4), (4, 2)), "The product of two matrices.")
+bmm = _product("bmm", (3, 3), ((2, 3, 4), (2, 4, 5)), "The products of two batches of matrices.")
+mv = _product("mv", (2, 1), ((3, 4), (4,)), "A matrix times a vector.")
+dot = _product("dot", (1, 1), ((4,), (4,)), "The inner product of two vectors.")
+
+
+@composite(torch="outer", samples=calls((((3,), (4,)), {})), names=dict(y="vec2"), inplace=False)
+def outer(xp, x, y):
+    """x[i] * y[j]"""
+    _strict("outer", 1, 1)(x, y)
+    return xp.unsqueeze(x, dim=1) * y
+
+
+@composite(torch="addmm", samples=calls((((2,), (3, 4), (4, 2)), dict(alpha=2, beta=3))), coerce=coerce.same)
+def addmm(xp, x, mat1, mat2, *, beta=1, alpha=1):
+    """beta * x + alpha * (mat1 @ mat2)"""
+    product = xp.matmul(mat1, mat2)
+    product = product if alpha == 1 else product * alpha
+    return product + (x if beta == 1 else x * beta)
+
+
+def einsum(equation, *operands):
+    """Sums of products by index letters, e.g. "bij,bjk->bik"; `...` stands for leading dimensions."""
+    from .. import ops
+
+    operands = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    equation = equation.replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise RuntimeError(
+            f"einsum(): the number of operands specified in the equation ({len(terms)}) does not match the number given "
+            f"({len(operands)})"
+        )
+    spare = iter(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in equation)
+    n_dots = max((o.ndim - len(t.replace("...", "")) for t, o in zip(terms, operands, strict=True) if "..." in t), default=0)
+    dots = "".join(next(spare) for _ in range(n_dots))
+    expanded = []
+    for t, o in zip(terms, operands, strict=True):
+        k = o.ndim - len(t.replace("...", "")) if "..." in t else 0
+        t = t.replace("...", dots[len(dots) - k :])
+        if len(t) != o.ndim:
+            raise RuntimeError(f"einsum(): the number of subscripts in the equation ({len(t)}) does not match the number of "
+                               f"dimensions ({o.ndim}) for operand {len(expanded)} and no ellipsis was given")
+        expanded.append(t)
+    letters = "".join(expanded)
+    right = right.replace("...", dots) if arrow else dots + "".join(
+        sorted(c for c in dict.fromkeys(letters) if letters.count(c) == 1 and c not in dots)
+    )
+    sizes: dict = {}
+    for t, o in zip(expanded, operands, strict=True):
+        for c, n in zip(t, o.shape, strict=True):
+            if sizes.setdefault(c, n) != n and 1 not in (n, sizes[c]):
+                raise RuntimeError(f"einsum(): subscript {c} has size {n} for an operand which does not broadcast with previously seen "
+                                   f"size {sizes[c]}")
+            sizes[c] = max(sizes[c], n) if n != 0 else 0
+    for c in right:
+        if c not in sizes:
+            raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
+    x, tx = _single(ops, operands[0], expanded[0])
+    for i, (o, t) in enumerate(zip(operands[1:], expanded[1:], strict=True), 1):
+        y, ty = _single(ops, o, t)
+        later = set(right).union(*expanded[i + 1 :])
+        x, tx = _pair(ops, x, tx, y, ty, later)
+    drop = tuple(i for i, c in enumerate(tx) if c not in right)
+    if drop:
+        x, tx = ops.sum(x, dim=drop), "".join(c for c in tx if c in right)
+    return ops.permute(x, dims=tuple(tx.index(c) for c in right)) if tx != right else x
+
+
+def _single(ops, x, t):
+    """Repeated letters become a diagonal."""
+    for c in dict.fromkeys(t):
+        while t.count(c) > 1:
+            i = t.index(c)
+            j = t.index(c, i + 1)
+            x = ops.diagonal(x, 0, i, j)
+            t = t[:i] + t[i + 1 : j] + t[j + 1 :] + c
+    return x, t
+
+
+def _pair(ops, x, tx, y, ty, later):
+    """Two terms into one, by one batched matrix product: (batch, left, sum) @ (batch, sum, right)."""
+    for t in (tx, ty):
+        other = ty if t is tx else tx
+        gone = tuple(i for i, c in enumerate(t) if c not in later and c not in other)
+        if gone:
+            kept = "".join(c for i, c in enumerate(t) if i not in gone)
+            if t is tx:
+                x, tx = ops.sum(x, dim=gone), kept
+                return _pair(ops, x, tx, y, ty, later)
+            y, ty = ops.sum(y, dim=gone), kept
+    batch = [c for c in tx if c in ty and c in later]
+    summed = [c for c in tx if c in ty and c not in later]
+    left = [c for c in tx if c not in ty]
+    right = [c for c in ty if c not in tx]
+    size = dict(zip(ty, y.shape, strict=True))
+    for c, n in zip(tx, x.shape, strict=True):
+        size[c] = max(n, size.get(c, n)) if n else 0
+
+    def arranged(z, t, groups):
+        z = ops.permute(z, dims=tuple(t.index(c) for g in groups for c in g))
+        z = ops.expand(z, size=tuple(size[c] for g in groups for c in g))
+        flat = []
+        for g in groups:
+            n = 1
+            for c in g:
+                n *= size[c]
+            flat.append(n)
+        return ops.reshape(z, shape=tuple(flat))
+
+    z = ops.matmul(arranged(x, tx, (batch, left, summed)), arranged(y, ty, (batch, summed, right)))
+    t = "".join(batch + left + right)
+    return ops.reshape(z, shape=tuple(size[c] for c in t)), t
+
+
+# ---------------------------------------------------------------------- solvers
+
+
+def _well_conditioned(*shapes):
+    def samples(dtype):
+        import numpy as np
+
+        from .samples import Sample, array, rng
+
+        r = rng()
+        for shape, rest in shapes:
+            a = array(r, shape, dtype) + 4 * np.eye(shape[-1], dtype=dtype)
+            yield Sample((a.astype(dtype), *[array(r, s, dtype) for s in rest]))
+
+    return samples
+
+
+@op(vjp=dict(x=lambda xp, g, out: -xp.matmul(_mT(xp, out), xp.matmul(g, _mT(xp, out)))), torch="linalg.inv", name="inv", method=False,
+    inplace=False, samples=_well_conditioned(((3, 3), ()), ((2, 3, 3), ())))
+def inv(xp, x):
+    """The inverse of a square matrix, or of a batch. Singular: LinAlgError (a RuntimeError)."""
+    return _solved(xp.inv, x)
+
+
+def _solved(function, *args):
+    import numpy as np
+
+    try:
+        return function(*args)
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"linalg: The diagonal element is zero, the solve could not be completed because the input matrix is "
+                          f"singular ({error}).") from None
+
+
+class LinAlgError(RuntimeError):
+    """The matrix is singular."""
+
+
+@op(vjp=dict(x=lambda xp, g, x, out: _solve_dx(xp, g, x, out), y=lambda xp, g, x, y_shape: _solve_dy(xp, g, x, y_shape)), torch="linalg.solve", name="solve",
+    coerce=coerce.same, method=False, inplace=False, names=dict(x="A", y="B"), samples=_well_conditioned(((3, 3), ((3, 2),)), ((3, 3), ((3,),))))
+def solve(xp, x, y):
+    """The z with x @ z = y."""
+    return _solved(xp.solve, x, y)
+
+
+def _solve_dy(xp, g, x, y_shape):
+    return xp.solve(_mT(xp, x), g)
+
+
+def _solve_dx(xp, g, x, out):
+    gy = xp.solve(_mT(xp, x), g)
+    if len(out.shape) == 1:
+        return -(xp.unsqueeze(gy, dim=1) * out)
+    return -xp.matmul(gy, _mT(xp, out))
+
+
+@op(vjp=dict(x=lambda xp, g, x, out: xp.unsqueeze(xp.unsqueeze(g * out, dim=-1), dim=-1) * _mT(xp, xp.inv(x))), torch="linalg.det",
+    name="det", inplace=False, samples=_well_conditioned(((3, 3), ()), ((2, 3, 3), ())))
+def det(xp, x):
+    """The determinant."""
+    return xp.det(x)
