@@ -67,18 +67,3 @@ def fill_(self, value):
 def zero_(self):
     """Every element becomes 0."""
     return fill_(self, 0)
-
-
-def squeeze_(self, dim=None):
-    return _reshaped(self, self._array.reshape(self.squeeze(dim).shape))
-
-
-def unsqueeze_(self, dim):
-    return _reshaped(self, self._array.reshape(self.unsqueeze(dim).shape))
-
-
-def _reshaped(x, array):
-    if x.requires_grad:
-        raise NotImplementedError("shape changes in place are not supported on tensors that require grad: use the out-of-place form")
-    x._array = array
-    return x

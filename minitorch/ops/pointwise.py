@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .. import dtypes
+from ..tensor import Tensor
 from . import coerce
-from .samples import binary, unary
+from .samples import Floats, Value, binary, calls, unary
 from .table import op
 
 # ---------------------------------------------------------------------- arithmetic
@@ -253,6 +255,113 @@ ge = _compare("ge", "x >= y")
 logical_and = _compare("logical_and", "Both are non-zero.", samples=binary(scalar=False))
 logical_or = _compare("logical_or", "One is non-zero.", samples=binary(scalar=False))
 logical_xor = _compare("logical_xor", "Exactly one is non-zero.", samples=binary(scalar=False))
+
+
+def _bitwise(name, doc):
+    def forward(xp, x, y):
+        return getattr(xp, name)(x, y)
+
+    def whole_numbers(dtype):
+        return binary()(dtype) if dtype not in ("float32", "float64", "float16") else ()
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return op(torch=name, samples=whole_numbers, coerce=_integers)(forward)
+
+
+def _integers(row, *xs):
+    xp, *arrays = coerce.promote(row, *xs)
+    if any(getattr(a, "dtype", None) is not None and xp.is_floating(a) for a in arrays):
+        raise NotImplementedError(f'"{row.name}_cpu" not implemented for \'Float\'')
+    return xp, *arrays
+
+
+bitwise_and = _bitwise("bitwise_and", "x & y, bit by bit; on bools the logical and")
+bitwise_or = _bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or")
+bitwise_xor = _bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
+
+
+@op(torch="bitwise_not", coerce=_integers, samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype))
+def bitwise_not(xp, x):
+    """~x, bit by bit; on bools the logical not."""
+    return xp.bitwise_not(x)
+
+
+def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """|x - y| <= atol + rtol * |y|, elementwise."""
+    close = eq(input, other) | (
+        isfinite(input) & isfinite(other) & (abs(input - other) <= atol + rtol * abs(other))
+    )
+    return close | (isnan(input) & isnan(other)) if equal_nan else close
+
+
+def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether all elements are close (`isclose`)."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+def equal(input, other):
+    """Whether shape and all elements are the same."""
+    return input.shape == other.shape and bool(eq(input, other).all())
+
+
+# ---------------------------------------------------------------------- composites
+
+
+def _clamp_dx(xp, g, x, min, max):
+    inside = xp.ones_like(x)
+    if min is not None:
+        inside = xp.where(xp.lt(x, min), xp.zeros_like(x), inside)
+    if max is not None:
+        inside = xp.where(xp.gt(x, max), xp.zeros_like(x), inside)
+    return g * inside
+
+
+@op(vjp=dict(x=_clamp_dx), torch="clamp", samples=unary(min=-0.5, max=1.0), name="clamp", method=False)
+def _clamp(xp, x, *, min=None, max=None):
+    """x limited to [min, max]; the gradient passes at the edges too."""
+    return xp.clamp(x, min=min, max=max)
+
+
+def clamp(input, min=None, max=None):
+    """x limited to [min, max]: numbers or tensors, one of which may be left out."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        input = input if min is None else maximum(input, min)
+        return input if max is None else minimum(input, max)
+    if not input.is_floating_point() and any(isinstance(v, float) for v in (min, max)):
+        input = to_dtype(input, dtypes.get_default_dtype())
+    return _clamp(input, min, max)
+
+
+clip = clamp
+_clamp.op.public_front = clamp
+
+
+@op(vjp=dict(x=lambda g, weight: g * (1 - weight), end=lambda g, weight: g * weight,
+             weight=lambda g, x, end: g * (end - x)), torch="lerp", coerce=coerce.promote,
+    samples=calls((((3, 4), (3, 4), Value(0.3)), {}), (((3, 4), (4,), (3, 4)), {}), (((), (), Value(0.7)), {})))
+def lerp(xp, x, end, weight):
+    """x + weight * (end - x), computed from the nearer end as torch does."""
+    if isinstance(weight, (int, float)):
+        return x + weight * (end - x) if weight < 0.5 else end - (end - x) * (1 - weight)
+    return xp.where(xp.lt(xp.abs(weight), 0.5), x + weight * (end - x), end - (end - x) * (1 - weight))
+
+
+@op(vjp=dict(x=lambda g: g, tensor1=lambda g, tensor2, value: g * (tensor2 * value), tensor2=lambda g, tensor1, value: g * (tensor1 * value)),
+    torch="addcmul", coerce=coerce.promote, samples=calls((((3, 4), (3, 4), (4,)), dict(value=0.5)), (((), (), ()), {})))
+def addcmul(xp, x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 * tensor2"""
+    product = xp.mul(tensor1, tensor2)
+    return xp.add(x, product if value == 1 else product * value)
+
+
+@op(vjp=dict(x=lambda g: g, tensor1=lambda g, tensor2, value: g * (value / tensor2),
+             tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2))),
+    torch="addcdiv", coerce=coerce.promote, samples=calls((((3, 4), (3, 4), Floats((4,), 0.5, 2.0)), dict(value=0.5))))
+def addcdiv(xp, x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 / tensor2"""
+    return xp.add(x, value * xp.div(tensor1, tensor2))
 
 
 # ---------------------------------------------------------------------- types

@@ -1,0 +1,74 @@
+"""minitorch: PyTorch's training API rebuilt from scratch. `import minitorch as torch` gives the same numbers."""
+
+import warnings as _warnings
+
+# torch says nothing when a division by zero or an overflow gives inf or NaN; NumPy warns, naming the calling module.
+_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minitorch\.")
+
+from . import dtypes  # noqa: E402
+from .dtypes import (  # noqa: E402, F401
+    bool,
+    double,
+    dtype,
+    float,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    promote_types,
+    set_default_dtype,
+    short,
+    uint8,
+)
+from .device import device  # noqa: E402, F401
+from .tensor import Size, Tensor  # noqa: E402, F401
+from .autograd.mode import (  # noqa: E402, F401
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .creation import (  # noqa: E402, F401
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_numpy,
+    full,
+    full_like,
+    is_floating_point,
+    is_tensor,
+    linspace,
+    numel,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from . import ops  # noqa: E402
+from .ops.attach import attach as _attach  # noqa: E402
+
+_attach()
+from . import autograd  # noqa: E402, F401
+
+from math import e, inf, nan, pi  # noqa: E402, F401
+
+#: what of `ops` is public under the same name
+_FUNCTIONS = [
+    name for name in dir(ops)
+    if not name.startswith("_") and callable(getattr(ops, name)) and name not in globals()
+    and getattr(getattr(ops, name), "__module__", "").startswith("minitorch")
+    and not isinstance(getattr(ops, name), type)
+]
+globals().update({name: getattr(ops, name) for name in _FUNCTIONS})
+__version__ = "2.13.0"

@@ -1,0 +1,249 @@
+"""Tensors from data, and of given shapes: `tensor`, `zeros`, `arange`, ... Random ones are in `random.py`."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from . import dtypes
+from .autograd.graph import LEAF
+from .backends import backend_for, backend_of
+from .device import device as Device
+from .tensor import Size, Tensor, wrap
+
+CPU = Device("cpu")
+
+
+def finish(array, requires_grad=False) -> Tensor:
+    t = wrap(array)
+    return t.requires_grad_() if requires_grad else t
+
+
+def the_device(device) -> Device:
+    return CPU if device is None else device if isinstance(device, Device) else Device(device)
+
+
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False) -> Tensor:
+    """A copy of `data` (numbers, nested lists, a NumPy array, a tensor). Python floats get the default dtype, ints int64."""
+    if isinstance(data, Tensor):
+        import warnings
+
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+            stacklevel=2,
+        )
+        data = data.detach().to(device=data.device if device is None else device, dtype=dtype or data.dtype, copy=True)
+        return data.requires_grad_() if requires_grad else data
+    return finish(raw(data, dtype, device), requires_grad)
+
+
+def raw(data, dtype, device):
+    if isinstance(data, (np.ndarray, np.generic)):
+        array = np.array(data)
+    else:
+        data = _untensored(data)
+        try:
+            array = np.array(data)
+        except ValueError:
+            raise ValueError(f"expected sequence of equal length: {_ragged(data)}") from None
+        except OverflowError:
+            raise RuntimeError("Overflow when unpacking long long") from None
+        if array.dtype.kind in "OUS":
+            raise TypeError(f"new(): invalid data type '{_bad_type(data)}'") if array.dtype.kind != "O" else RuntimeError(
+                f"Could not infer dtype of {_bad_type(data)}"
+            )
+        if array.dtype.kind == "c":
+            raise TypeError("complex numbers are not supported: minitorch has real dtypes only")
+        if dtype is None and array.dtype.kind == "f" and not _has_numpy(data):
+            array = array.astype(dtypes.get_default_dtype().numpy)
+    return place(array, dtype or dtypes.of_array(array), device)
+
+
+def place(array, dtype, device):
+    """A NumPy array as a raw array of a dtype on a device."""
+    array = np.asarray(array.astype(dtype.numpy, copy=False))
+    device = the_device(device)
+    return array if device.type == "cpu" else backend_for(device).from_numpy(array, device)
+
+
+def _untensored(data):
+    if isinstance(data, (list, tuple)):
+        return [_untensored(d) for d in data]
+    return data.tolist() if isinstance(data, Tensor) else data
+
+
+def _has_numpy(data):
+    while isinstance(data, (list, tuple)) and len(data):
+        data = data[0]
+    return isinstance(data, (np.ndarray, np.generic))
+
+
+def _ragged(data):
+    lengths = sorted({len(d) if isinstance(d, (list, tuple)) else 0 for d in data})
+    return f"got lengths {lengths}"
+
+
+def _bad_type(data):
+    while isinstance(data, (list, tuple)) and len(data):
+        data = data[0]
+    return type(data).__name__
+
+
+def as_tensor(data, dtype=None, device=None) -> Tensor:
+    """As `tensor`, sharing memory where it can (a tensor, a NumPy array of that type)."""
+    if isinstance(data, Tensor):
+        return data.to(device=data.device if device is None else device, dtype=dtype or data.dtype)
+    if isinstance(data, np.ndarray):
+        t = from_numpy(data)
+        return t.to(device=the_device(device), dtype=dtype or t.dtype)
+    return tensor(data, dtype=dtype, device=device)
+
+
+def from_numpy(array) -> Tensor:
+    """A tensor that shares the memory of a NumPy array."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    dtypes.of_array(array)
+    if not array.flags.writeable:
+        import warnings
+
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. You may want to copy "
+            "the array to protect its data or make it writable before converting it to a tensor.",
+            stacklevel=2,
+        )
+    return wrap(array)
+
+
+def from_raw_like(array, like) -> Tensor:
+    return finish(place(array, dtypes.of_array(array), like.device))
+
+
+def shape_from(args) -> tuple:
+    if len(args) == 1 and isinstance(args[0], (tuple, list, Size)):
+        args = args[0]
+    elif len(args) == 1 and isinstance(args[0], Tensor) and args[0].ndim:
+        args = args[0].tolist()
+    shape = []
+    for n in args:
+        if isinstance(n, float) or not hasattr(n, "__index__"):
+            raise TypeError(f"empty(): argument 'size' must be tuple of ints, but found element of type {type(n).__name__}")
+        if n.__index__() < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(args)}")
+        shape.append(n.__index__())
+    return tuple(shape)
+
+
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, out=None, layout=None) -> Tensor:
+    """Of a shape, every element `fill_value`."""
+    if isinstance(fill_value, Tensor):
+        fill_value = fill_value.item()
+    dtype = dtype or dtypes.of_python(fill_value)
+    device = the_device(device)
+    return finish(backend_for(device).full(shape_from((size,)), fill_value, dtype=dtype, device=device), requires_grad)
+
+
+def _filled(value):
+    def create(*size, dtype=None, device=None, requires_grad=False, out=None, layout=None, pin_memory=False, memory_format=None):
+        size = size if size else ((),)
+        return full(shape_from(size), value, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+    return create
+
+
+zeros, ones = _filled(0), _filled(1)
+zeros.__name__, ones.__name__ = "zeros", "ones"
+zeros.__doc__, ones.__doc__ = "Of a shape, all 0.", "Of a shape, all 1."
+#: NOTE: `empty` is zeros here: uninitialised memory helps nobody who studies a program.
+empty = _filled(0)
+
+
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None) -> Tensor:
+    return full(tuple(input.shape), fill_value, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None) -> Tensor:
+    return full_like(input, 0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None) -> Tensor:
+    return full_like(input, 1, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+empty_like = zeros_like
+
+
+def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False, out=None) -> Tensor:
+    """start, start + step, ... below end."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if not math.isfinite(start) or not math.isfinite(end):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if (end - start) / step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if dtype is None:
+        dtype = dtypes.int64 if all(isinstance(v, int) for v in (start, end, step)) else dtypes.get_default_dtype()
+    device = the_device(device)
+    return finish(backend_for(device).arange(start, end, step, dtype=dtype, device=device), requires_grad)
+
+
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False, out=None) -> Tensor:
+    """`steps` values from start to end, both included."""
+    start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    dtype = dtype or dtypes.get_default_dtype()
+    # torch works in the tensor's type, from both ends towards the middle
+    kind = dtype.numpy.type if dtype.is_floating_point else np.float64
+    i = np.arange(steps)
+    if steps > 1:
+        a, b = kind(start), kind(end)
+        step = kind((b - a) / kind(steps - 1))
+        out = np.where(i < steps // 2, _fma(step, i.astype(kind), a), _fma(-step, (steps - 1 - i).astype(kind), b))
+    else:
+        out = np.full(steps, start, kind)
+    return finish(place(out, dtype, device), requires_grad)
+
+
+def _fma(a, x, b):
+    """a * x + b rounded once, as torch's vectorised linspace: in float64 for float32."""
+    if np.asarray(x).dtype == np.float32:
+        return (np.float64(a) * x.astype(np.float64) + np.float64(b)).astype(np.float32)
+    return a * x + b
+
+
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False, out=None) -> Tensor:
+    """Ones on the diagonal."""
+    return finish(place(np.eye(n, m), dtype or dtypes.get_default_dtype(), device), requires_grad)
+
+
+def zeros_of(x, shape) -> Tensor:
+    """Zeros of a shape in x's type, on x's device: the tensor form of the backends' function."""
+    return wrap(backend_of(x._array).zeros_of(x._array, tuple(shape)))
+
+
+def index_range(x, dim, start, end=-1) -> Tensor:
+    return wrap(backend_of(x._array).index_range(x._array, dim, start, end))
+
+
+def is_tensor(obj) -> bool:
+    return isinstance(obj, Tensor)
+
+
+def is_floating_point(input) -> bool:
+    return input.is_floating_point()
+
+
+def numel(input) -> int:
+    return input.numel()
+
+
+def leaf(array) -> Tensor:
+    t = wrap(array)
+    t._node = LEAF
+    return t

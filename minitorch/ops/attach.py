@@ -1,0 +1,141 @@
+"""Methods, operators and in-place forms of `Tensor`, made from the table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ops
+from ..creation import ones_like, zeros_like
+from ..tensor import Tensor
+from . import convert, index, inplace, pointwise, shape
+from .table import OPS
+
+#: functions that are not rows of the table but are methods too
+COMPOSITES = (
+    "reshape narrow split chunk unbind flatten unflatten movedim moveaxis t contiguous repeat tile diag swapaxes take_along_dim masked_select "
+    "nonzero argsort topk unique bincount gather scatter scatter_add index_select index_add div divide multiply subtract negative max min "
+    "greater greater_equal less less_equal not_equal absolute clamp clip isclose allclose equal hardtanh index_put"
+).split()
+
+ALIASES = {"div": "true_divide", "multiply": "mul", "subtract": "sub", "negative": "neg", "absolute": "abs", "clip": "clamp", "divide": "true_divide"}
+
+
+def variadic(function, name):
+    """`x.view(2, 3)` as well as `x.view((2, 3))`."""
+
+    def method(self, *values, **kwargs):
+        if len(values) == 1 and isinstance(values[0], (tuple, list)):
+            values = values[0]
+        return function(self, tuple(values) if values or not kwargs else None, **kwargs) if values or not kwargs else function(self, **kwargs)
+
+    method.__name__, method.__doc__ = name, function.__doc__
+    return method
+
+
+def attach():
+    for name, row in OPS.items():
+        public = getattr(row, "public_front", None) or row.front
+        if row.method or hasattr(row, "public_front"):
+            setattr(Tensor, name, variadic(public, name) if row.varargs else public)
+        if row.inplace:
+            setattr(Tensor, name + "_", inplace.method(name))
+    for name in COMPOSITES:
+        if hasattr(ops, name) and name not in OPS:
+            setattr(Tensor, name, getattr(ops, name))
+        if name in ALIASES:
+            setattr(Tensor, name, getattr(ops, name))
+            setattr(Tensor, name + "_", inplace.method(ALIASES[name]))
+    Tensor.reshape = variadic(ops.reshape, "reshape")
+    Tensor.tile = variadic(ops.tile, "tile")
+    for name in ("copy_", "fill_", "zero_"):
+        setattr(Tensor, name, getattr(inplace, name))
+    for name, function in convert.SHORTCUTS.items():
+        setattr(Tensor, name, function)
+    Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.type_as = convert.to, convert.cpu, convert.cuda, convert.type_as
+    Tensor.view_as = lambda self, other: self.view(other.shape)
+    Tensor.reshape_as = lambda self, other: self.reshape(other.shape)
+    Tensor.expand_as = lambda self, other: self.expand(other.shape)
+    for name, function in dict(zeros=zeros_like, ones=ones_like).items():
+        setattr(Tensor, f"new_{name}", new_of(function))
+    Tensor.new_full = lambda self, size, fill_value, dtype=None, device=None, requires_grad=False: _new_full(
+        self, size, fill_value, dtype, device, requires_grad
+    )
+    Tensor.new_empty = Tensor.new_zeros
+    Tensor.new_tensor = _new_tensor
+    Tensor.T = property(lambda self: shape.permute(self, tuple(range(self.ndim))[::-1]))
+    Tensor.mT = property(lambda self: shape.transpose(self, -2, -1))
+    attach_operators()
+
+
+def new_of(function):
+    value = 0 if function is zeros_like else 1
+
+    def new(self, *size, dtype=None, device=None, requires_grad=False):
+        from ..creation import shape_from
+
+        return _new_full(self, shape_from(size), value, dtype, device, requires_grad)
+
+    return new
+
+
+def _new_full(self, size, fill_value, dtype, device, requires_grad):
+    from ..creation import full
+
+    return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+def _new_tensor(self, data, dtype=None, device=None, requires_grad=False):
+    from ..creation import tensor
+
+    return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+def operand(function):
+    """An operator gives NotImplemented for what is no number or tensor, so that Python can try the other side."""
+
+    def method(self, other):
+        if not isinstance(other, (Tensor, float, int, np.number, np.bool_, np.ndarray)):
+            return NotImplemented
+        return function(self, _number(other))
+
+    return method
+
+
+def _number(other):
+    if isinstance(other, np.ndarray):
+        from ..creation import from_numpy
+
+        return from_numpy(other)
+    return other.item() if isinstance(other, np.generic) else other
+
+
+def reflected(function):
+    def method(self, other):
+        if not isinstance(other, (float, int, np.number, np.bool_, np.ndarray)):
+            return NotImplemented
+        return function(_number(other), self)
+
+    return method
+
+
+def attach_operators():
+    binary = dict(
+        add="add", sub="sub", mul="mul", truediv="true_divide", floordiv="floor_divide", mod="remainder", pow="pow", matmul="matmul",
+    )
+    for sign, name in binary.items():
+        function = getattr(ops, name)
+        setattr(Tensor, f"__{sign}__", operand(function))
+        setattr(Tensor, f"__r{sign}__", reflected(function))
+        if name != "matmul":
+            setattr(Tensor, f"__i{sign}__", inplace.method(name))
+    for sign in ("eq", "ne", "lt", "le", "gt", "ge"):
+        setattr(Tensor, f"__{sign}__", operand(getattr(ops, sign)))
+    for sign, name in {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():
+        function = getattr(ops, name)
+        setattr(Tensor, f"__{sign}__", operand(function))
+        setattr(Tensor, f"__r{sign}__", reflected(function))
+        setattr(Tensor, f"__i{sign}__", inplace.method(name))
+    Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = pointwise.neg, pointwise.abs, ops.bitwise_not
+    Tensor.__pos__ = lambda self: self
+    Tensor.__getitem__, Tensor.__setitem__ = index.getitem, index.setitem
+
