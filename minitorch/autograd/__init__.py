@@ -1,132 +1,30 @@
-"""`backward`, `grad`, modes, `Function`, and what is built on them."""
+"""Graph and engine. `tensor.py` needs the graph's classes, so what needs tensors is looked up on first use."""
 
 from __future__ import annotations
 
-from ..tensor import Tensor, wrap
-from .graph import LEAF, Node
+from importlib import import_module
+
 from .mode import (  # noqa: F401
     enable_grad,
     inference_mode,
     is_grad_enabled,
-    is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
-    state,
 )
 
-
-def edge_of(tensor):
-    """Where the gradient of a tensor is delivered: its node, itself if it is a leaf, None if it requires no grad."""
-    node = tensor._edge
-    return tensor if node is LEAF else node
+_WHERE = {"backward": "api", "grad": "api", "edge_of": "api", "Function": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
+          "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly"}
 
 
-def _tuple(x):
-    return (x,) if x is None or isinstance(x, Tensor) else tuple(x)
+def __getattr__(name):
+    if name in _WHERE:
+        value = getattr(import_module(f".{_WHERE[name]}", __name__), name)
+        globals()[name] = value  # (`gradcheck` the function, over the submodule of the same name)
+        return value
+    if name in ("functional", "graph", "engine", "views"):
+        return import_module(f".{name}", __name__)
+    if name == "Variable":
+        from ..tensor import Tensor
 
-
-def _start(tensors, gradients, create_graph):
-    from ..ops import ones_like
-
-    tensors = _tuple(tensors)
-    gradients = _tuple(gradients) if gradients is not None else (None,) * len(tensors)
-    if len(gradients) != len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
-    roots, starts = [], []
-    for i, (t, g) in enumerate(zip(tensors, gradients, strict=True)):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"element {i} of tensors must be Tensor, not {type(t).__name__}")
-        edge = edge_of(t)
-        if edge is None:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        if g is None:
-            if t.numel() != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            g = ones_like(t)
-        elif not isinstance(g, Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
-        elif g.shape != t.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
-            )
-        elif g.dtype is not t.dtype:
-            g = g.to(t.dtype)
-        roots.append(edge)
-        starts.append(g if create_graph else g._array)
-    return roots, starts
-
-
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None) -> None:
-    """Adds the gradients of `tensors` to `.grad` of the leaves (or of `inputs` only).
-
-    Errors (RuntimeError): a tensor without grad, a non-scalar without `grad_tensors`, a graph that was freed.
-    """
-    from .engine import run
-
-    if inputs is not None:
-        inputs = _tuple(inputs)
-        if not inputs:
-            raise RuntimeError("`inputs` argument to `backward` cannot be empty.")
-    keep = create_graph if retain_graph is None else retain_graph
-    roots, starts = _start(tensors, grad_tensors, create_graph)
-    if inputs is None:
-        run(roots, starts, keep_graph=keep, create_graph=create_graph)
-        return
-    for t, g in zip(inputs, _gradients(roots, starts, inputs, keep, create_graph), strict=True):
-        if g is not None:
-            g = g if isinstance(g, Tensor) else wrap(g.copy() if hasattr(g, "copy") else g.clone())
-            t._grad = g if t._grad is None else t._grad + g
-
-
-def _gradients(roots, starts, inputs, keep, create_graph):
-    from .engine import run
-
-    edges = []
-    for t in inputs:
-        edge = edge_of(t)
-        if edge is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
-        edges.append(edge)
-    return run(roots, starts, keep_graph=keep, create_graph=create_graph, inputs=edges, accumulate=False)
-
-
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None, is_grads_batched=False,
-         materialize_grads=False) -> tuple:
-    """The gradients of `outputs` with respect to `inputs`; nothing is added to `.grad`.
-
-    An input that was not used raises RuntimeError, unless `allow_unused` (None in its place) or `materialize_grads` (zeros).
-    """
-    from ..ops import zeros_like
-
-    if is_grads_batched:
-        raise NotImplementedError("is_grads_batched is not supported: call grad once for each row of grad_outputs")
-    inputs = _tuple(inputs)
-    keep = create_graph if retain_graph is None else retain_graph
-    roots, starts = _start(outputs, grad_outputs, create_graph)
-    results = _gradients(roots, starts, inputs, keep, create_graph)
-    out = []
-    for t, g in zip(inputs, results, strict=True):
-        if g is None:
-            if materialize_grads:
-                out.append(zeros_like(t))
-                continue
-            if not allow_unused:
-                raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-                    "the desired behavior."
-                )
-            out.append(None)
-        else:
-            out.append(g if isinstance(g, Tensor) else wrap(_array(t, g)))
-    return tuple(out)
-
-
-def _array(t, g):
-    from ..backends import backend_of
-
-    return backend_of(t._array).asarray(g)
-
-
-__all__ = [
-    "LEAF", "Node", "backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled", "no_grad", "set_grad_enabled",
-]
+        return Tensor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -579,7 +579,7 @@ def replay(node, g, plan):
 
 def gradients_of_body(row, leaves, metadata, g, wanted, create_graph):
     from .. import ops
-    from ..autograd import grad
+    from ..autograd.api import grad
 
     with state_grad(True):
         out = row.forward(ops, *leaves, **metadata)

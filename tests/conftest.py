@@ -1,0 +1,54 @@
+"""Shared by all tests: torch is the oracle."""
+
+import numpy as np
+import pytest
+import torch
+
+import minitorch
+
+
+@pytest.fixture(autouse=True)
+def fresh_state():
+    """Every test starts with recording on, the default dtype float32, and torch's random state restored after it."""
+    yield
+    minitorch.set_grad_enabled(True)
+    torch.set_grad_enabled(True)
+    assert minitorch.get_default_dtype() is minitorch.float32
+
+
+def resolve(path):
+    """The torch function at a dotted path below `torch`."""
+    found = torch
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def convert(T, value, requires_grad=False):
+    """A sample's argument for the library T: arrays become tensors of the same memory layout."""
+    if isinstance(value, np.ndarray):
+        flat = value.T if value.ndim > 1 and not value.flags.c_contiguous and value.flags.f_contiguous else value
+        t = T.from_numpy(np.array(flat))
+        if flat is not value:
+            t = t.permute(tuple(range(value.ndim))[::-1])
+        t = t.detach()
+        return t.requires_grad_() if requires_grad and value.dtype.kind == "f" else t
+    if isinstance(value, list):
+        return [convert(T, v, requires_grad) for v in value]
+    if isinstance(value, minitorch.dtype):
+        return getattr(T, value.name)
+    return value
+
+
+def leaves(args):
+    for a in args:
+        if isinstance(a, list):
+            yield from leaves(a)
+        elif hasattr(a, "requires_grad") and a.requires_grad:
+            yield a
+
+
+def floats(out):
+    """The floating results of a call, as a list."""
+    out = out if isinstance(out, (tuple, list)) else [out]
+    return [o for o in out if hasattr(o, "dtype") and o.is_floating_point()]

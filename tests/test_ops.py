@@ -1,0 +1,90 @@
+"""Every row of the table against its torch twin: value, dtype, gradient, second gradient, on all of its samples."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import convert, floats, leaves, resolve
+
+import minitorch
+from minitorch.ops import OPS
+
+ROWS = sorted(name for name, row in OPS.items() if row.torch and row.samples)
+TOLERANCE = {"float32": dict(rtol=1.3e-5, atol=1e-5), "float64": dict(rtol=1e-9, atol=1e-9)}
+
+
+def call(T, row, sample, requires_grad):
+    args = [convert(T, a, requires_grad) for a in sample.args]
+    kwargs = {k: convert(T, v) for k, v in sample.kwargs.items()}
+    function = (getattr(row, "public_front", None) or row.front) if T is minitorch else resolve(row.torch)
+    if row.name in ("gather", "scatter", "scatter_add", "index_select", "index_add"):
+        x, *rest = args
+        return args, function(x, kwargs["dim"], *rest)
+    if row.varargs or row.torch.startswith("Tensor."):
+        return args, function(args[0], *args[1:], **kwargs)
+    return args, function(*args, **kwargs)
+
+
+def check(ours, theirs, dtype):
+    assert isinstance(ours, tuple) == isinstance(theirs, tuple)
+    for a, b in zip(ours if isinstance(ours, tuple) else [ours], theirs if isinstance(theirs, tuple) else [theirs], strict=True):
+        assert str(a.dtype) == str(b.dtype)
+        assert tuple(a.shape) == tuple(b.shape)
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), **TOLERANCE[dtype])
+
+
+def cotangent(T, shape, dtype, seed):
+    return T.tensor(np.random.default_rng(seed).uniform(-1, 1, tuple(shape)).astype(dtype))
+
+
+def gradients(T, args, out, dtype):
+    """First gradients of a fixed cotangent, and the gradients of their weighted sum."""
+    xs = list(leaves(args))
+    outs = [o for o in floats(out) if o.requires_grad]
+    if not xs or not outs:
+        return [], []
+    gs = [cotangent(T, o.shape, dtype, i) for i, o in enumerate(outs)]
+    first = T.autograd.grad(outs, xs, gs, create_graph=True, allow_unused=True)
+    total = None
+    for i, g in enumerate(first):
+        if g is not None and g.requires_grad:
+            part = (g * cotangent(T, g.shape, dtype, 10 + i)).sum()
+            total = part if total is None else total + part
+    second = T.autograd.grad(total, xs, allow_unused=True) if total is not None and total.requires_grad else []
+    return first, second
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ROWS)
+def test_like_torch(name, dtype):
+    row = OPS[name]
+    for sample in row.samples(dtype):
+        ours, our_out = call(minitorch, row, sample, row.differentiable)
+        theirs, their_out = call(torch, row, sample, row.differentiable)
+        check(our_out, their_out, dtype)
+        g1, h1 = gradients(minitorch, ours, our_out, dtype)
+        g2, h2 = gradients(torch, theirs, their_out, dtype)
+        for a, b in zip(g1, g2, strict=True):
+            if a is not None and b is not None:
+                check(a, b, dtype)
+            else:
+                assert (a is None) == (b is None) or not (a if b is None else b).any()
+        for i in range(max(len(h1), len(h2))):  # a gradient that is constant may be None on one side, zero on the other
+            a, b = (h[i] if i < len(h) else None for h in (h1, h2))
+            if a is not None and b is not None:
+                check(a, b, dtype)
+            else:
+                assert (a is None and b is None) or not (a if b is None else b).any()
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool", "uint8"])
+@pytest.mark.parametrize("name", ROWS)
+def test_other_dtypes(name, dtype):
+    """Integers and bools: the same result, or an error on both sides."""
+    row = OPS[name]
+    for sample in row.samples(dtype):
+        try:
+            _, theirs = call(torch, row, sample, False)
+        except (RuntimeError, TypeError, IndexError, NotImplementedError):
+            continue
+        _, ours = call(minitorch, row, sample, False)
+        check(ours, theirs, "float32")
