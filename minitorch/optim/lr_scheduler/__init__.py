@@ -1,4 +1,4 @@
-"""Learning-rate schedules: `base` (the class), `formulas` (one per lr rule), `cycles`, `compose`, `plateau`."""
+"""Learning-rate schedules: `base` (the class), `formulas` (of the epoch), `cycles`, `compose`, `plateau`."""
 
 from .base import LRScheduler
 from .compose import ChainedScheduler, SequentialLR

@@ -10,11 +10,11 @@ from ..optimizer import Optimizer
 
 EPOCH_IS_DEPRECATED = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
-    "Please use `scheduler.step()`. With an epoch, the closed form of the schedule is used where there is one."
+    "Please use `scheduler.step()`. With an epoch, the closed form is used where there is one."
 )
 ORDER = (
-    "Call `optimizer.step()` before `lr_scheduler.step()`; in the other order the first learning rate is never "
-    "used. See https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+    "Call `optimizer.step()` before `lr_scheduler.step()`; in the other order the first learning rate is "
+    "never used. See https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 )
 
 
@@ -22,8 +22,8 @@ def check_optimizer(optimizer) -> None:
     """TypeError unless it is an Optimizer."""
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
-            f"{type(optimizer).__name__} is not an Optimizer. A scheduler changes an optimizer's learning rate: "
-            "make the optimizer first and pass it, e.g. StepLR(optimizer, step_size=10)"
+            f"{type(optimizer).__name__} is not an Optimizer. A scheduler changes an optimizer's "
+            "learning rate: make the optimizer first and pass it, e.g. StepLR(optimizer, step_size=10)"
         )
 
 
@@ -60,8 +60,7 @@ def per_group(name: str, optimizer, value) -> list:
 class LRScheduler:
     """The base class: `step()` once an epoch (or batch), after `optimizer.step()`.
 
-    A schedule is one method, the learning rate of group `i` from its present one. Write your own as in torch, by
-    overriding `get_lr`:
+    The schedules here define `_next`, the rate of one group from its present one. Write your own as in torch:
 
         class Halve(LRScheduler):
             def get_lr(self):
@@ -88,8 +87,9 @@ class LRScheduler:
                 group.setdefault("initial_lr", copied(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
-                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming a scheduler with "
-                    f"last_epoch={last_epoch}. Load the optimizer's state_dict first, or start with last_epoch=-1"
+                    f"param 'initial_lr' is not specified in param_groups[{i}] when resuming a scheduler "
+                    f"with last_epoch={last_epoch}. Load the optimizer's state_dict first, or start with "
+                    "last_epoch=-1"
                 )
         self.base_lrs = group_values(optimizer, "initial_lr")
         self.last_epoch = last_epoch
@@ -122,7 +122,7 @@ class LRScheduler:
 
     def _check_order(self) -> None:
         if not hasattr(self.optimizer.step, "_wrapped_by_lr_sched"):
-            problem = "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
+            problem = "`optimizer.step()` has been overridden after learning rate scheduler initialization. "
         elif not getattr(self.optimizer, "_opt_called", False):
             problem = "Detected call of `lr_scheduler.step()` before `optimizer.step()`. "
         else:
@@ -152,7 +152,7 @@ class LRScheduler:
         self._last_lr = group_values(self.optimizer, "lr")
 
     def get_lr(self) -> list:
-        """The rates of `last_epoch`, for `step()` to write. Read `get_last_lr()` instead: this one may multiply twice."""
+        """The rates of `last_epoch`, for `step()` to write. To know the present ones: `get_last_lr()`."""
         if not self._get_lr_called_within_step:
             warnings.warn(
                 "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
@@ -170,8 +170,8 @@ class LRScheduler:
     def _base(self, i: int):
         if i >= len(self.base_lrs):
             raise ValueError(
-                f"param_groups[{i}] was added to the optimizer after {type(self).__name__} was made; it knows "
-                f"{len(self.base_lrs)} groups. Make the scheduler after add_param_group"
+                f"param_groups[{i}] was added to the optimizer after {type(self).__name__} was made; it "
+                f"knows {len(self.base_lrs)} groups. Make the scheduler after add_param_group"
             )
         return self.base_lrs[i]
 
@@ -191,12 +191,13 @@ class LRScheduler:
 def _check_count(lrs, optimizer) -> None:
     if len(lrs) != len(optimizer.param_groups):
         raise ValueError(
-            f"expected one learning rate for each of {len(optimizer.param_groups)} parameter groups, got {len(lrs)}"
+            f"expected one learning rate for each of {len(optimizer.param_groups)} parameter groups, "
+            f"got {len(lrs)}"
         )
 
 
 def _note_steps_of(optimizer) -> None:
-    """Has `optimizer.step` set `_opt_called`, so that a wrong order can be told. A weak reference: no cycle."""
+    """Has `optimizer.step` set `_opt_called`, to tell a wrong order. A weak reference: no cycle."""
     step = optimizer.step
     if hasattr(step, "_wrapped_by_lr_sched"):
         return

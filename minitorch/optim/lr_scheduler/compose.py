@@ -20,8 +20,8 @@ class _OfSchedulers(LRScheduler):
                 )
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(
-                    f"{name} does not support `ReduceLROnPlateau` scheduler, whose `step` needs a metric, but got "
-                    f"one at index {i}. Step it by itself"
+                    f"{name} does not support `ReduceLROnPlateau` scheduler, whose `step` needs a metric, "
+                    f"but got one at index {i}. Step it by itself"
                 )
             if optimizer != scheduler.optimizer:
                 raise ValueError(
@@ -45,7 +45,7 @@ class SequentialLR(_OfSchedulers):
     """One schedule after the other; `milestones[k]` is the epoch at which scheduler `k + 1` takes over.
 
     Raises:
-        ValueError: no scheduler; not one milestone less than schedulers; another optimizer; ReduceLROnPlateau.
+        ValueError: no scheduler; a wrong number of milestones; another optimizer; ReduceLROnPlateau.
         TypeError: something that isn't a scheduler.
     """
 
@@ -55,15 +55,14 @@ class SequentialLR(_OfSchedulers):
         self._check(schedulers, optimizer)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
-                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones "
-                f"to be equal to {len(milestones)}"
+                "SequentialLR expects one milestone less than schedulers, the epochs at which they "
+                f"change, but got {len(schedulers)} schedulers and {len(milestones)} milestones"
             )
         self._schedulers = schedulers
         self._milestones = milestones
         self.last_epoch = last_epoch + 1
         self.optimizer = optimizer
-        # Each scheduler made its first step when it was made: take all of them back, then start the first one.
+        # Each scheduler made its first step when it was made: take all of them back, start the first one.
         for group in optimizer.param_groups:
             set_value(group, "lr", group["initial_lr"])
         self.recursive_undo()
@@ -102,7 +101,9 @@ class ChainedScheduler(_OfSchedulers):
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer=None):
         if len(schedulers) < 1:
-            raise ValueError("ChainedScheduler expects at least one scheduler to be chained, but got no scheduler.")
+            raise ValueError(
+                "ChainedScheduler expects at least one scheduler to be chained, but got no scheduler."
+            )
         optimizer = optimizer or getattr(schedulers[0], "optimizer", None)
         self._check(schedulers, optimizer)
         self._schedulers = schedulers

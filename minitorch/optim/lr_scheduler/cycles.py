@@ -1,4 +1,4 @@
-"""Schedules that go up and down: CyclicLR, OneCycleLR (both also turn the momentum), cosine with warm restarts."""
+"""Schedules that go up and down: CyclicLR, OneCycleLR (momentum too), cosine with warm restarts."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ def _set_momentum(group, value, beta1: bool) -> None:
 
 
 class CyclicLR(LRScheduler):
-    """A zigzag between `base_lr` and `max_lr`: up in `step_size_up` steps, down in `step_size_down`; step each batch.
+    """A zigzag between `base_lr` and `max_lr`: up in `step_size_up` batches, down in `step_size_down`.
 
     With `x` the height of the zigzag (0 to 1): `lr = base_lr + (max_lr - base_lr) * x * scale`, `momentum =
-    max_momentum - (max_momentum - base_momentum) * x * scale`, where `scale` is 1 (`"triangular"`), halves each cycle
-    (`"triangular2"`), is `gamma ** t` (`"exp_range"`), or `scale_fn` of the cycle or the iteration (`scale_mode`).
+    max_momentum - (max_momentum - base_momentum) * x * scale`, where `scale` is 1 (`"triangular"`), halves
+    each cycle (`"triangular2"`), is `gamma ** t` (`"exp_range"`), or `scale_fn` of the cycle or the iteration
+    (`scale_mode`).
 
     Raises:
-        ValueError: an unknown mode; `cycle_momentum` and an optimizer without momentum; lists of a wrong length.
+        ValueError: unknown mode; `cycle_momentum` of an optimizer without momentum; lists of a wrong length.
         TypeError: not an optimizer.
 
     Source: Smith, Cyclical Learning Rates for Training Neural Networks (2017).
@@ -64,8 +65,8 @@ class CyclicLR(LRScheduler):
         check_optimizer(optimizer)
         if mode not in ("triangular", "triangular2", "exp_range") and scale_fn is None:
             raise ValueError(
-                f"mode is invalid and scale_fn is None: mode should be 'triangular', 'triangular2' or 'exp_range', "
-                f"but got {mode!r}"
+                "mode is invalid and scale_fn is None: mode should be 'triangular', 'triangular2' or "
+                f"'exp_range', but got {mode!r}"
             )
         self.optimizer = optimizer
         base_lrs = per_group("base_lr", optimizer, base_lr)
@@ -141,20 +142,22 @@ class CyclicLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One cycle for the whole training: `max_lr / div_factor` up to `max_lr` in the first `pct_start` of the steps,
-    then down to the initial rate `/ final_div_factor`; momentum goes the other way. Step it each batch.
+    """One cycle for the whole training; momentum goes the other way. Step it each batch.
+
+    From `max_lr / div_factor` up to `max_lr` in the first `pct_start` of the steps, then down to the initial
+    rate `/ final_div_factor`.
 
     Args:
         max_lr: a number, or one for each group.
         total_steps: or else `epochs` and `steps_per_epoch`, whose product it is.
         pct_start: fraction of the steps spent rising, a float in [0, 1].
         anneal_strategy: `"cos"` or `"linear"`.
-        cycle_momentum, base_momentum, max_momentum: whether and between what the momentum (Adam: beta1) moves.
+        cycle_momentum, base_momentum, max_momentum: whether and where the momentum (Adam: beta1) moves.
         three_phase: down to the initial rate first, as long as the rise took, then on to the least.
 
     Raises:
-        ValueError: a wrong number of steps, fraction or strategy, an optimizer without momentum; in `step`, more steps
-            than `total_steps`.
+        ValueError: a wrong number of steps, fraction or strategy, no momentum to turn; in `step`, more than
+            `total_steps`.
         TypeError: not an optimizer.
 
     Source: Smith and Topin, Super-Convergence (2018).
@@ -183,7 +186,9 @@ class OneCycleLR(LRScheduler):
         if not isinstance(pct_start, float) or pct_start < 0 or pct_start > 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise ValueError(
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
+            )
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
         self._anneal_func_type = anneal_strategy
         max_lrs = per_group("max_lr", optimizer, max_lr)
@@ -202,8 +207,8 @@ class OneCycleLR(LRScheduler):
     def get_lr(self) -> list:
         if self.last_epoch > self.total_steps:
             raise ValueError(
-                f"Tried to step {self.last_epoch} times. The specified number of total steps is {self.total_steps}; "
-                "make total_steps = epochs * len(loader)"
+                f"Tried to step {self.last_epoch} times. The specified number of total steps is "
+                f"{self.total_steps}; make total_steps = epochs * len(loader)"
             )
         lrs = super().get_lr()
         if self.cycle_momentum:
@@ -247,7 +252,7 @@ def _count_steps(total_steps, epochs, steps_per_epoch) -> int:
 
 
 def _phases(steps: int, part: float, three: bool) -> list[dict]:
-    """The phases as torch's state_dict has them: where each ends and which keys of a group it goes between."""
+    """The phases as torch saves them: where each ends and which keys of a group it goes between."""
 
     def phase(end, lrs, momentums):
         keys = ("start_lr", "end_lr", "start_momentum", "end_momentum")
@@ -264,9 +269,9 @@ def _phases(steps: int, part: float, three: bool) -> list[dict]:
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
-    """`lr = eta_min + (initial_lr - eta_min) * (1 + cos(pi T_cur / T_i)) / 2`, starting again every `T_i` epochs.
+    """`lr = eta_min + (initial_lr - eta_min) * (1 + cos(pi T_cur / T_i)) / 2`, again every `T_i` epochs.
 
-    `T_i` is `T_0` first and grows by `T_mult` at each restart. `step(epoch)` may be given fractions of epochs.
+    `T_i` is `T_0` first and grows by `T_mult` at each restart. `step(epoch)` takes fractions of epochs.
 
     Raises:
         ValueError: `T_0` or `T_mult` isn't a positive integer, `eta_min` isn't a number, a negative epoch.
@@ -289,8 +294,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def _next(self, lr, i):
-        wave = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
-        return self.eta_min + (self._base(i) - self.eta_min) * (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
+        low = self.eta_min
+        return low + (self._base(i) - low) * (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
 
     def step(self, epoch=None) -> None:
         """To the next epoch, or to `epoch` (a fraction is `epoch + batch / batches`)."""

@@ -1,7 +1,7 @@
 """Schedules that are one formula of the epoch `t`: in steps, lines, powers and cosines.
 
-Each is written twice, as in torch, because the two round differently: `_next` multiplies the present rate (so that
-schedules can be chained), `_closed_form` starts from the initial rate (used for `step(epoch)`).
+Each is written twice, as in torch, because the two round differently: `_next` multiplies the present rate (so
+that schedules can be chained), `_closed_form` starts from the initial rate (used for `step(epoch)`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ class _WithFunctions(LRScheduler):
     """A schedule given by the user's functions of the epoch, one for all groups or one for each."""
 
     def __init__(self, optimizer, lr_lambda, last_epoch: int = -1):
-        self.optimizer = optimizer
-        groups = getattr(optimizer, "param_groups", ())
+        check_optimizer(optimizer)
+        groups = len(optimizer.param_groups)
         if not isinstance(lr_lambda, (list, tuple)):
-            lr_lambda = [lr_lambda] * len(groups)
-        elif len(lr_lambda) != len(groups):
-            raise ValueError(f"Expected {len(groups)} lr_lambdas, one for each group, but got {len(lr_lambda)}")
+            lr_lambda = [lr_lambda] * groups
+        elif len(lr_lambda) != groups:
+            raise ValueError(f"Expected {groups} lr_lambdas, one for each group, but got {len(lr_lambda)}")
         self.lr_lambdas = list(lr_lambda)
         self._check_functions()
         super().__init__(optimizer, last_epoch)
@@ -54,7 +54,7 @@ class LambdaLR(_WithFunctions):
 
 
 class MultiplicativeLR(_WithFunctions):
-    """`lr *= f(t)`. Args: `lr_lambda`, a function or a list of one for each group; TypeError if not callable."""
+    """`lr *= f(t)`. Args: `lr_lambda`, a function or a list, one for each group; else TypeError."""
 
     def _check_functions(self):
         for f in self.lr_lambdas:
@@ -110,7 +110,9 @@ class ConstantLR(LRScheduler):
 
     def __init__(self, optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1):
         if factor > 1.0 or factor < 0:
-            raise ValueError(f"Constant multiplicative factor expected to be between 0 and 1, but got {factor}")
+            raise ValueError(
+                f"Constant multiplicative factor expected to be between 0 and 1, but got {factor}"
+            )
         self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -127,7 +129,7 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """`lr = initial_lr * s(t)`, s on the line from `start_factor` at 0 to `end_factor` at `total_iters`, then flat.
+    """`lr = initial_lr * s(t)`, s a line from `start_factor` to `end_factor` at `total_iters`, then flat.
 
     ValueError unless 0 < start_factor <= 1 and 0 <= end_factor <= 1.
     """
@@ -146,7 +148,9 @@ class LinearLR(LRScheduler):
                 f"but got {start_factor}"
             )
         if end_factor > 1.0 or end_factor < 0:
-            raise ValueError(f"Ending multiplicative factor expected to be between 0 and 1, but got {end_factor}")
+            raise ValueError(
+                f"Ending multiplicative factor expected to be between 0 and 1, but got {end_factor}"
+            )
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters
@@ -199,7 +203,7 @@ class PolynomialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """`lr = eta_min + (initial_lr - eta_min) * (1 + cos(pi t / T_max)) / 2`: half a cosine down, then up again.
+    """`lr = eta_min + (initial_lr - eta_min) * (1 + cos(pi t / T_max)) / 2`: half a cosine down, then up.
 
     Source: Loshchilov and Hutter, SGDR (2017), without the restarts.
     """

@@ -9,17 +9,17 @@ from .base import EPOCH_IS_DEPRECATED, LRScheduler, check_optimizer, group_value
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """`lr = max(lr * factor, min_lr)` after more than `patience` epochs without an improvement: `step(val_loss)`.
+    """`lr = max(lr * factor, min_lr)` after more than `patience` epochs without gain: `step(val_loss)`.
 
-    Unlike torch: a NaN metric gives a RuntimeWarning that names the step. The learning rates are torch's, which counts
-    a NaN as an epoch without improvement; to end the training, use `training.EarlyStopping`.
+    Unlike torch: a NaN metric gives a RuntimeWarning that names the step. The learning rates are torch's,
+    which counts a NaN as an epoch without improvement; to end the training, use `training.EarlyStopping`.
 
     Args:
         mode: `"min"` for losses, `"max"` for scores.
         factor: < 1.
         patience: epochs without improvement that are tolerated.
-        threshold, threshold_mode: an improvement is `< best * (1 - threshold)` (`"rel"`) or `< best - threshold`
-            (`"abs"`); mirrored for `"max"`.
+        threshold, threshold_mode: an improvement is `< best * (1 - threshold)` (`"rel"`) or
+            `< best - threshold` (`"abs"`); mirrored for `"max"`.
         cooldown: epochs after a reduction in which bad epochs aren't counted.
         min_lr: a number, or one for each group.
         eps: changes no larger than this are not made.
@@ -87,9 +87,9 @@ class ReduceLROnPlateau(LRScheduler):
             warnings.warn(EPOCH_IS_DEPRECATED, UserWarning, stacklevel=2)
         if math.isnan(current):
             warnings.warn(
-                f"ReduceLROnPlateau: the metric of step {epoch} is NaN. It counts as no improvement, but a smaller "
-                "learning rate will not bring the weights back: stop, reload the best weights (EarlyStopping does "
-                "both) and start with a lower learning rate or clipped gradients.",
+                f"ReduceLROnPlateau: the metric of step {epoch} is NaN. It counts as no improvement, but a "
+                "smaller learning rate will not bring the weights back: stop, reload the best weights "
+                "(EarlyStopping does both) and start with a lower learning rate or clipped gradients.",
                 RuntimeWarning,
                 stacklevel=2,
             )
@@ -114,9 +114,8 @@ class ReduceLROnPlateau(LRScheduler):
             if self.default_min_lr is None:
                 raise RuntimeError(
                     f"The number of param groups in the `optimizer` ({len(groups)}) differs from when "
-                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new param group "
-                    "being added to the optimizer. Please modify the `min_lrs` field to match the length of the "
-                    "`optimizer` param groups."
+                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new param "
+                    "group being added to the optimizer. Set the `min_lrs` field to one value for each group."
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, least in zip(groups, self.min_lrs, strict=True):
