@@ -71,4 +71,6 @@ _FUNCTIONS = [
     and not isinstance(getattr(ops, name), type)
 ]
 globals().update({name: getattr(ops, name) for name in _FUNCTIONS})
+globals().update({name: row.public_front for name, row in ops.OPS.items() if row.public_front})
+clip = globals()["clamp"]
 __version__ = "2.13.0"

@@ -15,7 +15,7 @@ TOLERANCE = {"float32": dict(rtol=1.3e-5, atol=1e-5), "float64": dict(rtol=1e-9,
 def call(T, row, sample, requires_grad):
     args = [convert(T, a, requires_grad) for a in sample.args]
     kwargs = {k: convert(T, v) for k, v in sample.kwargs.items()}
-    function = (getattr(row, "public_front", None) or row.front) if T is minitorch else resolve(row.torch)
+    function = (row.public_front or row.front) if T is minitorch else resolve(row.torch)
     if row.name in ("gather", "scatter", "scatter_add", "index_select", "index_add"):
         x, *rest = args
         return args, function(x, kwargs["dim"], *rest)
@@ -29,7 +29,7 @@ def check(ours, theirs, dtype):
     for a, b in zip(ours if isinstance(ours, tuple) else [ours], theirs if isinstance(theirs, tuple) else [theirs], strict=True):
         assert str(a.dtype) == str(b.dtype)
         assert tuple(a.shape) == tuple(b.shape)
-        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), **TOLERANCE[dtype])
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(force=True), **TOLERANCE[dtype])
 
 
 def cotangent(T, shape, dtype, seed):
@@ -58,8 +58,13 @@ def gradients(T, args, out, dtype):
 def test_like_torch(name, dtype):
     row = OPS[name]
     for sample in row.samples(dtype):
+        try:
+            theirs, their_out = call(torch, row, sample, row.differentiable)
+        except RuntimeError as error:  # e.g. a view that the memory layout forbids
+            with pytest.raises(type(error)):
+                call(minitorch, row, sample, row.differentiable)
+            continue
         ours, our_out = call(minitorch, row, sample, row.differentiable)
-        theirs, their_out = call(torch, row, sample, row.differentiable)
         check(our_out, their_out, dtype)
         g1, h1 = gradients(minitorch, ours, our_out, dtype)
         g2, h2 = gradients(torch, theirs, their_out, dtype)

@@ -37,7 +37,6 @@ from numpy import (  # noqa: F401
     logical_xor,
     maximum,
     minimum,
-    sign,
     signbit,
     sin,
     sinh,
@@ -140,6 +139,10 @@ def arange(start, end, step, *, dtype, device=None):
 # ---------------------------------------------------------------------- pointwise
 
 
+def sign(x):
+    return np.sign(x) if x.dtype.kind != "b" else x.copy()
+
+
 def reciprocal(x):
     return 1 / x
 
@@ -157,27 +160,24 @@ def sigmoid(x):
 
 
 def floor_divide(x, y):
-    if np.asarray(x).dtype.kind == "f" or np.asarray(y).dtype.kind == "f":
-        # NumPy gives NaN where torch follows C: x // 0 is x / 0
-        return np.where(np.equal(y, 0), np.true_divide(x, y), np.floor_divide(x, y))
-    if np.any(np.equal(y, 0)):
+    out = np.floor_divide(x, y)
+    if out.dtype.kind == "f":
+        return np.where(np.equal(y, 0), np.true_divide(x, y), out)  # NumPy gives NaN where torch gives x / 0
+    return _no_zero_divisor(out, y)
+
+
+def _no_zero_divisor(out, y):
+    if out.dtype.kind != "f" and out.size and np.any(np.equal(y, 0)):
         raise RuntimeError("ZeroDivisionError")
-    return np.floor_divide(x, y)
+    return out
 
 
 def remainder(x, y):
-    if np.asarray(x).dtype.kind != "f" and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError")
-    r = np.remainder(x, y)
-    if np.asarray(r).dtype.kind == "f":  # NumPy gives NaN for a finite x and an infinite y of the other sign's edge cases
-        return r
-    return r
+    return _no_zero_divisor(np.remainder(x, y), y)
 
 
 def fmod(x, y):
-    if np.asarray(x).dtype.kind != "f" and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError")
-    return np.fmod(x, y)
+    return _no_zero_divisor(np.fmod(x, y), y)
 
 
 _erf = np.frompyfunc(math.erf, 1, 1)
@@ -229,11 +229,13 @@ def amin(x, *, dim=None, keepdim=False):
 
 
 def all(x, *, dim=None, keepdim=False):
-    return np.logical_and.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    out = np.logical_and.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return out.astype(x.dtype) if x.dtype == np.uint8 else out  # torch keeps uint8, its old bool
 
 
 def any(x, *, dim=None, keepdim=False):
-    return np.logical_or.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    out = np.logical_or.reduce(x, axis=_axis(dim), keepdims=keepdim)
+    return out.astype(x.dtype) if x.dtype == np.uint8 else out  # torch keeps uint8, its old bool
 
 
 def argmax(x, *, dim=None, keepdim=False):
@@ -308,8 +310,10 @@ def slice_dim(x, *, dim, start, end, step):
 
 
 def diagonal(x, *, offset=0, dim1=0, dim2=1):
-    d = np.diagonal(x, offset, dim1, dim2)
-    return np.lib.stride_tricks.as_strided(d, d.shape, d.strides, writeable=True) if not d.flags.writeable else d
+    d = np.diagonal(x, offset, dim1, dim2)  # read-only: the same place again, writeable
+    start = x[tuple(slice(builtins.max(-offset, 0), None) if i == dim1 else slice(builtins.max(offset, 0), None) if i == dim2
+                    else slice(None) for i in range(x.ndim))]
+    return np.lib.stride_tricks.as_strided(start, d.shape, d.strides)
 
 
 def unfold(x, *, dimension, size, step):

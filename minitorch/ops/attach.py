@@ -13,8 +13,8 @@ from .table import OPS
 #: functions that are not rows of the table but are methods too
 COMPOSITES = (
     "reshape narrow split chunk unbind flatten unflatten movedim moveaxis t contiguous repeat tile diag swapaxes take_along_dim masked_select "
-    "nonzero argsort topk unique bincount gather scatter scatter_add index_select index_add div divide multiply subtract negative max min "
-    "greater greater_equal less less_equal not_equal absolute clamp clip isclose allclose equal hardtanh index_put"
+    "argsort topk unique bincount div divide multiply subtract negative max min "
+    "greater greater_equal less less_equal not_equal absolute clip isclose allclose equal "
 ).split()
 
 ALIASES = {"div": "true_divide", "multiply": "mul", "subtract": "sub", "negative": "neg", "absolute": "abs", "clip": "clamp", "divide": "true_divide"}
@@ -34,8 +34,8 @@ def variadic(function, name):
 
 def attach():
     for name, row in OPS.items():
-        public = getattr(row, "public_front", None) or row.front
-        if row.method or hasattr(row, "public_front"):
+        public = row.public_front or row.front
+        if row.method or row.public_front:
             setattr(Tensor, name, variadic(public, name) if row.varargs else public)
         if row.inplace:
             setattr(Tensor, name + "_", inplace.method(name))
@@ -43,7 +43,7 @@ def attach():
         if hasattr(ops, name) and name not in OPS:
             setattr(Tensor, name, getattr(ops, name))
         if name in ALIASES:
-            setattr(Tensor, name, getattr(ops, name))
+            setattr(Tensor, name, OPS[ALIASES[name]].public_front or OPS[ALIASES[name]].front)
             setattr(Tensor, name + "_", inplace.method(ALIASES[name]))
     Tensor.reshape = variadic(ops.reshape, "reshape")
     Tensor.tile = variadic(ops.tile, "tile")

@@ -194,78 +194,77 @@ def _front_dim(function):
     def gather_like(input, dim, index, *args, **kwargs):
         return function(input, index, *args, dim=dim, **kwargs)
 
-    gather_like.__name__, gather_like.__doc__, gather_like.op = function.__name__, function.__doc__, function.op
+    gather_like.__name__, gather_like.__doc__ = function.__name__, function.__doc__
     function.op.public_front = gather_like
-    return gather_like
 
 
 @op(vjp=dict(x=lambda xp, g, x_shape, index, dim: xp.scatter_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)),
-    method=False, inplace=False, name="gather", torch="gather", coerce=coerce.same,
+    method=False, inplace=False, torch="gather", coerce=coerce.same,
     samples=calls((((3, 4), Int((3, 2), 4)), dict(dim=1)), (((3, 4), Int((2, 4), 3)), dict(dim=0)), (((), Int((), 1)), dict(dim=0))))
-def _gather(xp, x, index, *, dim):
+def gather(xp, x, index, *, dim):
     """out[i][j] = x[i][index[i][j]] (dim=1)"""
     return xp.gather(x, index, dim=_wrapped("gather", x, index, dim))
 
 
 @op(vjp=dict(x=lambda xp, g, index, dim: xp.scatter(g, index, xp.zeros_of(g, ()), dim=dim),
              src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
-    name="scatter", torch="scatter", coerce=coerce.same, method=False,
+    torch="scatter", coerce=coerce.same, method=False,
     samples=calls((((3, 4), Int((3, 1), 4), (3, 1)), dict(dim=1))))
-def _scatter(xp, x, index, src, *, dim):
+def scatter(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] = src[i][j] (dim=1)"""
     return xp.scatter(x, index, src, dim=_wrapped("scatter", x, index, dim))
 
 
 @op(vjp=dict(x=lambda g: g, src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
-    name="scatter_add", torch="scatter_add", coerce=coerce.same, method=False,
+    torch="scatter_add", coerce=coerce.same, method=False,
     samples=calls((((3, 4), Int((3, 2), 4), (3, 2)), dict(dim=1)), (((3, 4), Int((2, 4), 3), (2, 4)), dict(dim=0))))
-def _scatter_add(xp, x, index, src, *, dim):
+def scatter_add(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] += src[i][j] (dim=1)"""
     return xp.scatter_add(x, index, src, dim=_wrapped("scatter_add", x, index, dim))
 
 
 @op(vjp=dict(x=lambda xp, g, x_shape, index, dim: xp.index_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)),
-    name="index_select", torch="index_select", coerce=coerce.same, method=False, inplace=False,
+    torch="index_select", coerce=coerce.same, method=False, inplace=False,
     samples=calls((((3, 4), Int((5,), 4)), dict(dim=1)), (((3, 4), Int((2,), 3)), dict(dim=0))))
-def _index_select(xp, x, index, *, dim):
+def index_select(xp, x, index, *, dim):
     """The parts of a dimension that `index` (1-d) names."""
     return xp.index_select(x, index, dim=_wrapped("index_select", x, index, dim))
 
 
 @op(vjp=dict(x=lambda g: g, source=lambda xp, g, index, dim: xp.index_select(g, index, dim=dim)),
-    name="index_add", torch="index_add", coerce=coerce.same, method=False,
+    torch="index_add", coerce=coerce.same, method=False,
     samples=calls((((3, 4), Int((5,), 4), (3, 5)), dict(dim=1))))
-def _index_add(xp, x, index, source, *, dim):
+def index_add(xp, x, index, source, *, dim):
     """x with source's parts added where `index` says."""
     return xp.index_add(x, index, source, dim=_wrapped("index_add", x, index, dim))
 
 
-gather, index_select = _front_dim(_gather), _front_dim(_index_select)
-scatter_add, index_add = _front_dim(_scatter_add), _front_dim(_index_add)
+for _function in (gather, index_select, scatter_add, index_add):
+    _front_dim(_function)
 
 
-def scatter(input, dim, index, src=None, *, value=None):
+def public_scatter(input, dim, index, src=None, *, value=None):
     """x with src (a tensor or a number) at index."""
     src = value if src is None else src
     if not isinstance(src, Tensor):
         from ..creation import full
 
         src = full(index.shape, src, dtype=input.dtype, device=input.device)
-    return _scatter(input, index, src, dim=dim)
+    return scatter(input, index, src, dim=dim)
 
 
-_scatter.op.public_front = scatter
+scatter.op.public_front = public_scatter
 
 
 def take_along_dim(input, indices, dim=None):
     """As gather, with broadcasting; dim=None: on the flat tensor."""
     if dim is None:
-        return gather(input.reshape(-1), 0, indices.reshape(-1))
-    return gather(input, dim, indices)
+        return gather(input.reshape(-1), indices.reshape(-1), dim=0)
+    return gather(input, indices, dim=dim)
 
 
 @op(vjp=dict(x=lambda xp, g, mask: xp.where(mask, xp.zeros_like(g), g), y=lambda xp, g, mask: xp.where(mask, g, xp.zeros_like(g))),
-    name="masked_fill", torch="masked_fill", names=dict(y="value"), method=True,
+    name="masked_fill", torch="masked_fill", names=dict(y="value"), numbers=True,
     coerce=lambda row, x, mask, y: _masked(row, x, mask, y),
     samples=lambda dtype: _masked_samples(dtype))
 def masked_fill(xp, x, mask, y):
@@ -302,23 +301,19 @@ def _broadcast(*tensors):
     return tuple(np.broadcast_shapes(*[t.shape for t in tensors]))
 
 
-@op(torch="nonzero", samples=calls((((3, 4),), {}), (((),), {}), (((0, 2),), {})), inplace=False, method=False, name="nonzero")
-def _nonzero(xp, x):
+@op(torch="nonzero", samples=calls((((3, 4),), {}), (((),), {}), (((0, 2),), {})), inplace=False, method=False)
+def nonzero(xp, x):
     """The indices of the elements that are not zero, one row each."""
     return xp.nonzero(x)
 
 
-def nonzero(input, *, as_tuple=False):
+def public_nonzero(input, *, as_tuple=False):
     """(n, ndim) indices of the elements that are not zero; as_tuple: one vector a dimension."""
-    out = _nonzero(input)
-    return unbind_columns(out) if as_tuple else out
+    out = nonzero(input)
+    return shape.unbind(out, 1) if as_tuple else out
 
 
-def unbind_columns(x):
-    return shape.unbind(x, 1)
-
-
-_nonzero.op.public_front = nonzero
+nonzero.op.public_front = public_nonzero
 
 # ---------------------------------------------------------------------- order
 

@@ -12,7 +12,7 @@ def apply(name, x, *args, **kwargs):
     """Runs op `name` on x and writes the result into x. Nothing is changed if anything is wrong."""
     row = OPS[name]
     check_writable(x, [a for a in args if isinstance(a, Tensor)])
-    result = (getattr(row, "public_front", None) or row.front)(x, *args, **kwargs)
+    result = (row.public_front or row.front)(x, *args, **kwargs)
     return write(x, result, name)
 
 

@@ -114,7 +114,7 @@ def reciprocal(xp, x):
     return xp.reciprocal(x)
 
 
-@op(vjp=dict(x=lambda g, x: g * (2 * x)), torch="square", samples=unary())
+@op(vjp=dict(x=lambda g, x: g * (2 * x)), torch="square", samples=unary(), coerce=lambda row, x: coerce.promote(row, x, 2)[:2] if x.dtype is dtypes.bool else coerce.one(row, x))
 def square(xp, x):
     """x * x"""
     return xp.mul(x, x)
@@ -228,7 +228,7 @@ def _promote_but_first(row, condition, x, y):
         x=lambda xp, g, condition: xp.where(condition, g, xp.zeros_like(g)),
         y=lambda xp, g, condition: xp.where(condition, xp.zeros_like(g), g),
     ),
-    torch="where", samples=_where_samples, coerce=_promote_but_first, method=False, inplace=False,
+    torch="where", samples=_where_samples, coerce=_promote_but_first, numbers=True, method=False, inplace=False,
 )
 def where(xp, condition, x, y):
     """x where the condition holds, else y."""
@@ -316,13 +316,13 @@ def _clamp_dx(xp, g, x, min, max):
     return g * inside
 
 
-@op(vjp=dict(x=_clamp_dx), torch="clamp", samples=unary(min=-0.5, max=1.0), name="clamp", method=False)
-def _clamp(xp, x, *, min=None, max=None):
+@op(vjp=dict(x=_clamp_dx), torch="clamp", samples=unary(min=-0.5, max=1.0))
+def clamp(xp, x, *, min=None, max=None):
     """x limited to [min, max]; the gradient passes at the edges too."""
     return xp.clamp(x, min=min, max=max)
 
 
-def clamp(input, min=None, max=None):
+def public_clamp(input, min=None, max=None):
     """x limited to [min, max]: numbers or tensors, one of which may be left out."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
@@ -331,11 +331,10 @@ def clamp(input, min=None, max=None):
         return input if max is None else minimum(input, max)
     if not input.is_floating_point() and any(isinstance(v, float) for v in (min, max)):
         input = to_dtype(input, dtypes.get_default_dtype())
-    return _clamp(input, min, max)
+    return clamp(input, min, max)
 
 
-clip = clamp
-_clamp.op.public_front = clamp
+clamp.op.public_front = public_clamp
 
 
 @op(vjp=dict(x=lambda g, weight: g * (1 - weight), end=lambda g, weight: g * weight,
@@ -349,7 +348,7 @@ def lerp(xp, x, end, weight):
 
 
 @op(vjp=dict(x=lambda g: g, tensor1=lambda g, tensor2, value: g * (tensor2 * value), tensor2=lambda g, tensor1, value: g * (tensor1 * value)),
-    torch="addcmul", coerce=coerce.promote, samples=calls((((3, 4), (3, 4), (4,)), dict(value=0.5)), (((), (), ()), {})))
+    torch="addcmul", coerce=coerce.promote, samples=calls((((3, 4), (3, 4), (4,)), dict(value=2)), (((), (), ()), {})))
 def addcmul(xp, x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2"""
     product = xp.mul(tensor1, tensor2)

@@ -158,7 +158,7 @@ def _overloaded(extreme, arg, elementwise, result, word):
         indices = arg(input, dim, True)
         from .index import gather
 
-        values = gather(input, dim, indices)
+        values = gather(input, indices, dim=dim)
         return result(*((values, indices) if keepdim or not input.ndim else (values.squeeze(dim), indices.squeeze(dim))))
 
     function.__name__ = word

@@ -29,6 +29,9 @@ OPS: dict[str, Op] = {}
 #: functions `(op, inputs, keywords, call) -> result` around every call: profiler, graph drawing, capture. Innermost last.
 tracers: list = []
 
+#: policies that take Python numbers
+PROMOTING = (coerce.promote, coerce.promote_floating)
+
 #: our letters inside a block -> torch's names for the same arguments outside
 TORCH_NAMES = {"x": "input", "y": "other"}
 
@@ -43,17 +46,21 @@ class Op:
     outputs     number of results       returns   the class of several results (a named tuple)
     body        the forward is a composite: with tensors, its inner ops are recorded
     fused       (forward, backward) raw-array pair for a composite, or None
+    numbers     Python numbers may stand for tensors
+    public_front  what users call, where torch's signature is not the generated one
     """
 
     def __init__(self, forward, *, vjp=None, torch=None, samples=None, coerce=coerce.one, view=False, outputs=1,
                  returns=tuple, optional=(), body=False, fused=None, names=None, method=True, inplace=True,
-                 varargs=None, defaults=None, name=None, tolerance=None):
+                 varargs=None, defaults=None, name=None, numbers=None):
         self.forward, self.vjp, self.torch, self.samples = forward, vjp or {}, torch, samples
         self.coerce, self.view, self.outputs, self.returns = coerce, view, outputs, returns
         self.body, self.fused, self.method, self.inplace, self.varargs = body, fused, method, inplace, varargs
-        self.name, self.tolerance = name or forward.__name__, tolerance
+        self.name = name or forward.__name__
         self.node_name = "".join(part.capitalize() for part in self.name.split("_") if part) + "Backward0"
         self.__doc__ = forward.__doc__
+        self.numbers = coerce in PROMOTING if numbers is None else numbers
+        self.public_front = None
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.inputs = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
@@ -83,7 +90,7 @@ class Op:
         return f"<op {self.name}>"
 
 
-def op(*, table=None, **options):
+def op(**options):
     """Declares an operation (see the module's docstring and `Op`). Returns its front."""
 
     def declare(forward):
@@ -158,7 +165,7 @@ def front(row: Op):
     differentiable = [n for n in inputs if n in row.vjp] if not row.fused else inputs
     if differentiable:
         lines += ["    if state.grad:"]
-        scalars = row.coerce in (coerce.promote, coerce.promote_floating) or row.optional
+        scalars = row.numbers or row.optional
         for n in differentiable:
             x = row.public[n]
             edge = f"({x}._node if {x}._view is None else {x}._edge)"
@@ -306,7 +313,7 @@ class Plan:
                 values.append(f"a_{name}")
                 x = row.public[name]
                 cell = f"{x}._cell"
-                if row.coerce in (coerce.promote, coerce.promote_floating) or row.inputs.index(name) in row.optional:
+                if row.numbers or row.inputs.index(name) in row.optional:
                     versions += [f"({x}._cell if isinstance({x}, Tensor) else FIXED)", f"({x}._cell[0] if isinstance({x}, Tensor) else 0)"]
                 else:
                     versions += [cell, cell + "[0]"]
