@@ -59,7 +59,7 @@ def test_min_delta_and_max():
 @pytest.mark.parametrize("first", [1.0, math.nan])
 def test_nan_says_so_and_stops(first):
     stopper = EarlyStopping(5)
-    with pytest.warns(RuntimeWarning, match=r"epoch \d is NaN"):
+    with pytest.warns(UserWarning, match=r"epoch \d is NaN"):
         stop, model = run(stopper, [first, math.nan])
     assert stopper.stopped
     assert stop == (0 if math.isnan(first) else 1)

@@ -36,7 +36,7 @@ class EarlyStopping:
         monitor: as a callback, which column of the history to watch; default `"val_loss"`, or `"loss"` if
             there is no validation data.
 
-    A NaN stops at once, with a RuntimeWarning that names the call: a model that gives NaN doesn't recover.
+    A NaN stops at once, with a UserWarning that names the call: a model that gives NaN doesn't recover.
 
     Raises:
         ValueError: negative or non-integer `patience`, negative or NaN `min_delta`, unknown `mode`.
@@ -147,7 +147,7 @@ class EarlyStopping:
         warnings.warn(
             f"EarlyStopping: the value of epoch {self.epoch} is NaN, so training stops; {back}. "
             "Look for a learning rate that is too high, log(0) or 0/0 (detect_anomaly names the line).",
-            RuntimeWarning,
+            UserWarning,
             stacklevel=4,
         )
         return self._stop(model)

@@ -11,7 +11,7 @@ import types
 from bisect import bisect_right
 from collections import Counter
 
-from .base import LRScheduler
+from .base import LRScheduler, check_optimizer
 
 
 class _WithFunctions(LRScheduler):

@@ -11,7 +11,7 @@ from .base import EPOCH_IS_DEPRECATED, LRScheduler, check_optimizer, group_value
 class ReduceLROnPlateau(LRScheduler):
     """`lr = max(lr * factor, min_lr)` after more than `patience` epochs without gain: `step(val_loss)`.
 
-    Unlike torch: a NaN metric gives a RuntimeWarning that names the step. The learning rates are torch's,
+    Unlike torch: a NaN metric gives a UserWarning that names the step. The learning rates are torch's,
     which counts a NaN as an epoch without improvement; to end the training, use `training.EarlyStopping`.
 
     Args:
@@ -90,7 +90,7 @@ class ReduceLROnPlateau(LRScheduler):
                 f"ReduceLROnPlateau: the metric of step {epoch} is NaN. It counts as no improvement, but a "
                 "smaller learning rate will not bring the weights back: stop, reload the best weights "
                 "(EarlyStopping does both) and start with a lower learning rate or clipped gradients.",
-                RuntimeWarning,
+                UserWarning,
                 stacklevel=2,
             )
         self.last_epoch = epoch
