@@ -163,12 +163,14 @@ def digits(T, run):
     loader = T.utils.data.DataLoader(train, batch_size=64, shuffle=True, drop_last=True)
     xv, yv, _ = valid[:]
 
+    # NOTE: no bias before a BatchNorm1d, which takes it away again: its gradient would be rounding noise around zero,
+    # and Adam divides a gradient by its size, so that the noise of each library would grow to the size of a weight.
     model = nn.Sequential(
-        nn.Linear(64, 64),
+        nn.Linear(64, 64, bias=False),
         nn.BatchNorm1d(64),
         nn.ReLU(),
         nn.Dropout(0.5),
-        nn.Linear(64, 32),
+        nn.Linear(64, 32, bias=False),
         nn.BatchNorm1d(32),
         nn.ReLU(),
         nn.Dropout(0.5),

@@ -1,0 +1,92 @@
+"""A process of its own for each library, so that neither's idle thread pool slows the other.
+
+Run as `python -m parity.worker LIBRARY DEVICE`. It reads one JSON request a line from stdin and answers each with one
+pickle on stdout: ("ok", answer) or ("error", text of the traceback).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pickle
+import subprocess
+import sys
+import traceback
+
+
+class WorkerError(Exception):
+    """A request that failed in the worker; the text is its traceback."""
+
+
+class Worker:
+    """The parent's end: `record` runs a training, `time` times its steps."""
+
+    def __init__(self, library, device):
+        self.library = library
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "parity.worker", library, device], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def record(self, training, **choices):
+        return self._ask(dict(do="record", training=training, **choices))
+
+    def time(self, training, steps, **choices):
+        """Seconds of each of `steps` steps."""
+        return self._ask(dict(do="time", training=training, steps=steps, **choices))
+
+    def _ask(self, request):
+        try:
+            self.process.stdin.write(json.dumps(request).encode() + b"\n")
+            self.process.stdin.flush()
+            status, answer = pickle.load(self.process.stdout)
+        except (EOFError, BrokenPipeError) as error:
+            status = f"exit status {self.process.wait()}"
+            raise WorkerError(f"the process of {self.library} ended ({status}) during {request}") from error
+        if status == "error":
+            raise WorkerError(answer)
+        return answer
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+def answer(T, device, request):
+    from .recording import Enough, Stopwatch
+    from .trainings import TRAININGS, run_training
+
+    do, name = request.pop("do"), request.pop("training")
+    if do == "record":
+        return run_training(T, name, device=device, **request)
+    watch = Stopwatch(T, training=name, device=device, **request)
+    try:
+        TRAININGS[name].function(T, watch)
+    except Enough:
+        return watch.times
+    raise RuntimeError(f"{name} ended after {len(watch.times)} of {watch.steps} steps to be timed")
+
+
+def main(library, device):
+    # Answers go to a copy of stdout; what a library prints goes to stderr.
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    T = importlib.import_module(library)
+    for line in sys.stdin:
+        try:
+            reply = ("ok", answer(T, device, json.loads(line)))
+        except Exception:
+            reply = ("error", traceback.format_exc())
+        pickle.dump(reply, answers)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
