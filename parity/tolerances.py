@@ -36,6 +36,9 @@ REASONS = [
 #: `what` is "all", "gradient" or "second gradient".
 SKIPS: dict[tuple[str, str], str] = {}
 
+#: arguments by position that torch takes as constants: it raises if they require grad
+CONSTANTS = {"batch_norm": (1, 2)}
+
 
 def of_operation(name, dtype):
     """(rtol, atol) for an operation's result of this dtype; integers and booleans must be equal."""
