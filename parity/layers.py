@@ -90,13 +90,21 @@ MODULES = [
     ("HuberLoss(delta=0.5)", lambda T: T.nn.HuberLoss(delta=0.5), PAIR),
     ("CrossEntropyLoss()", lambda T: T.nn.CrossEntropyLoss(), [LOGITS, LABELS]),
     ("CrossEntropyLoss, probabilities", lambda T: T.nn.CrossEntropyLoss(), [LOGITS, distribution(6, 5)]),
-    ("CrossEntropyLoss(label_smoothing=0.1)", lambda T: T.nn.CrossEntropyLoss(label_smoothing=0.1), [LOGITS, LABELS]),
+    (
+        "CrossEntropyLoss(label_smoothing=0.1)",
+        lambda T: T.nn.CrossEntropyLoss(label_smoothing=0.1),
+        [LOGITS, LABELS],
+    ),
     ("CrossEntropyLoss(ignore_index=2)", lambda T: T.nn.CrossEntropyLoss(ignore_index=2), [LOGITS, LABELS]),
     ("CrossEntropyLoss('none')", lambda T: T.nn.CrossEntropyLoss(reduction="none"), [LOGITS, LABELS]),
     ("NLLLoss()", lambda T: T.nn.NLLLoss(), [floats(6, 5, low=-4, high=-0.1), LABELS]),
     ("BCELoss()", lambda T: T.nn.BCELoss(), [floats(6, 1, low=0.02, high=0.98), coins(6, 1)]),
     ("BCEWithLogitsLoss()", lambda T: T.nn.BCEWithLogitsLoss(), [floats(6, 1), coins(6, 1)]),
-    ("KLDivLoss('batchmean')", lambda T: T.nn.KLDivLoss(reduction="batchmean"), [floats(6, 5, low=-4, high=-0.1), distribution(6, 5)]),
+    (
+        "KLDivLoss('batchmean')",
+        lambda T: T.nn.KLDivLoss(reduction="batchmean"),
+        [floats(6, 5, low=-4, high=-0.1), distribution(6, 5)],
+    ),
 ]
 
 #: (name, options): each is fed the same NumPy gradients for 20 steps

@@ -73,6 +73,7 @@ def check_operation(T, op, dtype, device="cpu") -> OperationResult:
 
 def widened(sample):
     """The sample with its float32 arrays in float64."""
+
     def widen(value):
         if isinstance(value, np.ndarray) and value.dtype == np.float32:
             return value.astype(np.float64)
@@ -147,7 +148,9 @@ def evaluate(T, sample, case, device):
     differentiable = case.op.differentiable and case.wants("gradient")
     leaves = [] if differentiable else None
     constant = tolerances.CONSTANTS.get(case.op.name, ())
-    args = tuple(to_tensors(T, a, device, None if i in constant else leaves) for i, a in enumerate(sample.args))
+    args = tuple(
+        to_tensors(T, a, device, None if i in constant else leaves) for i, a in enumerate(sample.args)
+    )
     kwargs = {k: to_tensors(T, v, device, leaves) for k, v in sample.kwargs.items()}
     outs = flat(T, call(T, case.op, args, kwargs))
     results = {"value": [to_array(T, o) for o in outs]}
@@ -279,6 +282,7 @@ def said(error):
 
 def describe(sample):
     """The call without its numbers: `(float32[3, 4], 1.5, dim=1)`."""
+
     def show(value):
         if isinstance(value, np.ndarray):
             return f"{value.dtype}{list(value.shape)}"
@@ -286,4 +290,8 @@ def describe(sample):
             return "[" + ", ".join(map(show, value)) + "]"
         return repr(value)
 
-    return "(" + ", ".join([*map(show, sample.args), *(f"{k}={show(v)}" for k, v in sample.kwargs.items())]) + ")"
+    return (
+        "("
+        + ", ".join([*map(show, sample.args), *(f"{k}={show(v)}" for k, v in sample.kwargs.items())])
+        + ")"
+    )

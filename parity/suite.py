@@ -79,7 +79,12 @@ class OtherLibrary:
     """A row of the table with the functions of another library (`--library`)."""
 
     def __init__(self, row, library):
-        self.name, self.torch, self.samples, self.differentiable = row.name, row.torch, row.samples, row.differentiable
+        self.name, self.torch, self.samples, self.differentiable = (
+            row.name,
+            row.torch,
+            row.samples,
+            row.differentiable,
+        )
         self.front = follow(library, row.torch)
 
 

@@ -22,13 +22,21 @@ REASONS = [
     ("loss of every step, float32", "1e-3 relative", "rounding, amplified by training"),
     ("operations and modules, float32", "rtol 1.3e-6, atol 1e-5", "torch.testing's default"),
     ("operations and modules, float64", "rtol 1e-7, atol 1e-7", "torch.testing's default"),
-    ("matrix products, float32", "10 x the default", "another order of summation; torch differs from itself as much"),
+    (
+        "matrix products, float32",
+        "10 x the default",
+        "another order of summation; torch differs from itself as much",
+    ),
     (
         "a float32 sample that misses torch-float32",
         "may match torch-float64",
         "at the same tolerance; such samples are counted in the column `by float64`",
     ),
-    ("parameters after 20 optimizer steps", "1e-5 (float32), 1e-12 (float64) relative", "same NumPy gradients on both sides"),
+    (
+        "parameters after 20 optimizer steps",
+        "1e-5 (float32), 1e-12 (float64) relative",
+        "same NumPy gradients on both sides",
+    ),
     ("learning rates of schedulers", "1e-12 relative", "Python floats on both sides"),
 ]
 

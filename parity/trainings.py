@@ -84,7 +84,9 @@ def autompg(T, run):
     x = T.tensor(x, dtype=run.dtype, device=run.device)
     y = T.tensor(y, dtype=run.dtype, device=run.device)
 
-    model = nn.Sequential(nn.Linear(7, 64), nn.LeakyReLU(), nn.Linear(64, 32), nn.LeakyReLU(), nn.Linear(32, 1))
+    model = nn.Sequential(
+        nn.Linear(7, 64), nn.LeakyReLU(), nn.Linear(64, 32), nn.LeakyReLU(), nn.Linear(32, 1)
+    )
     model.to(run.device, run.dtype)
     criterion = nn.L1Loss()
     optimizer = T.optim.Adagrad(model.parameters(), lr=0.02)
@@ -105,7 +107,11 @@ def autompg(T, run):
         run.finish(model, model(x))
 
 
-@training("Breast cancer: binary classification", "Tanh, Sigmoid, BCELoss, RMSprop, a Module of one's own", classes=True)
+@training(
+    "Breast cancer: binary classification",
+    "Tanh, Sigmoid, BCELoss, RMSprop, a Module of one's own",
+    classes=True,
+)
 def breast_cancer(T, run):
     nn = T.nn
     T.manual_seed(run.seed)

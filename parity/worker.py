@@ -25,7 +25,9 @@ class Worker:
     def __init__(self, library, device):
         self.library = library
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "parity.worker", library, device], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "parity.worker", library, device],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
 
     def record(self, training, **choices):

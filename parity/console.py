@@ -1,0 +1,201 @@
+"""Progress bars and tables of the terminal, by rich."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from .operations import ORDERS
+
+# A pipe or a CI log has no width of its own: take one that the tables fit into.
+console = Console() if Console().is_terminal else Console(width=132)
+
+
+@contextmanager
+def bars():
+    """Yields `progress(part, total)`, which adds a bar and returns `advance(what, by)`."""
+    columns = [
+        TextColumn("[bold]{task.description:20}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[what]}"),
+    ]
+    with Progress(*columns, console=console) as display:
+
+        def progress(part, total):
+            task = display.add_task(part, total=total, what="")
+
+            def advance(what, by):
+                display.update(task, advance=by, what=what if by == 0 else "")
+
+            return advance
+
+        yield progress
+
+
+def verdict(passed):
+    return Text("ok", "green") if passed else Text("FAILED", "bold red")
+
+
+def number(value, digits=2):
+    """Short form of a deviation; `-` where nothing was compared."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if value >= 10 and value < 1e7 and value == int(value) else f"{value:.{digits}g}"
+
+
+def show(report):
+    """All tables."""
+    if report.trainings:
+        console.print(trainings_table(report))
+        for r in report.trainings:
+            for check in r.checks:
+                if not check.passed:
+                    console.print(Text(f"  {r.name} {r.dtype}: {check.name}: {check.detail}", "red"))
+    if report.speed:
+        console.print(speed_table(report))
+    if report.operations:
+        show_operations(report)
+    if report.layers:
+        show_layers(report)
+
+
+def trainings_table(report):
+    """`weights, shuffles, dropout` are compared bit for bit."""
+    table = Table(
+        title="Five trainings on real data, torch beside " + report.choices.library, title_justify="left"
+    )
+    for name in (
+        "training",
+        "dtype",
+        "steps",
+        "last loss",
+        "bit-equal up to",
+        "largest deviation",
+        "parameters",
+    ):
+        table.add_column(name, justify="left" if name in ("training", "dtype") else "right")
+    table.add_column("weights, shuffles, dropout")
+    table.add_column("")
+    for r in report.trainings:
+        checks = {c.name: verdict(c.passed) for c in r.checks}
+        bits = [checks.get(name, Text("-")) for name in ("initial weights", "shuffles", "dropout masks")]
+        figures = ["-", "-", "-"]
+        if not r.error:
+            apart = "the end" if r.parts_at is None else f"step {r.parts_at - 1}"
+            figures = [apart, number(r.worst), f"{number(r.final_relative)} ({number(r.final_ulps)} ulps)"]
+        last = f"{r.theirs[-1]:.6g}"
+        table.add_row(
+            r.name, r.dtype, str(len(r.theirs)), last, *figures, Text(" ").join(bits), verdict(r.passed)
+        )
+    return table
+
+
+def speed_table(report):
+    table = Table(
+        title="Speed of a training step, each library in its own process, taking turns", title_justify="left"
+    )
+    for name in ("training", "torch", report.choices.library, "times torch's speed", "turns"):
+        table.add_column(name, justify="left" if name == "training" else "right")
+    for r in report.speed:
+        if r.error:
+            table.add_row(r.training, "", "", "", Text(r.error, "red"))
+            continue
+        turns = f"{min(r.turns):.2f} to {max(r.turns):.2f}"
+        table.add_row(r.training, f"{r.theirs:,.0f} us", f"{r.ours:,.0f} us", f"{r.ratio:.2f} x", turns)
+    return table
+
+
+def show_operations(report):
+    """The totals, the ten largest differences, and every failure."""
+    rows = report.operations
+    table = Table(
+        title="Operations of the table, largest differences first (all of them: parity.html)",
+        title_justify="left",
+    )
+    for name in (
+        "operation",
+        "torch",
+        "dtype",
+        "samples",
+        *(f"{o}, ulps" for o in ORDERS),
+        "absolute",
+        "by float64",
+        "",
+    ):
+        table.add_column(name, justify="left" if name in ("operation", "torch", "dtype") else "right")
+    ranked = sorted(
+        rows, key=lambda r: (r.passed, -max((u for u in r.ulps.values() if u is not None), default=0.0))
+    )
+    for r in ranked[:12]:
+        table.add_row(
+            r.name, r.torch, r.dtype, str(r.samples), *(number(r.ulps[o]) for o in ORDERS), number(r.absolute),
+            str(r.by_float64), verdict(r.passed),
+        )  # fmt: skip
+    console.print(table)
+    samples = sum(r.samples for r in rows)
+    compared = sum(sum(r.compared.values()) for r in rows)
+    by_float64 = sum(r.by_float64 for r in rows)
+    skips = [(r.name, r.dtype, *s) for r in rows for s in r.skips]
+    failed = [r for r in rows if not r.passed]
+    names = {r.name for r in rows}
+    console.print(
+        f"{len(names)} operations, {samples} samples, {compared:,} arrays compared; {len(failed)} rows failed; "
+        f"{by_float64} arrays matched torch-float64 only; {len(skips)} skips"
+    )
+    for name, dtype, what, reason in skips:
+        console.print(Text(f"  skipped: {name} {dtype}, {what}: {reason}", "yellow"))
+    for r in failed:
+        console.print(
+            Text(f"  {r.name} {r.dtype}: {len(r.failures)} failures, first: {r.failures[0]}", "red")
+        )
+
+
+def show_layers(report):
+    """The totals of each kind, the largest deviations, and every failure."""
+    table = Table(
+        title="Modules, optimizers, schedulers: largest deviations (all of them: parity.html)",
+        title_justify="left",
+    )
+    for name in ("kind", "", "dtype", "ulps", "relative", "arrays", "result"):
+        table.add_column(name, justify="right" if name in ("ulps", "relative", "arrays") else "left")
+    ranked = sorted(report.layers, key=lambda r: (r.passed, -(r.ulps or 0.0)))
+    for r in ranked[:10]:
+        table.add_row(
+            r.kind, r.name, r.dtype, number(r.ulps), number(r.relative), str(r.compared), verdict(r.passed)
+        )
+    console.print(table)
+    for kind in dict.fromkeys(r.kind for r in report.layers):
+        rows = [r for r in report.layers if r.kind == kind]
+        console.print(
+            f"{len({r.name for r in rows})} {kind}s: {sum(r.passed for r in rows)} of {len(rows)} rows within tolerance"
+        )
+    for r in report.layers:
+        if not r.passed:
+            console.print(Text(f"  {r.name} {r.dtype}: {r.error}", "red"))
+
+
+def end(report, paths):
+    if report.choices.device != "cpu":
+        console.print(
+            Text(
+                f"Device {report.choices.device}: torch does the arithmetic; this proves graph and rules.",
+                "yellow",
+            )
+        )
+    failed = sum(not r.passed for r in report.results)
+    where = "  ".join(map(str, paths))
+    if report.passed:
+        console.print(
+            Text(f"All within tolerance, {report.seconds:.0f} s.  {where}", "bold green"), soft_wrap=True
+        )
+    else:
+        text = f"{failed} of {len(report.results)} results out of tolerance, {report.seconds:.0f} s.  {where}"
+        console.print(Text(text, "bold red"), soft_wrap=True)

@@ -1,0 +1,48 @@
+"""Step speed as a ratio: each library in its own process, taking turns, warm-up excluded, medians."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+
+WARM_UP = 15
+
+
+@dataclass
+class SpeedResult:
+    """The time of one whole training step (batch, forward, backward, update) in microseconds."""
+
+    training: str
+    dtype: str
+    ours: float = 0.0
+    theirs: float = 0.0
+    turns: list = field(default_factory=list)  # torch / minitorch of each turn
+    steps: int = 0
+    error: str | None = None
+
+    @property
+    def ratio(self):
+        """How many times faster than torch a step is."""
+        return self.theirs / self.ours if self.ours else float("nan")
+
+    @property
+    def passed(self):
+        return self.error is None
+
+
+def compare_speed(ours, theirs, name, dtype, seed, steps, turns) -> SpeedResult:
+    """`ours` and `theirs` are workers; in each turn each times `steps` steps while the other waits."""
+    result = SpeedResult(name, dtype)
+    medians = {ours: [], theirs: []}
+    try:
+        for turn in range(turns):
+            for worker in (ours, theirs) if turn % 2 == 0 else (theirs, ours):
+                times = worker.time(name, steps + WARM_UP, seed=seed, dtype=dtype)[WARM_UP:]
+                medians[worker].append(statistics.median(times))
+                result.steps += len(times)
+    except Exception as error:  # a training that cannot run has been reported as a failure with its traceback
+        result.error = str(error).strip().splitlines()[-1]
+        return result
+    result.turns = [t / o for o, t in zip(medians[ours], medians[theirs], strict=True)]
+    result.ours, result.theirs = (statistics.median(medians[w]) * 1e6 for w in (ours, theirs))
+    return result
