@@ -7,7 +7,6 @@ import math
 import numpy as np
 
 from . import dtypes
-from .autograd.graph import LEAF
 from .backends import backend_for, backend_of
 from .device import device as Device
 from .tensor import Size, Tensor, wrap
@@ -231,6 +230,10 @@ def index_range(x, dim, start, end=-1) -> Tensor:
     return wrap(backend_of(x._array).index_range(x._array, dim, start, end))
 
 
+def astype_like(x, like) -> Tensor:
+    return x.to(like.dtype)
+
+
 def is_tensor(obj) -> bool:
     return isinstance(obj, Tensor)
 
@@ -241,9 +244,3 @@ def is_floating_point(input) -> bool:
 
 def numel(input) -> int:
     return input.numel()
-
-
-def leaf(array) -> Tensor:
-    t = wrap(array)
-    t._node = LEAF
-    return t

@@ -6,16 +6,16 @@ Importing it attaches methods, operators and in-place forms to `Tensor`, all fro
 from __future__ import annotations
 
 from ..creation import (  # noqa: F401
+    astype_like,
     full_like,
     index_range,
     ones_like,
     zeros_like,
     zeros_of,
 )
-from ..tensor import Tensor
-from . import coerce, convert, dims, index, inplace, linalg, pointwise, reduce, samples, shape, table
-from .convert import to_device
-from .index import *  # noqa: F403
+from . import pointwise, shape
+from .activation import *  # noqa: F403
+from .convert import to_device  # noqa: F401
 from .index import (  # noqa: F401
     argsort,
     bincount,
@@ -37,6 +37,8 @@ from .index import (  # noqa: F401
     unique,
 )
 from .linalg import addmm, bmm, det, dot, einsum, inv, linear, matmul, mm, mv, outer, solve  # noqa: F401
+from .loss import *  # noqa: F403
+from .normalize import *  # noqa: F403
 from .pointwise import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .reduce import root_of_variance, vector_norm  # noqa: F401

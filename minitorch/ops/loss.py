@@ -1,0 +1,254 @@
+"""Loss functions. Bodies in tensor code; every one ends in `reduced`: the mean (default), the sum, or no reduction."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from .. import dtypes
+from . import coerce
+from .samples import Floats, Int, calls
+from .table import composite, op
+
+PAIR = calls((((3, 4), (3, 4)), {}), (((3, 4), (3, 4)), dict(reduction="sum")), (((3, 4), (3, 4)), dict(reduction="none")), (((), ()), {}))
+LOSS = dict(method=False, inplace=False, coerce=coerce.same)
+
+
+def reduced(xp, loss, reduction):
+    if reduction == "mean":
+        return xp.mean(loss)
+    if reduction == "sum":
+        return xp.sum(loss)
+    if reduction == "none":
+        return loss
+    raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+def _broadcast_warning(name, x, target):
+    if x.shape != target.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({x.shape}). This will likely lead to incorrect "
+            "results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=5,
+        )
+
+
+@composite(torch="nn.functional.mse_loss", samples=PAIR, **LOSS)
+def mse_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", weight=None):
+    """(x - target) ** 2"""
+    _broadcast_warning("mse_loss", x, target)
+    loss = xp.square(x - target)
+    return reduced(xp, loss if weight is None else loss * weight, reduction)
+
+
+@composite(torch="nn.functional.l1_loss", samples=PAIR, **LOSS)
+def l1_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", weight=None):
+    """|x - target|"""
+    _broadcast_warning("l1_loss", x, target)
+    loss = xp.abs(x - target)
+    return reduced(xp, loss if weight is None else loss * weight, reduction)
+
+
+@composite(torch="nn.functional.smooth_l1_loss", samples=PAIR, **LOSS)
+def smooth_l1_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", beta=1.0):
+    """d**2 / (2 beta) for d = |x - target| below beta, else d - beta / 2. https://arxiv.org/abs/1504.08083"""
+    _broadcast_warning("smooth_l1_loss", x, target)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return xp.l1_loss(x, target, reduction=reduction)
+    d = xp.abs(x - target)
+    return reduced(xp, xp.where(xp.lt(d, beta), 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+
+
+@composite(torch="nn.functional.huber_loss", samples=PAIR, **LOSS)
+def huber_loss(xp, x, target, *, reduction="mean", delta=1.0, weight=None):
+    """d**2 / 2 for d = |x - target| up to delta, else delta * (d - delta / 2)."""
+    _broadcast_warning("huber_loss", x, target)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    d = xp.abs(x - target)
+    loss = xp.where(xp.le(d, delta), 0.5 * d * d, delta * (d - 0.5 * delta))
+    return reduced(xp, loss if weight is None else loss * weight, reduction)
+
+
+# ---------------------------------------------------------------------- binary
+
+PROBABILITIES = calls(
+    ((Floats((3, 4), 0.05, 0.95), Floats((3, 4), 0.0, 1.0)), {}),
+    ((Floats((5,), 0.05, 0.95), Floats((5,), 0.0, 1.0)), dict(reduction="none")),
+)
+
+
+def _bce_dx(xp, g, x, target):
+    scale = xp.clamp(x * (1 - x), min=1e-12)
+    return g * ((x - target) / scale)
+
+
+@op(vjp=dict(x=_bce_dx, target=lambda xp, g, x: g * (xp.log1p(-x) - xp.log(x))), **LOSS)
+def bce_elementwise(xp, x, target):
+    """-(target * log(x) + (1 - target) * log(1 - x)), the logarithms not below -100."""
+    return (target - 1) * xp.clamp(xp.log1p(-x), min=-100) - target * xp.clamp(xp.log(x), min=-100)
+
+
+@composite(torch="nn.functional.binary_cross_entropy", samples=PROBABILITIES, **LOSS)
+def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean"):
+    """Cross-entropy of probabilities x in [0, 1] and targets of the same shape."""
+    if x.shape != target.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({x.shape}) is deprecated. Please ensure they have "
+            "the same size."
+        )
+    if x.dtype is not target.dtype:
+        raise RuntimeError(f"Found dtype {_type_name(target)} but expected {_type_name(x)}")
+    a = x._array
+    if not bool(((a >= 0) & (a <= 1)).all()):
+        raise RuntimeError("all elements of input should be between 0 and 1 (put a Sigmoid before BCELoss, or use BCEWithLogitsLoss)")
+    loss = xp.bce_elementwise(x, target)
+    return reduced(xp, loss if weight is None else loss * weight, reduction)
+
+
+def _type_name(x):
+    from ..printing import type_name
+
+    return type_name(x.dtype)
+
+
+@composite(torch="nn.functional.binary_cross_entropy_with_logits",
+           samples=calls((((3, 4), Floats((3, 4), 0.0, 1.0)), {}), (((3, 4), Floats((3, 4), 0.0, 1.0)), dict(reduction="sum"))), **LOSS)
+def binary_cross_entropy_with_logits(xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+    """Cross-entropy of sigmoid(x), computed without overflow."""
+    if x.shape != target.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({x.shape})")
+    log_weight = 1 if pos_weight is None else (pos_weight - 1) * target + 1
+    loss = (1 - target) * x - log_weight * xp.logsigmoid(x)
+    return reduced(xp, loss if weight is None else loss * weight, reduction)
+
+
+# ---------------------------------------------------------------------- classes
+
+
+def _check_labels(x, target, ignore_index):
+    """ValueError, RuntimeError or IndexError with torch's text, before anything is computed. x is (N, C, ...) or (C)."""
+    classes = x.shape[1] if x.ndim > 1 else x.shape[0]
+    if target.dtype not in (dtypes.int64, dtypes.uint8):
+        raise RuntimeError(
+            f"expected scalar type Long but found {_type_name(target)} (class labels are integers: use target.long(), or give class "
+            "probabilities of the input's shape)"
+        )
+    if x.ndim > 1 and x.shape[0] != target.shape[0]:
+        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]}).")
+    if x.ndim > 1 and x.shape[2:] != target.shape[1:]:
+        raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(target.shape)})")
+    t = target._array
+    wrong = (t != ignore_index) & ((t < 0) | (t >= classes))
+    if bool(wrong.any()):
+        raise IndexError(f"Target {int(t[wrong].reshape(-1)[0])} is out of bounds.")
+
+
+@composite(torch="nn.functional.nll_loss", samples=calls(
+    (((3, 4), Int((3,), 4)), {}), (((3, 4), Int((3,), 4)), dict(reduction="none", ignore_index=1)), (((2, 4, 3), Int((2, 3), 4)), {}),
+    (((4,), Int((), 4)), {}), (((3, 4), Int((3,), 4)), dict(reduction="sum"))), **LOSS)
+def nll_loss(xp, x, target, *, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+    """-x[label] for log-probabilities x (N, C, ...) and labels (N, ...); the mean is weighted by the classes' weights."""
+    _check_labels(x, target, ignore_index)
+    dim = 1 if x.ndim > 1 else 0
+    keep = xp.ne(target, ignore_index)
+    label = xp.where(keep, target, xp.zeros_like(target))
+    picked = -xp.squeeze(xp.gather(x, xp.unsqueeze(label, dim=dim), dim=dim), dim=(dim,))
+    w = xp.to_dtype(keep, dtype=x.dtype)
+    if weight is not None:
+        w = w * xp.take_index(weight, index=(label._array,))
+    loss = xp.where(keep, picked * w, xp.zeros_like(picked))
+    return xp.sum(loss) / xp.sum(w) if reduction == "mean" else reduced(xp, loss, reduction)
+
+
+def _ce_forward(x, target):
+    """Mean cross-entropy of logits (N, C) and labels (N): NumPy, one pass less than log_softmax and nll_loss."""
+    shifted = x - x.max(axis=1, keepdims=True)
+    picked = shifted[np.arange(len(x)), target]
+    return np.asarray((np.log(np.exp(shifted).sum(axis=1)) - picked).sum() / x.dtype.type(len(x)))
+
+
+def _ce_backward(g, out, x, target, wanted):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    e /= e.sum(axis=1, keepdims=True)
+    e[np.arange(len(x)), target] -= 1
+    e *= g / x.dtype.type(len(x))
+    return e, None
+
+
+@composite(fused=(_ce_forward, _ce_backward), samples=calls((((3, 4), Int((3,), 4)), {})), torch="nn.functional.cross_entropy", **LOSS)
+def mean_cross_entropy(xp, x, target):
+    """The plain case of cross_entropy: logits (N, C), labels (N), the mean."""
+    n = x.shape[0]
+    picked = xp.gather(xp.log_softmax(x, dim=1), xp.unsqueeze(target, dim=1), dim=1)
+    return -xp.sum(picked) / n
+
+
+@composite(torch="nn.functional.cross_entropy", samples=calls(
+    (((3, 4), Int((3,), 4)), {}), (((3, 4), Int((3,), 4)), dict(reduction="none", ignore_index=1)), (((2, 4, 3), Int((2, 3), 4)), {}),
+    (((3, 4), Int((3,), 4)), dict(label_smoothing=0.1)), (((3, 4), Floats((3, 4), 0, 1)), dict(label_smoothing=0.1)), (((4,), Int((), 4)), {})),
+    **LOSS)
+def cross_entropy(xp, x, target, *, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+    """-log softmax(x)[label] for logits x (N, C, ...) and labels (N, ...) or class probabilities of x's shape."""
+    if not 0 <= label_smoothing <= 1:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    dim = 1 if x.ndim > 1 else 0
+    if target.dtype.is_floating_point and (target.shape == x.shape):
+        return _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim)
+    _check_labels(x, target, ignore_index)
+    plain = weight is None and reduction == "mean" and label_smoothing == 0 and x.ndim == 2 and x.shape[0] > 0
+    if plain and not bool((target._array == ignore_index).any()):
+        return xp.mean_cross_entropy(x, target)
+    logs = xp.log_softmax(x, dim=dim)
+    nll = xp.nll_loss(logs, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
+    if label_smoothing == 0:
+        return nll
+    smooth = -xp.sum(logs if weight is None else logs * _along(xp, weight, x, dim), dim=dim)
+    keep = xp.to_dtype(xp.ne(target, ignore_index), dtype=x.dtype)
+    smooth = smooth * keep
+    if reduction == "mean":
+        if weight is None:
+            smooth = xp.sum(smooth) / xp.sum(keep)
+        else:
+            label = xp.where(xp.ne(target, ignore_index), target, xp.zeros_like(target))
+            smooth = xp.sum(smooth) / xp.sum(keep * xp.take_index(weight, index=(label._array,)))
+    else:
+        smooth = reduced(xp, smooth, reduction)
+    return (1 - label_smoothing) * nll + label_smoothing / x.shape[dim] * smooth
+
+
+def _along(xp, weight, x, dim):
+    return xp.reshape(weight, shape=tuple(-1 if i == dim else 1 for i in range(x.ndim)))
+
+
+def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim):
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
+    logs = xp.log_softmax(x, dim=dim)
+    loss = -(logs * target if weight is None else logs * target * _along(xp, weight, x, dim))
+    if reduction == "mean":
+        n = 1
+        for i, size in enumerate(x.shape):
+            n *= size if i != dim else 1
+        return xp.sum(loss) / n
+    return reduced(xp, xp.sum(loss, dim=dim) if reduction == "none" else loss, reduction)
+
+
+@composite(torch="nn.functional.kl_div", samples=calls(
+    (((3, 4), Floats((3, 4), 0.1, 1.0)), dict(reduction="batchmean")), (((3, 4), Floats((3, 4), 0.1, 1.0)), dict(reduction="sum")),
+    (((3, 4), (3, 4)), dict(reduction="none", log_target=True))), **LOSS)
+def kl_div(xp, x, target, *, size_average=None, reduce=None, reduction="mean", log_target=False):
+    """target * (log(target) - x): x are log-probabilities, target probabilities (or their logarithms)."""
+    if log_target:
+        loss = xp.exp(target) * (target - x)
+    else:
+        positive = xp.gt(target, 0)
+        safe = xp.where(positive, target, xp.ones_like(target))
+        loss = xp.where(positive, target * xp.log(safe), xp.zeros_like(target)) - target * x
+    if reduction == "batchmean":
+        return xp.sum(loss) / (x.shape[0] if x.ndim else 1)
+    return reduced(xp, loss, reduction)
+

@@ -1,0 +1,140 @@
+"""Normalisation, dropout and embedding."""
+
+from __future__ import annotations
+
+from . import coerce
+from .samples import Floats, Int, Value, calls
+from .table import composite, op
+
+
+@composite(torch="nn.functional.layer_norm", method=False, inplace=False, coerce=coerce.same,
+           samples=calls((((3, 4), Value((4,))), {}), (((2, 3, 4), Value((3, 4)), (3, 4), (3, 4)), {})))
+def layer_norm(xp, x, *, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """(x - mean) / sqrt(var + eps) over the last dimensions, times weight, plus bias. https://arxiv.org/abs/1607.06450"""
+    shape = tuple(normalized_shape)
+    if tuple(x.shape[x.ndim - len(shape):]) != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size"
+            f"{list(x.shape)}"
+        )
+    dims = tuple(range(-len(shape), 0))
+    d = x - xp.mean(x, dim=dims, keepdim=True)
+    out = d * xp.rsqrt(xp.mean(xp.square(d), dim=dims, keepdim=True) + eps)
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def _channels(xp, v, x):
+    return xp.reshape(v, shape=(1, -1, *[1] * (x.ndim - 2)))
+
+
+@composite(torch="nn.functional.batch_norm", method=False, inplace=False, coerce=coerce.same,
+           samples=calls((((3, 4), Floats((4,), -1, 1), Floats((4,), 0.5, 2)), {}),
+                         (((3, 4, 2), Value(None), Value(None), (4,), (4,), Value(True)), {})))
+def batch_norm(xp, x, *, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """(x - mean) / sqrt(var + eps) for each channel (dimension 1): over the batch in training, where the running statistics follow
+    by `momentum`; else with the running statistics. https://arxiv.org/abs/1502.03167"""
+    for name, running in (("running_mean", running_mean), ("running_var", running_var)):
+        if running is not None and running.requires_grad:
+            raise RuntimeError(
+                f"The function 'batch_norm' is not differentiable with respect to argument '{name}'. This input cannot have requires_grad "
+                "True."
+            )
+    if training:
+        n = x.numel() // x.shape[1] if x.shape[1] else 0
+        if n <= 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
+        dims = (0, *range(2, x.ndim))
+        mean = xp.mean(x, dim=dims, keepdim=True)
+        d = x - mean
+        var = xp.mean(xp.square(d), dim=dims, keepdim=True)
+        if running_mean is not None:
+            _follow(running_mean, mean, momentum)
+            _follow(running_var, var.detach() * (n / (n - 1)), momentum)
+    else:
+        if running_mean is None:
+            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        d, var = x - _channels(xp, running_mean, x), _channels(xp, running_var, x)
+    out = d * xp.rsqrt(var + eps)
+    out = out if weight is None else out * _channels(xp, weight, x)
+    return out if bias is None else out + _channels(xp, bias, x)
+
+
+def _follow(running, new, momentum):
+    array = running._array
+    array[...] = array * (1 - momentum) + momentum * new._array.reshape(array.shape)
+    running._cell[0] += 1
+
+
+@op(vjp=dict(x=lambda xp, g, noise: g * noise), coerce=coerce.same, method=False, inplace=False)
+def apply_dropout(xp, x, noise):
+    """x * noise: the mask is drawn outside, so that the op is a pure function."""
+    return x * noise
+
+
+def dropout(input, p=0.5, training=True, inplace=False):
+    """Each element is 0 with probability p, else divided by 1 - p. https://arxiv.org/abs/1207.0580"""
+    from ..random import dropout_mask
+    from ..tensor import wrap
+    from .inplace import apply
+
+    if not 0 <= p <= 1:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+    if not training or p == 0 or input.numel() == 0:
+        return input
+    noise = wrap(dropout_mask(input._array, p)) if p < 1 else input.detach() * 0
+    return apply("apply_dropout", input, noise) if inplace else apply_dropout(input, noise)
+
+
+def _embedding_dw(xp, g, weight_shape, x, padding_idx):
+    rows = xp.reshape(g, shape=(-1, weight_shape[1]))
+    index = xp.reshape(x, shape=(-1,))
+    if padding_idx is not None:
+        at = padding_idx % weight_shape[0]
+        rows = rows * xp.reshape(xp.astype_like(xp.ne(index, at), rows), shape=(-1, 1))
+    return xp.index_add(xp.zeros_of(g, tuple(weight_shape)), index, rows, dim=0)
+
+
+def _embedding_check(row, x, weight):
+    xp, i, w = coerce.same(row, x, weight)
+    if xp.is_floating(i):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{str(x.dtype)} instead (while checking arguments for embedding)"
+        )
+    if 0 not in i.shape and (bool((i < 0).any()) or bool((i >= w.shape[0]).any())):
+        raise IndexError("index out of range in self")
+    return xp, i, w
+
+
+@op(vjp=dict(weight=_embedding_dw), torch="nn.functional.embedding", coerce=_embedding_check, method=False, inplace=False,
+    samples=calls(((Int((3, 2), 5), (5, 4)), {}), ((Int((3,), 5), (5, 4)), dict(padding_idx=1)), ((Int((), 5), (5, 4)), {})))
+def embedding(xp, x, weight, *, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+    """weight[x]: one row for each index. The row `padding_idx` gets no gradient."""
+    if max_norm is not None or scale_grad_by_freq or sparse:
+        raise NotImplementedError("embedding(): max_norm, scale_grad_by_freq and sparse are not supported; leave them at their defaults")
+    return xp.index_rows(weight, x)
+
+
+def one_hot(tensor, num_classes=-1):
+    """0/1 int64 of shape (*, classes) with a 1 at each index."""
+    from ..creation import from_raw_like
+
+    if tensor.dtype.name != "int64":
+        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, but got {tensor.dtype}")
+    a = tensor.cpu()._array
+    if a.size and a.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    n = int(a.max()) + 1 if num_classes == -1 else num_classes
+    if a.size and a.max() >= n:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    import numpy as np
+
+    return from_raw_like((a[..., None] == np.arange(n)).astype(np.int64), tensor)
+
+
+def normalize(input, p=2.0, dim=1, eps=1e-12):
+    """x / max(norm(x), eps) along `dim`."""
+    from .. import ops
+
+    return input / ops.vector_norm(input, ord=p, dim=dim, keepdim=True).clamp(min=eps)
