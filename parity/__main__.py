@@ -34,8 +34,8 @@ class Parser(argparse.ArgumentParser):
 def parser():
     p = Parser(
         prog="python -m parity",
-        description="Trains five models on real data in torch and in minitorch, from the same source and seed, compares "
-        "everything, compares every operation, and reports.",
+        description="Trains five models on real data in torch and in minitorch, from the same source and "
+        "seed, compares everything, compares every operation, and reports.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -76,8 +76,8 @@ def chosen(p, arguments):
             near = difflib.get_close_matches(name, [*TRAININGS, *SECTIONS, *operations], 1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             p.error(
-                f"--only: unknown name '{name}': {hint}expected a training ({', '.join(TRAININGS)}), a section "
-                f"({', '.join(SECTIONS)}) or an operation"
+                f"--only: unknown name '{name}': {hint}expected a training ({', '.join(TRAININGS)}), "
+                f"a section ({', '.join(SECTIONS)}) or an operation"
             )
     if arguments.out.exists() and not arguments.out.is_dir():
         p.error(f"--out: {arguments.out} is a file, expected a folder")

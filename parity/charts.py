@@ -54,16 +54,13 @@ class Axes:
         for step in nice_ticks(0, self.steps, 6):
             at = max(step, 1)
             if step == int(step):
-                parts.append(
-                    f'<text class="tick" x="{self.x(at):.1f}" y="{bottom + 15}" text-anchor="middle">{int(at)}</text>'
-                )
+                place = f'x="{self.x(at):.1f}" y="{bottom + 15}" text-anchor="middle"'
+                parts.append(f'<text class="tick" {place}>{int(at)}</text>')
         parts.append(f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{bottom}" y2="{bottom}"/>')
         middle = (LEFT + WIDTH - RIGHT) / 2
         parts.append(f'<text class="label" x="{middle}" y="{HEIGHT - 3}" text-anchor="middle">step</text>')
-        parts.append(
-            f'<text class="label" transform="translate(12 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">'
-            f"{escape(label)}</text>"
-        )
+        turned = f'transform="translate(12 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle"'
+        parts.append(f'<text class="label" {turned}>{escape(label)}</text>')
         return "".join(parts)
 
     def line(self, values, css, start=1):
@@ -108,7 +105,7 @@ def losses(result, library):
 
 
 def deviations(results, limits):
-    """The relative deviation of every step, a line for each dtype; dashed: what is allowed. Bit-equal steps have none."""
+    """The relative deviation of every step, a line for each dtype; dashed: allowed. Bit-equal steps have none."""
     drawn = [d for r in results for d in r.deviation if math.isfinite(d) and d > 0]
     low = min([*drawn, *(limits[r.dtype] for r in results)], default=1e-16)
     high = max([*drawn, *(limits[r.dtype] for r in results)], default=1.0)

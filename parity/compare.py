@@ -1,4 +1,4 @@
-"""The arithmetic of comparing: distances in ulps, relative deviations, the first step at which curves differ."""
+"""The arithmetic of comparing: distances in ulps, relative deviations, where curves begin to differ."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _INTEGERS = {2: (np.int16, np.uint16), 4: (np.int32, np.uint32), 8: (np.int64, n
 def ulps(a, b):
     """How many floating point numbers lie between a and b, element by element, as float64.
 
-    Both zeros count as one number; NaN and NaN are 0 apart; NaN and a number, or an infinity and anything else, are
-    infinitely far apart. TypeError if the dtypes differ; for integers and booleans the distance is the difference.
+    Both zeros count as one number; NaN and NaN are 0 apart; NaN and a number, or an infinity and anything
+    else, are infinitely far apart. For integers and booleans the distance is the difference. TypeError if the
+    dtypes differ.
     """
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype != b.dtype:
@@ -54,7 +55,7 @@ def largest(distances):
 
 
 def relative(a, b):
-    """|a - b| / |b| element by element (b is torch's); 0 where both are the same, inf where only one is finite."""
+    """|a - b| / |b| by element (b is torch's); 0 where both are the same, inf where only one is finite."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     with np.errstate(all="ignore"):
@@ -64,7 +65,7 @@ def relative(a, b):
 
 
 def relative_to_scale(a, b):
-    """The largest |a - b| over the largest |b| of the whole array: what matters of a weight that happens to be near 0."""
+    """The largest |a - b| over the largest |b| of the array: a weight near 0 has no say."""
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if not a.size:
         return 0.0
@@ -73,7 +74,7 @@ def relative_to_scale(a, b):
 
 
 def first_difference(a, b):
-    """The first index at which two sequences are not bit-equal, or None. A shorter one differs where it ends."""
+    """The first index where two sequences are not bit-equal, or None. A shorter one differs where it ends."""
     for i, (x, y) in enumerate(zip(a, b, strict=False)):
         if not bits_equal(x, y):
             return i
@@ -147,7 +148,8 @@ def compare_training(training, ours: Recording, theirs: Recording) -> TrainingRe
     r.checks.append(losses(r, ours.losses, theirs.losses))
     r.checks.append(final(r, ours.final, theirs.final))
     r.checks.append(predictions(ours.predictions, theirs.predictions, training.classes, theirs.dtype))
-    r.checks.append(notes(ours.notes, theirs.notes))
+    if theirs.notes:
+        r.checks.append(notes(ours.notes, theirs.notes))
     return r
 
 
@@ -219,4 +221,4 @@ def notes(a, b):
     keys = [k for k in b if not np.isclose(a.get(k, np.nan), b[k], rtol=1e-12, atol=0)]
     if keys:
         return Check("facts", False, "; ".join(f"{k} {a.get(k)} for torch's {b[k]}" for k in keys))
-    return Check("facts", True, ", ".join(f"{k} {v:.6g}" for k, v in b.items()) or "none recorded")
+    return Check("facts", True, ", ".join(f"{k} {v:.6g}" for k, v in b.items()))

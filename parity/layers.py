@@ -187,7 +187,7 @@ def judge(kind, part, a, b, dtype):
 
 
 def check_module(T, row, dtype, device="cpu"):
-    """Initial values bit for bit; then, on perturbed values, the output and the gradient of every input and parameter."""
+    """Initial values bit for bit; then, on perturbed values, the output and all gradients."""
     label, build, inputs = row
 
     def compute(L, where):

@@ -1,4 +1,4 @@
-"""Every operation of minitorch's table beside its torch twin: value, gradient and second gradient of every sample."""
+"""Every operation of minitorch's table beside its torch twin: value, gradient, second gradient."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def cotangents(T, tensors, case, order, device):
 def evaluate(T, sample, case, device):
     """`{order: list of arrays}` of one sample in one library; a gradient is absent where there is none.
 
-    The gradient is taken on the unrecorded path (raw arrays, fused kernels), and again recorded, for the second.
+    The gradient is taken on the unrecorded path (raw arrays, fused kernels), and again recorded.
     """
     differentiable = case.op.differentiable and case.wants("gradient")
     leaves = [] if differentiable else None
@@ -194,7 +194,7 @@ class Case:
         self.result.failures.append(f"sample {self.number} {describe(self.sample)}: {text}")
 
     def compare(self, T, expected, device):
-        """Our results against `expected`, a list [results, a function that gives torch's in float64] or its error."""
+        """Our results against `expected`: [results, function that gives torch's in float64], or its error."""
         before = [np.copy(a) for a in self.sample.args if isinstance(a, np.ndarray)]
         try:
             with warnings.catch_warnings():
@@ -221,7 +221,7 @@ class Case:
             if a is None and b is None:
                 continue
             if order == "second gradient" and (a is None or b is None):
-                # One library knows that the gradient does not depend on the inputs; the other's zeros must be zeros.
+                # One library knows that the gradient is constant; the other's must be zeros.
                 if any(np.any(x) for x in (a or b)):
                     self.fail(f"{order}: only {'torch' if a is None else 'ours'} has one, and it is not zero")
                 continue

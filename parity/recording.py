@@ -1,4 +1,4 @@
-"""What a training writes down while it runs: a `Recorder` keeps everything, a `Stopwatch` only the time of each step."""
+"""What a training writes down while it runs: a `Recorder` keeps all, a `Stopwatch` the time of each step."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Recorder:
     def _watch(self, dropout):
         """Records the mask of every call in training mode.
 
-        The output does not show it (ReLU's zeros hide what was dropped), so the same stream of random numbers is drawn
-        again over ones, and the generator is put back where it was: the training does not notice.
+        The output does not show it (ReLU's zeros hide what was dropped), so the same random numbers are
+        drawn again over ones, and the generator is put back where it was: the training does not notice.
         """
         T, before = self.T, []
 
@@ -98,7 +98,7 @@ class Enough(Exception):
 
 
 class Stopwatch(Recorder):
-    """Times whole steps (batch, forward, backward, update) between two calls of `step`; records nothing else."""
+    """Times whole steps (batch, forward, backward, update) between two calls of `step`, nothing else."""
 
     def __init__(self, T, steps, **choices):
         super().__init__(T, **choices)

@@ -124,13 +124,13 @@ def short(value, digits=2):
         return "–"
     if value == 0:
         return "0"
-    if math.isinf(value):
-        return "∞"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞"
     return f"{value:,.0f}" if value == int(value) and abs(value) < 1e7 else f"{value:.{digits}g}"
 
 
 def grouped(report):
-    """The trainings by name: (name, title, ingredients, results of each dtype, loss chart, deviation chart)."""
+    """The trainings by name: words, results of each dtype, charts."""
     by_name = {}
     for r in report.trainings:
         by_name.setdefault(r.name, []).append(r)

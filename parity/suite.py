@@ -52,7 +52,7 @@ class Report:
 
 
 def table_of(library):
-    """The rows that have a torch twin and samples, of minitorch's table. With --library, fronts are that library's."""
+    """The rows of minitorch's table with a torch twin and samples; for another library, its functions."""
     from minitorch.ops.table import OPS
 
     rows = {name: row for name, row in OPS.items() if row.torch and row.samples}
@@ -158,10 +158,11 @@ def run_operations(choices, library, progress):
     rows = table_of(library)
     if not choices.wants("operations"):
         rows = {name: row for name, row in rows.items() if name in choices.only}
-    dtypes = [d for d in operations.DTYPES if d in choices.dtypes]
     if not rows:
         return []
-    plan = [(row, dtype) for _, row in sorted(rows.items()) for dtype in operations.dtypes_of(row, dtypes)]
+    plan = [
+        (row, dtype) for _, row in sorted(rows.items()) for dtype in operations.dtypes_of(row, choices.dtypes)
+    ]
     advance = progress("operations", len(plan))
     results = []
     for row, dtype in plan:

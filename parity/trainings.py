@@ -1,8 +1,8 @@
-"""The five trainings, each one function of the module `T` (torch or minitorch), written as a torch user writes it.
+"""The five trainings: each one function of the module `T` (torch or minitorch), as a torch user writes it.
 
-The only lines that a user would not write are those of `run`, which records (see recording.py): `run.start` before the
-first step, `run.batch` and `run.step` in the loop, `run.finish` at the end. That the indices of the samples travel
-through the DataLoader beside the samples is for the record too.
+The only lines that a user would not write are those of `run`, which records (see recording.py): `run.start`
+before the first step, `run.batch` and `run.step` in the loop, `run.finish` at the end. That the indices
+of the samples travel through the DataLoader beside the samples is for the record too.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def breast_cancer(T, run):
 
 @training(
     "Digits: classification with every aid",
-    "BatchNorm1d, ReLU, Dropout(0.5), CrossEntropyLoss, Adam, clip_grad_norm_, StepLR, EarlyStopping, random_split",
+    "BatchNorm1d, ReLU, Dropout(0.5), CrossEntropyLoss, Adam, clip_grad_norm_, StepLR, EarlyStopping",
     classes=True,
 )
 def digits(T, run):
@@ -169,8 +169,8 @@ def digits(T, run):
     loader = T.utils.data.DataLoader(train, batch_size=64, shuffle=True, drop_last=True)
     xv, yv, _ = valid[:]
 
-    # NOTE: no bias before a BatchNorm1d, which takes it away again: its gradient would be rounding noise around zero,
-    # and Adam divides a gradient by its size, so that the noise of each library would grow to the size of a weight.
+    # NOTE: no bias before a BatchNorm1d, which takes it away again: its gradient would be noise around
+    # zero, and Adam divides a gradient by its size, so that noise would grow to a weight's size.
     model = nn.Sequential(
         nn.Linear(64, 64, bias=False),
         nn.BatchNorm1d(64),

@@ -1,7 +1,7 @@
 """A process of its own for each library, so that neither's idle thread pool slows the other.
 
-Run as `python -m parity.worker LIBRARY DEVICE`. It reads one JSON request a line from stdin and answers each with one
-pickle on stdout: ("ok", answer) or ("error", text of the traceback).
+Run as `python -m parity.worker LIBRARY DEVICE`. It reads one JSON request a line from stdin and answers each
+with one pickle on stdout: ("ok", answer) or ("error", text of the traceback).
 """
 
 from __future__ import annotations
