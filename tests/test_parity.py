@@ -1,4 +1,4 @@
-"""The parity suite itself: its arithmetic, and that it finds what is wrong. Runs torch against torch or a spoilt torch."""
+"""The parity suite itself: its arithmetic, and that it finds a torch that was spoilt on purpose."""
 
 import json
 import xml.etree.ElementTree as ET
