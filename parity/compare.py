@@ -146,6 +146,8 @@ def compare_training(training, ours: Recording, theirs: Recording) -> TrainingRe
     if theirs.masks or ours.masks:
         r.checks.append(same_bits("dropout masks", ours.masks, theirs.masks, "masks"))
     r.checks.append(losses(r, ours.losses, theirs.losses))
+    if theirs.validation or ours.validation:
+        r.checks.append(validation(ours.validation, theirs.validation, theirs.dtype))
     r.checks.append(final(r, ours.final, theirs.final))
     r.checks.append(predictions(ours.predictions, theirs.predictions, training.classes, theirs.dtype))
     if theirs.notes:
@@ -171,6 +173,16 @@ def losses(r, a, b):
     return Check(
         "losses", True, f"{len(b)} steps, {start}, largest deviation {r.worst:.2g} (allowed {limit:g})"
     )
+
+
+def validation(a, b, dtype):
+    """The validation loss of every epoch, on which schedules and early stopping decide."""
+    if len(a) != len(b):
+        return Check("validation losses", False, f"{len(a)} epochs for torch's {len(b)}")
+    worst = largest(relative(a, b))
+    limit = tolerances.LOSS[dtype]
+    detail = f"{len(b)} epochs, largest deviation {worst:.2g} (allowed {limit:g})"
+    return Check("validation losses", worst <= limit, detail)
 
 
 def growth(deviation):

@@ -127,6 +127,7 @@ def show_operations(report):
         "samples",
         *(f"{o}, ulps" for o in ORDERS),
         "absolute",
+        "relative",
         "by float64",
         "",
     ):
@@ -137,7 +138,7 @@ def show_operations(report):
     for r in ranked[:12]:
         table.add_row(
             r.name, r.torch, r.dtype, str(r.samples), *(number(r.ulps[o]) for o in ORDERS),
-            number(r.absolute),
+            number(r.absolute), number(r.relative),
             str(r.by_float64), verdict(r.passed),
         )  # fmt: skip
     console.print(table)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from . import tolerances
-from .compare import largest, ulps
+from .compare import largest, relative_to_scale, ulps
 
 DTYPES = ("float32", "float64")
 ORDERS = ("value", "gradient", "second gradient")
@@ -28,6 +28,7 @@ class OperationResult:
     compared: dict = field(default_factory=lambda: dict.fromkeys(ORDERS, 0))
     ulps: dict = field(default_factory=lambda: dict.fromkeys(ORDERS))  # None: nothing compared
     absolute: float = 0.0
+    relative: float = 0.0  # to the largest number of the array
     by_float64: int = 0  # results that miss torch-float32 and match torch-float64
     failures: list = field(default_factory=list)
     skips: list = field(default_factory=list)  # (what, reason)
@@ -267,6 +268,8 @@ class Case:
         result.ulps[order] = max(result.ulps[order] or 0.0, distance)
         with np.errstate(invalid="ignore"):
             difference = np.abs(a.astype(np.float64) - b.astype(np.float64))
+        finite = np.isfinite(difference)
+        result.relative = max(result.relative, relative_to_scale(a[finite], b[finite]))
         result.absolute = max(result.absolute, largest(np.nan_to_num(difference, nan=0.0, posinf=0.0)))
 
 
