@@ -105,7 +105,7 @@ def losses(result, library):
 
 
 def deviations(results, limits):
-    """The relative deviation of every step, a line for each dtype; dashed: allowed. Bit-equal steps have none."""
+    """The relative deviation of every step, a line a dtype; dashed: allowed. Bit-equal steps have none."""
     drawn = [d for r in results for d in r.deviation if math.isfinite(d) and d > 0]
     low = min([*drawn, *(limits[r.dtype] for r in results)], default=1e-16)
     high = max([*drawn, *(limits[r.dtype] for r in results)], default=1.0)
