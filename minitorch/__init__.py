@@ -59,7 +59,13 @@ from . import ops  # noqa: E402
 from .ops.attach import attach as _attach  # noqa: E402
 
 _attach()
-from . import autograd  # noqa: E402, F401
+from . import autograd, random  # noqa: E402, F401
+from .random import *  # noqa: E402, F403
+
+random.attach()
+from . import nn, optim, utils  # noqa: E402, F401
+from .utils import data as _data  # noqa: E402, F401
+from .printing import set_printoptions  # noqa: E402, F401
 
 from math import e, inf, nan, pi  # noqa: E402, F401
 
@@ -74,3 +80,14 @@ globals().update({name: getattr(ops, name) for name in _FUNCTIONS})
 globals().update({name: row.public_front for name, row in ops.OPS.items() if row.public_front})
 clip = globals()["clamp"]
 __version__ = "2.13.0"
+
+
+def __getattr__(name):
+    """`save`, `load` and `training` are looked up when they are first used: they need more of the standard library."""
+    from importlib import import_module
+
+    if name in ("save", "load"):
+        return getattr(import_module(".serialization", __name__), name)
+    if name in ("training", "serialization"):
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,107 @@
+"""Normalisation layers and dropout."""
+
+from __future__ import annotations
+
+from ..creation import empty, ones, tensor, zeros
+from . import functional as F
+from . import init
+from .module import Module
+from .parameter import Parameter
+
+
+class BatchNorm1d(Module):
+    """Normalises each feature over the batch: x (N, C) or (N, C, L). In training by the batch's mean and variance (ValueError if there is
+    only one value a channel), whose running averages are used in evaluation. https://arxiv.org/abs/1502.03167"""
+
+    dims, shape_text = (2, 3), "2D or 3D"
+
+    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None):
+        super().__init__()
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
+        like = dict(device=device, dtype=dtype)
+        for name in ("weight", "bias"):
+            self.register_parameter(name, Parameter(empty(num_features, **like)) if affine else None)
+        self.register_buffer("running_mean", zeros(num_features, **like) if track_running_stats else None)
+        self.register_buffer("running_var", ones(num_features, **like) if track_running_stats else None)
+        self.register_buffer("num_batches_tracked", tensor(0, device=device) if track_running_stats else None)
+        self.reset_parameters()
+
+    def reset_running_stats(self):
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self):
+        self.reset_running_stats()
+        if self.affine:
+            init.ones_(self.weight)
+            init.zeros_(self.bias)
+
+    def forward(self, input):
+        if input.dim() not in self.dims:
+            raise ValueError(f"expected {self.shape_text} input (got {input.dim()}D input)")
+        if input.shape[1] != self.num_features:
+            raise RuntimeError(f"running_mean should contain {input.shape[1]} elements not {self.num_features}")
+        momentum = 0.0 if self.momentum is None else self.momentum
+        training = self.training or self.running_mean is None
+        if self.training and self.track_running_stats:
+            if input.numel() // input.shape[1] <= 1:  # before anything is changed
+                raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+            self.num_batches_tracked.add_(1)
+            if self.momentum is None:
+                momentum = 1.0 / float(self.num_batches_tracked)
+        keep = not self.training or self.track_running_stats
+        return F.batch_norm(input, self.running_mean if keep else None, self.running_var if keep else None, self.weight, self.bias, training,
+                            momentum, self.eps)
+
+    def extra_repr(self):
+        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+                f"track_running_stats={self.track_running_stats}")
+
+
+class BatchNorm2d(BatchNorm1d):
+    """The same for images (N, C, H, W)."""
+
+    dims, shape_text = (4,), "4D"
+
+
+class LayerNorm(Module):
+    """Normalises each sample over its last dimensions (`normalized_shape`). https://arxiv.org/abs/1607.06450"""
+
+    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None):
+        super().__init__()
+        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.eps, self.elementwise_affine = eps, elementwise_affine
+        like = dict(device=device, dtype=dtype)
+        self.register_parameter("weight", Parameter(ones(self.normalized_shape, **like)) if elementwise_affine else None)
+        self.register_parameter("bias", Parameter(zeros(self.normalized_shape, **like)) if elementwise_affine and bias else None)
+
+    def reset_parameters(self):
+        if self.elementwise_affine:
+            init.ones_(self.weight)
+            if self.bias is not None:
+                init.zeros_(self.bias)
+
+    def forward(self, input):
+        return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
+
+    def extra_repr(self):
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, bias={self.bias is not None}"
+
+
+class Dropout(Module):
+    """In training each element is 0 with probability p, else divided by 1 - p; in evaluation the input. https://arxiv.org/abs/1207.0580"""
+
+    def __init__(self, p=0.5, inplace=False):
+        super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p, self.inplace = p, inplace
+
+    def forward(self, input):
+        return F.dropout(input, self.p, self.training, self.inplace)
+
+    def extra_repr(self):
+        return f"p={self.p}, inplace={self.inplace}"
