@@ -62,22 +62,19 @@ def _check(func, inputs, wanted, eps, atol, rtol):
 
 def _difference(func, inputs, x, i, eps):
     """[n][k]: the difference quotient of element k of output i by element n of x. Done on x's own memory, which is put back."""
-    from .mode import no_grad
-
     rows = []
-    with no_grad():
-        flat = x._array.reshape(-1) if x.is_contiguous() else None
-        for n in range(x.numel()):
-            at = n if flat is not None else _unravel(n, x.shape)
-            memory = flat if flat is not None else x._array
-            old = memory[at].item()
-            values = []
-            for step in (eps, -eps):
-                memory[at] = old + step
-                out = [y for y in _tuple(func(*inputs)) if isinstance(y, Tensor) and y.is_floating_point()][i]
-                values.append(out.detach().reshape(-1).tolist())
-                memory[at] = old
-            rows.append([(p - m) / (2 * eps) for p, m in zip(*values, strict=True)])
+    flat = x._array.reshape(-1) if x.is_contiguous() else None
+    for n in range(x.numel()):
+        at = n if flat is not None else _unravel(n, x.shape)
+        memory = flat if flat is not None else x._array
+        old = memory[at].item()
+        values = []
+        for step in (eps, -eps):
+            memory[at] = old + step
+            out = [y for y in _tuple(func(*inputs)) if isinstance(y, Tensor) and y.is_floating_point()][i]
+            values.append(out.detach().reshape(-1).tolist())
+            memory[at] = old
+        rows.append([(p - m) / (2 * eps) for p, m in zip(*values, strict=True)])
     return rows
 
 

@@ -8,25 +8,19 @@ from ..ops import (  # noqa: F401
     binary_cross_entropy_with_logits,
     cross_entropy,
     dropout,
-    elu,
     embedding,
     gelu,
-    hardtanh,
     huber_loss,
     kl_div,
     l1_loss,
     layer_norm,
-    leaky_relu,
     linear,
     logsigmoid,
     mse_loss,
     nll_loss,
     normalize,
     one_hot,
-    relu,
-    relu6,
     sigmoid,
-    silu,
     smooth_l1_loss,
     softmin,
     softplus,
@@ -36,6 +30,25 @@ from ..ops import (  # noqa: F401
 )
 from ..ops import log_softmax as _log_softmax
 from ..ops import softmax as _softmax
+from ..ops.inplace import apply as _apply
+from ..ops.table import OPS as _OPS
+
+
+def _with_inplace(name):
+    """An activation with torch's last argument `inplace`."""
+    row = _OPS[name]
+    n = len(row.metadata)
+
+    def activation(input, *args, inplace=False, **kwargs):
+        if len(args) > n:
+            *args, inplace = args
+        return _apply(name, input, *args, **kwargs) if inplace else row.front(input, *args, **kwargs)
+
+    activation.__name__, activation.__doc__ = name, row.__doc__
+    return activation
+
+
+relu, relu6, leaky_relu, elu, silu, hardtanh = map(_with_inplace, ("relu", "relu6", "leaky_relu", "elu", "silu", "hardtanh"))
 
 
 def _implicit_dim(name, ndim):

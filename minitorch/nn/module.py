@@ -370,10 +370,10 @@ class Module:
         missing = [k for k in [*targets, *extra] if k not in state_dict]
         unexpected = [k for k in state_dict if k not in targets and k not in extra]
         errors = []
-        if strict and unexpected:
-            errors.append("Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
         if strict and missing:
             errors.append("Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
+        if strict and unexpected:
+            errors.append("Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
         for key, (_, _, t) in targets.items():
             value = state_dict.get(key)
             if key not in state_dict:

@@ -20,14 +20,14 @@ def relu(xp, x):
 
 @op(vjp=dict(x=lambda xp, g, x, negative_slope: xp.where(xp.gt(x, 0), g, g * negative_slope)), torch="nn.functional.leaky_relu",
     samples=unary(), method=False)
-def leaky_relu(xp, x, *, negative_slope=0.01, inplace=False):
+def leaky_relu(xp, x, *, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
     return xp.where(xp.gt(x, 0), x, x * negative_slope)
 
 
 @op(vjp=dict(x=lambda xp, g, x, alpha: xp.where(xp.gt(x, 0), g, g * (alpha * xp.exp(x)))), torch="nn.functional.elu", samples=unary(),
     method=False)
-def elu(xp, x, *, alpha=1.0, inplace=False):
+def elu(xp, x, *, alpha=1.0):
     """x where positive, else alpha * (exp(x) - 1)."""
     return xp.where(xp.gt(x, 0), x, alpha * xp.expm1(x))
 
@@ -61,7 +61,7 @@ def _silu_dx(xp, g, x):
 
 
 @op(vjp=dict(x=_silu_dx), torch="nn.functional.silu", samples=unary(), method=False)
-def silu(xp, x, *, inplace=False):
+def silu(xp, x):
     """x * sigmoid(x)"""
     return x * xp.sigmoid(x)
 
@@ -75,7 +75,7 @@ def softplus(xp, x, *, beta=1.0, threshold=20.0):
 
 @op(vjp=dict(x=lambda xp, g, x, min_val, max_val: _mask(xp, g, xp.logical_and(xp.gt(x, min_val), xp.lt(x, max_val)))),
     torch="nn.functional.hardtanh", samples=unary(), method=False)
-def hardtanh(xp, x, *, min_val=-1.0, max_val=1.0, inplace=False):
+def hardtanh(xp, x, *, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the derivative at the edges is 0."""
     return xp.clamp(x, min=min_val, max=max_val)
 
@@ -104,7 +104,7 @@ def tanhshrink(xp, x):
     return x - xp.tanh(x)
 
 
-@composite(torch="nn.functional.relu6", samples=unary(), method=False, inplace=False)
-def relu6(xp, x, *, inplace=False):
+@composite(torch="nn.functional.relu6", samples=unary(), method=False)
+def relu6(xp, x):
     """min(max(x, 0), 6)"""
     return xp.hardtanh(x, min_val=0.0, max_val=6.0)
