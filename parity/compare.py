@@ -205,7 +205,7 @@ def final(r, a, b):
             )
     r.final_ulps = max((largest(ulps(a[n], b[n])) for n in b), default=0.0)
     r.final_relative = max((relative_to_scale(a[n], b[n]) for n in b), default=0.0)
-    limit = 10 * tolerances.LOSS[r.dtype]
+    limit = tolerances.FINAL[r.dtype]
     detail = (
         f"largest difference {r.final_ulps:,.0f} ulps, {r.final_relative:.2g} relative (allowed {limit:g})"
     )
@@ -216,7 +216,7 @@ def predictions(a, b, classes, dtype):
     """Classes must be the same for every sample; numbers within the tolerance."""
     if a.shape != b.shape:
         return Check("predictions", False, f"shape {a.shape} for torch's {b.shape}")
-    limit = 10 * tolerances.LOSS[dtype]
+    limit = tolerances.FINAL[dtype]
     deviation = relative_to_scale(a, b)
     if not classes:
         return Check(

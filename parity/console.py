@@ -81,7 +81,7 @@ def trainings_table(report):
         "largest deviation",
         "parameters",
     ):
-        table.add_column(name, justify="left" if name in ("training", "dtype") else "right")
+        table.add_column(name, justify="left" if name in ("training", "dtype") else "right", no_wrap=True)
     table.add_column("weights, shuffles, dropout")
     table.add_column("")
     for r in report.trainings:

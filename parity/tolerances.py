@@ -5,6 +5,9 @@ from __future__ import annotations
 #: relative deviation allowed for the loss of every step of a training
 LOSS = {"float32": 1e-3, "float64": 1e-9}
 
+#: deviation allowed for final parameters and predictions, relative to the largest number of their tensor
+FINAL = {"float32": 1e-2, "float64": 1e-8}
+
 #: (rtol, atol) of values, gradients and second gradients of operations and modules: torch.testing's defaults
 VALUES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
 
@@ -20,6 +23,12 @@ REASONS = [
     ("initial weights, shuffles, dropout masks", "bit for bit", "the random stream is torch's own"),
     ("loss of every step, float64", "1e-9 relative", "rounding, amplified by training"),
     ("loss of every step, float32", "1e-3 relative", "rounding, amplified by training"),
+    (
+        "final parameters, predictions",
+        "1e-2 (float32), 1e-8 (float64), relative to the largest of the tensor",
+        "all that rounding has added up to by the last step; classes must be the same for every sample",
+    ),
+    ("epochs trained, learning rate, accuracy", "equal", "the same decisions were taken"),
     ("operations and modules, float32", "rtol 1.3e-6, atol 1e-5", "torch.testing's default"),
     ("operations and modules, float64", "rtol 1e-7, atol 1e-7", "torch.testing's default"),
     (
