@@ -112,3 +112,229 @@ def test_model_is_needed_to_restore():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert EarlyStopping(0, restore_best=False).step(1.0) is False
+
+
+# ------------------------------------------------------------------ fit, evaluate, Checkpoint
+
+from minitorch.training import Checkpoint, History, evaluate, fit  # noqa: E402
+
+
+def regression(n=50):
+    """torch's modules serve here: fit and evaluate ask nothing of a model but torch's methods."""
+    torch.manual_seed(0)
+    x = torch.randn(n, 3)
+    y = x @ torch.tensor([[1.0], [-2.0], [0.5]])
+    data = torch.utils.data.TensorDataset(x, y)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 1), torch.nn.Dropout(0.0))
+    return model, torch.utils.data.DataLoader(data, 8), (x, y)
+
+
+def test_fit_is_the_loop_one_would_write():
+    model, loader, _ = regression()
+    by_hand, _, _ = regression()
+    loss_fn = torch.nn.MSELoss()
+    optimizers = [torch.optim.SGD(m.parameters(), lr=0.05, momentum=0.9) for m in (model, by_hand)]
+    schedulers = [torch.optim.lr_scheduler.StepLR(o, 2) for o in optimizers]
+    history = fit(
+        model,
+        loss_fn,
+        optimizers[0],
+        loader,
+        validation=loader,
+        epochs=5,
+        scheduler=schedulers[0],
+        progress=False,
+    )
+    means = []
+    for _ in range(5):
+        total = 0.0
+        for x, y in loader:
+            optimizers[1].zero_grad()
+            loss = loss_fn(by_hand(x), y)
+            loss.backward()
+            optimizers[1].step()
+            total += loss.item() * len(y)
+        means.append(total / 50)
+        schedulers[1].step()
+    assert history["loss"] == means
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), by_hand.parameters(), strict=True))
+    assert history["lr"] == pytest.approx([0.05, 0.05, 0.005, 0.005, 0.0005])
+    assert len(history["val_loss"]) == 5
+    assert model.training
+
+
+def test_evaluate_means_over_samples_and_keeps_the_mode():
+    model, loader, (x, y) = regression()
+    expected = torch.nn.functional.mse_loss(model(x), y).item()
+    seen = []
+    largest = lambda output, target: seen.append(model.training) or (output - target).abs().mean()
+    result = evaluate(model, torch.nn.MSELoss(), loader, metrics={"mae": largest})
+    assert result["loss"] == pytest.approx(expected, rel=1e-5)
+    assert result["mae"] == pytest.approx((model(x) - y).abs().mean().item(), rel=1e-5)
+    assert not any(seen)
+    assert model.training
+    model.eval()
+    evaluate(model, torch.nn.MSELoss(), loader)
+    assert not model.training
+
+
+def test_plateau_scheduler_gets_the_validation_loss():
+    model, loader, _ = regression()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+    history = fit(model, torch.nn.MSELoss(), optimizer, loader, epochs=3, scheduler=scheduler, progress=False)
+    assert scheduler.best == history["loss"][0]
+    assert scheduler.last_epoch == 3
+
+
+class Script:
+    """A callback that writes its own losses into the history, to steer the others."""
+
+    def __init__(self, losses):
+        self.losses = iter(losses)
+        self.epochs = []
+
+    def on_epoch_end(self, run):
+        run.history["loss"][-1] = next(self.losses)
+        self.epochs.append(run.epoch)
+
+
+def test_early_stopping_as_a_callback():
+    model, loader, _ = regression()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    script, stopper = Script([3.0, 1.0, 2.0, 2.0, 9.0]), EarlyStopping(2)
+    history = fit(
+        model, torch.nn.MSELoss(), optimizer, loader, epochs=9, callbacks=[script, stopper], progress=False
+    )
+    assert len(history["loss"]) == 4
+    assert stopper.best_epoch == 1
+    assert all(torch.equal(v, stopper.best_state[k]) for k, v in model.state_dict().items())
+
+
+def test_best_weights_also_without_a_stop():
+    model, loader, _ = regression()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    stopper = EarlyStopping(9)
+    fit(
+        model,
+        torch.nn.MSELoss(),
+        optimizer,
+        loader,
+        epochs=3,
+        callbacks=[Script([1.0, 2.0, 3.0]), stopper],
+        progress=False,
+    )
+    assert not stopper.stopped
+    assert all(torch.equal(v, stopper.best_state[k]) for k, v in model.state_dict().items())
+
+
+def test_nan_stops_fit_and_is_said():
+    model, loader, _ = regression()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    callbacks = [Script([1.0, math.nan, 0.0]), EarlyStopping(9)]
+    with pytest.warns(UserWarning, match="epoch 1 is NaN"):
+        history = fit(
+            model, torch.nn.MSELoss(), optimizer, loader, epochs=3, callbacks=callbacks, progress=False
+        )
+    assert len(history["loss"]) == 2
+
+
+@pytest.fixture
+def torch_save(monkeypatch):
+    """Checkpoint's own work is when and how to write; what is written is tested with `save`."""
+    import minitorch
+
+    monkeypatch.setattr(minitorch, "save", torch.save, raising=False)
+
+
+@pytest.mark.usefixtures("torch_save")
+def test_checkpoint_keeps_the_best(tmp_path):
+    path = tmp_path / "best.pt"
+    model, loader, _ = regression()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    callbacks = [Script([2.0, 1.0, math.nan, 3.0]), Checkpoint(path, monitor="loss")]
+    fit(model, torch.nn.MSELoss(), optimizer, loader, epochs=4, callbacks=callbacks, progress=False)
+    saved = torch.load(path)
+    assert (saved["epoch"], saved["value"]) == (1, 1.0)
+    assert set(saved) == {"model", "optimizer", "epoch", "value"}
+    model.load_state_dict(saved["model"])
+    assert [p.name for p in tmp_path.iterdir()] == ["best.pt"]
+
+
+@pytest.mark.usefixtures("torch_save")
+def test_checkpoint_every_call_and_max(tmp_path):
+    model, _, _ = regression()
+    every, best = Checkpoint(tmp_path / "a"), Checkpoint(tmp_path / "b", mode="max")
+    assert [every.step(model=model) for _ in range(2)] == [True, True]
+    assert [best.step(v, model=model) for v in (1.0, 2.0, 1.5, math.nan)] == [True, True, False, False]
+    assert torch.load(tmp_path / "a")["epoch"] == 1
+
+
+def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    import minitorch
+
+    path = tmp_path / "best.pt"
+    path.write_bytes(b"old")
+
+    def broken(state, path):
+        with open(path, "wb") as f:
+            f.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(minitorch, "save", broken, raising=False)
+    with pytest.raises(OSError, match="disk full"):
+        Checkpoint(path).step(model=Box())
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["best.pt"]
+
+
+def test_history_and_plot():
+    history = History()
+    history.add({"loss": 2.0, "val_loss": 3.0})
+    history.add({"loss": 1.0, "val_loss": 2.5})
+    assert history.last(None) == 2.5
+    with pytest.raises(KeyError, match="monitors 'acc', but the history has loss, val_loss"):
+        history.last("acc")
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    lines = history.plot().get_lines()
+    assert [line.get_label() for line in lines] == ["loss", "val_loss"]
+    assert list(lines[0].get_ydata()) == [2.0, 1.0]
+    assert list(lines[0].get_xdata()) == [1, 2]
+    with pytest.raises(KeyError, match="no column 'acc'"):
+        history.plot(["acc"])
+    matplotlib.pyplot.close("all")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epochs": -1}, "epochs should be"),
+        ({"epochs": 1.5}, "epochs should be"),
+        ({"train": []}, "train data gave no batches"),
+        ({"train": [(torch.ones(2, 3),)]}, "a batch should be"),
+        ({"train": [torch.ones(2, 3)]}, "a batch should be .* got a Tensor"),
+        ({"validation": iter(())}, "evaluation data gave no batches"),
+    ],
+)
+def test_fit_errors(change, message):
+    model, loader, _ = regression()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    options = {"train": loader, "progress": False, **change}
+    with pytest.raises(ValueError, match=message):
+        fit(model, torch.nn.MSELoss(), optimizer, **options)
+    assert model.training
+
+
+def test_checkpoint_errors(tmp_path):
+    with pytest.raises(ValueError, match="mode"):
+        Checkpoint(tmp_path / "x", mode="up")
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        Checkpoint(tmp_path / "none" / "x")
+
+
+def test_progress_is_shown(capsys):
+    model, loader, _ = regression()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    fit(model, torch.nn.MSELoss(), optimizer, loader, epochs=2)
+    assert "epoch 2/2" in capsys.readouterr().err

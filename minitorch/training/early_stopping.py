@@ -125,6 +125,11 @@ class EarlyStopping:
         """The callback of `fit`: `run` has `.model` and `.history`. True stops the training."""
         return self.step(run.history.last(self.monitor, by="EarlyStopping"), run.model)
 
+    def on_fit_end(self, run) -> None:
+        """The best weights also if `fit` came to its last epoch without a stop."""
+        if self.restore_best and self.best_state is not None and not self.stopped:
+            self.restore(run.model)
+
     def _improves(self, value: float) -> bool:
         if self.best_epoch is None:
             return True  # the first value, even an infinite one: something must be the best
