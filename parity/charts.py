@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from html import escape
 
@@ -73,13 +74,21 @@ class Axes:
                 pieces.append(piece)
                 piece = []
         pieces.append(piece)
-        lone = "".join(
-            f'<circle class="{css} dot" r="1.6" cx="{p[0].split(",")[0]}" cy="{p[0].split(",")[1]}"/>'
-            for p in pieces
-            if len(p) == 1
-        )
-        lines = "".join(f'<polyline class="{css}" points="{" ".join(p)}"/>' for p in pieces if len(p) > 1)
-        return lines + lone
+        return "".join(f'<polyline class="{css}" points="{" ".join(p)}"/>' for p in pieces if len(p) > 1)
+
+    def dots(self, values, css):
+        """A dot for each value that can be drawn, as one path of round line ends."""
+        places = [
+            f"M{self.x(step):.1f} {self.y(value):.1f}h0"
+            for step, value in enumerate(values, 1)
+            if math.isfinite(value) and value > 0
+        ]
+        return f'<path class="dots {css}" d="{"".join(places)}"/>' if places else ""
+
+
+def so_far(values):
+    """The running maximum."""
+    return list(itertools.accumulate(values, max))
 
 
 def svg(title, body):
@@ -120,7 +129,7 @@ def deviations(results, limits):
             f'<text class="legend {r.dtype}" x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end">'
             f"allowed, {r.dtype}: {limits[r.dtype]:g}</text>"
         )
-        body += axes.line(r.deviation, f"deviation {r.dtype}")
+        body += axes.dots(r.deviation, r.dtype) + axes.line(so_far(r.deviation), f"deviation {r.dtype}")
         if not any(d > 0 for d in r.deviation) and r.deviation:
             words = f"{r.dtype}: bit-equal to the end"
             body += f'<text class="legend {r.dtype}" x="{LEFT + 8}" y="{y + 18:.1f}">{words}</text>'

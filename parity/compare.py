@@ -169,7 +169,7 @@ def losses(r, a, b):
         return Check(
             "losses", False, f"past {limit:g} at step {past[0] + 1}; largest deviation {r.worst:.2g}"
         )
-    start = "bit-equal to the end" if at is None else f"bit-equal up to step {at}"
+    start = "bit-equal to the end" if at is None else f"bit-equal until step {at + 1}"
     return Check(
         "losses", True, f"{len(b)} steps, {start}, largest deviation {r.worst:.2g} (allowed {limit:g})"
     )

@@ -77,7 +77,7 @@ def trainings_table(report):
         "dtype",
         "steps",
         "last loss",
-        "bit-equal up to",
+        "bit-equal until",
         "largest deviation",
         "parameters",
     ):
@@ -89,7 +89,7 @@ def trainings_table(report):
         bits = [checks.get(name, Text("-")) for name in ("initial weights", "shuffles", "dropout masks")]
         figures = ["-", "-", "-"]
         if not r.error:
-            apart = "the end" if r.parts_at is None else f"step {r.parts_at - 1}"
+            apart = "the end" if r.parts_at is None else f"step {r.parts_at}"
             figures = [apart, number(r.worst), f"{number(r.final_relative)} ({number(r.final_ulps)} ulps)"]
         last = f"{r.theirs[-1]:.6g}"
         table.add_row(

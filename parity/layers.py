@@ -11,7 +11,7 @@ import torch
 
 from . import tolerances
 from .compare import bits_equal, largest, relative_to_scale, ulps
-from .operations import close, said
+from .operations import close, moved, said
 from .recording import array
 
 STEPS = 20
@@ -201,7 +201,7 @@ def check_module(T, row, dtype, device="cpu"):
                 noise = np.asarray(rng.uniform(-0.5, 0.5, tuple(p.shape))).astype(np.float32).astype(dtype)
                 p.add_(L.from_numpy(noise).to(where))
         made = [make(rng, np.dtype(dtype)) for make in inputs]
-        tensors = [L.from_numpy(m).to(where) for m in made]
+        tensors = [moved(L.from_numpy(m), where) for m in made]
         if made[0].dtype.kind == "f":
             tensors[0].requires_grad_()
         out = module(*tensors)
@@ -224,7 +224,7 @@ def check_optimizer(T, row, dtype, device="cpu"):
     def compute(L, where):
         rng = random_numbers("optimizer", name)
         values = [rng.normal(size=s).astype(np.float32).astype(dtype) for s in ((5, 3), (7,))]
-        parameters = [L.nn.Parameter(L.from_numpy(v).to(where)) for v in values]
+        parameters = [L.nn.Parameter(moved(L.from_numpy(v), where)) for v in values]
         optimizer = getattr(L.optim, name)(parameters, **options)
         for _ in range(STEPS):
             for p in parameters:

@@ -90,7 +90,7 @@ def to_tensors(T, value, device, leaves):
     if isinstance(value, np.ndarray):
         t = T.from_numpy(value)
         if device != "cpu":
-            t = t.to(device)
+            t = moved(t, device)
         if value.dtype.kind == "f" and leaves is not None:
             t.requires_grad_()
             leaves.append(t)
@@ -112,6 +112,13 @@ def call(T, op, args, kwargs):
     if op.name in DIM_SECOND:
         return function(args[0], kwargs["dim"], *args[1:])
     return function(*args, **kwargs)
+
+
+def moved(tensor, device):
+    """`tensor.to(device)`; AssertionError if it did not move, since all comparisons would be about another."""
+    there = tensor.to(device)
+    assert str(there.device).split(":")[0] == device, f"to({device!r}) gave a tensor on {there.device}"
+    return there
 
 
 def flat(T, out):
@@ -137,7 +144,7 @@ def cotangents(T, tensors, case, order, device):
     for t in tensors:
         dtype = str(t.dtype).split(".")[-1]
         g = np.asarray(rng.uniform(-1, 1, tuple(t.shape))).astype(np.float32).astype(dtype)
-        made.append(T.from_numpy(g) if device == "cpu" else T.from_numpy(g).to(device))
+        made.append(T.from_numpy(g) if device == "cpu" else moved(T.from_numpy(g), device))
     return made
 
 
