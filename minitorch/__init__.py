@@ -5,30 +5,10 @@ import warnings as _warnings
 # torch says nothing when a division by zero or an overflow gives inf or NaN; NumPy warns, naming the calling module.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minitorch\.")
 
-from . import dtypes  # noqa: E402
-from .dtypes import (  # noqa: E402, F401
-    bool,
-    double,
-    dtype,
-    float,
-    float16,
-    float32,
-    float64,
-    get_default_dtype,
-    half,
-    int,
-    int8,
-    int16,
-    int32,
-    int64,
-    long,
-    promote_types,
-    set_default_dtype,
-    short,
-    uint8,
+from . import (  # noqa: E402
+    dtypes,  # noqa: F401
+    ops,
 )
-from .device import device  # noqa: E402, F401
-from .tensor import Size, Tensor  # noqa: E402, F401
 from .autograd.mode import (  # noqa: E402, F401
     enable_grad,
     inference_mode,
@@ -55,24 +35,49 @@ from .creation import (  # noqa: E402, F401
     zeros,
     zeros_like,
 )
-from . import ops  # noqa: E402
+from .device import device  # noqa: E402, F401
+from .dtypes import (  # noqa: E402, F401
+    bool,
+    double,
+    dtype,
+    float,
+    float16,
+    float32,
+    float64,
+    get_default_dtype,
+    half,
+    int,
+    int8,
+    int16,
+    int32,
+    int64,
+    long,
+    promote_types,
+    set_default_dtype,
+    short,
+    uint8,
+)
 from .ops.attach import attach as _attach  # noqa: E402
+from .tensor import Size, Tensor  # noqa: E402, F401
 
 _attach()
 from . import autograd, random  # noqa: E402, F401
 from .random import *  # noqa: E402, F403
 
 random.attach()
-from . import nn, optim, utils  # noqa: E402, F401
-from .utils import data as _data  # noqa: E402, F401
-from .printing import set_printoptions  # noqa: E402, F401
-
 from math import e, inf, nan, pi  # noqa: E402, F401
+
+from . import nn, optim, utils  # noqa: E402, F401
+from .printing import set_printoptions  # noqa: E402, F401
+from .utils import data as _data  # noqa: E402, F401
 
 #: what of `ops` is public under the same name
 _FUNCTIONS = [
-    name for name in dir(ops)
-    if not name.startswith("_") and callable(getattr(ops, name)) and name not in globals()
+    name
+    for name in dir(ops)
+    if not name.startswith("_")
+    and callable(getattr(ops, name))
+    and name not in globals()
     and getattr(getattr(ops, name), "__module__", "").startswith("minitorch")
     and not isinstance(getattr(ops, name), type)
 ]

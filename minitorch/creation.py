@@ -33,7 +33,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
             stacklevel=2,
         )
-        data = data.detach().to(device=data.device if device is None else device, dtype=dtype or data.dtype, copy=True)
+        data = data.detach().to(
+            device=data.device if device is None else device, dtype=dtype or data.dtype, copy=True
+        )
         return data.requires_grad_() if requires_grad else data
     return finish(raw(data, dtype, device), requires_grad)
 
@@ -50,8 +52,10 @@ def raw(data, dtype, device):
         except OverflowError:
             raise RuntimeError("Overflow when unpacking long long") from None
         if array.dtype.kind in "OUS":
-            raise TypeError(f"new(): invalid data type '{_bad_type(data)}'") if array.dtype.kind != "O" else RuntimeError(
-                f"Could not infer dtype of {_bad_type(data)}"
+            raise (
+                TypeError(f"new(): invalid data type '{_bad_type(data)}'")
+                if array.dtype.kind != "O"
+                else RuntimeError(f"Could not infer dtype of {_bad_type(data)}")
             )
         if array.dtype.kind == "c":
             raise TypeError("complex numbers are not supported: minitorch has real dtypes only")
@@ -128,7 +132,9 @@ def shape_from(args) -> tuple:
     shape = []
     for n in args:
         if isinstance(n, float) or not hasattr(n, "__index__"):
-            raise TypeError(f"empty(): argument 'size' must be tuple of ints, but found element of type {type(n).__name__}")
+            raise TypeError(
+                f"empty(): argument 'size' must be tuple of ints, but found element of type {type(n).__name__}"
+            )
         if n.__index__() < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(args)}")
         shape.append(n.__index__())
@@ -141,13 +147,30 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, out=
         fill_value = fill_value.item()
     dtype = dtype or dtypes.of_python(fill_value)
     device = the_device(device)
-    return finish(backend_for(device).full(shape_from((size,)), fill_value, dtype=dtype, device=device), requires_grad)
+    return finish(
+        backend_for(device).full(shape_from((size,)), fill_value, dtype=dtype, device=device), requires_grad
+    )
 
 
 def _filled(value):
-    def create(*size, dtype=None, device=None, requires_grad=False, out=None, layout=None, pin_memory=False, memory_format=None):
+    def create(
+        *size,
+        dtype=None,
+        device=None,
+        requires_grad=False,
+        out=None,
+        layout=None,
+        pin_memory=False,
+        memory_format=None,
+    ):
         size = size if size else ((),)
-        return full(shape_from(size), value, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+        return full(
+            shape_from(size),
+            value,
+            dtype=dtype or dtypes.get_default_dtype(),
+            device=device,
+            requires_grad=requires_grad,
+        )
 
     return create
 
@@ -159,8 +182,16 @@ zeros.__doc__, ones.__doc__ = "Of a shape, all 0.", "Of a shape, all 1."
 empty = _filled(0)
 
 
-def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None) -> Tensor:
-    return full(tuple(input.shape), fill_value, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+def full_like(
+    input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None
+) -> Tensor:
+    return full(
+        tuple(input.shape),
+        fill_value,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
 
 
 def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None) -> Tensor:
@@ -186,7 +217,11 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     if (end - start) / step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     if dtype is None:
-        dtype = dtypes.int64 if all(isinstance(v, int) for v in (start, end, step)) else dtypes.get_default_dtype()
+        dtype = (
+            dtypes.int64
+            if all(isinstance(v, int) for v in (start, end, step))
+            else dtypes.get_default_dtype()
+        )
     device = the_device(device)
     return finish(backend_for(device).arange(start, end, step, dtype=dtype, device=device), requires_grad)
 
@@ -203,7 +238,9 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False,
     if steps > 1:
         a, b = kind(start), kind(end)
         step = kind((b - a) / kind(steps - 1))
-        out = np.where(i < steps // 2, _fma(step, i.astype(kind), a), _fma(-step, (steps - 1 - i).astype(kind), b))
+        out = np.where(
+            i < steps // 2, _fma(step, i.astype(kind), a), _fma(-step, (steps - 1 - i).astype(kind), b)
+        )
     else:
         out = np.full(steps, start, kind)
     return finish(place(out, dtype, device), requires_grad)

@@ -24,7 +24,9 @@ class device:
             )
         if colon:
             if index is not None:
-                raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+                raise RuntimeError(
+                    f"type (string) must not include an index because index was passed explicitly: {type}"
+                )
             if not number.isdigit():
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
@@ -36,7 +38,9 @@ class device:
         return TORCH if d.type == "cpu" else cls(d.type, d.index)
 
     def __eq__(self, other):
-        return isinstance(other, device) and self.type == other.type and (self.index or 0) == (other.index or 0)
+        return (
+            isinstance(other, device) and self.type == other.type and (self.index or 0) == (other.index or 0)
+        )
 
     def __hash__(self):
         return hash((self.type, self.index or 0))

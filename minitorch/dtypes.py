@@ -7,6 +7,8 @@ and those over Python numbers. Source: https://docs.pytorch.org/docs/stable/tens
 
 from __future__ import annotations
 
+import builtins
+
 import numpy as np
 
 BOOL, INTEGER, FLOATING = 0, 1, 2
@@ -54,8 +56,7 @@ ALL = (float16, float32, float64, int8, int16, int32, int64, uint8, bool)
 OF_RAW = {d.numpy: d for d in ALL}
 
 _default = float32
-_builtin_bool, _builtin_int, _builtin_float = type(True), type(0), type(0.0)
-FROM_PYTHON = {_builtin_bool: bool, _builtin_int: int64}
+FROM_PYTHON = {builtins.bool: bool, builtins.int: int64}
 
 
 def get_default_dtype() -> dtype:

@@ -48,7 +48,7 @@ class Tensor:
     # _array    the raw array: a numpy.ndarray (device cpu) or a torch.Tensor (devices torch, cuda)
     # _cell  [number of in-place changes], shared by all views of one memory
     # _node     None (no gradient), LEAF (a leaf that requires grad) or the graph node that made it
-    __slots__ = ("__dict__", "__weakref__", "_array", "_node", "_cell")
+    __slots__ = ("__dict__", "__weakref__", "_array", "_cell", "_node")
 
     _grad = None  # Tensor: the accumulated gradient of a leaf, or of a non-leaf after retain_grad()
     _view = None  # autograd.views.View, if it shares the memory of another tensor
@@ -60,7 +60,11 @@ class Tensor:
     def __new__(cls, *args, dtype=None, device=None):
         from . import creation
 
-        if len(args) == 1 and isinstance(args[0], (Tensor, list, tuple, np.ndarray)) and not isinstance(args[0], Size):
+        if (
+            len(args) == 1
+            and isinstance(args[0], (Tensor, list, tuple, np.ndarray))
+            and not isinstance(args[0], Size)
+        ):
             made = creation.tensor(args[0], dtype=dtypes.get_default_dtype(), device=device)
         else:
             made = creation.empty(*args, device=device) if args else creation.empty(0, device=device)
@@ -103,7 +107,7 @@ class Tensor:
     def itemsize(self) -> int:
         return self.dtype.itemsize
 
-    element_size = lambda self: self.dtype.itemsize  # noqa: E731
+    element_size = lambda self: self.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
@@ -317,7 +321,9 @@ class Tensor:
     def grad(self, value):
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value.shape != self.shape:
                 raise RuntimeError(
                     f"assigned grad has data of a different size: expected {list(self.shape)}, got {list(value.shape)}"

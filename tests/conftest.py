@@ -27,7 +27,9 @@ def resolve(path):
 def convert(T, value, requires_grad=False):
     """A sample's argument for the library T: arrays become tensors of the same memory layout."""
     if isinstance(value, np.ndarray):
-        flat = value.T if value.ndim > 1 and not value.flags.c_contiguous and value.flags.f_contiguous else value
+        flat = (
+            value.T if value.ndim > 1 and not value.flags.c_contiguous and value.flags.f_contiguous else value
+        )
         t = T.from_numpy(np.array(flat))
         if flat is not value:
             t = t.permute(tuple(range(value.ndim))[::-1])

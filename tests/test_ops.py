@@ -26,7 +26,11 @@ def call(T, row, sample, requires_grad):
 
 def check(ours, theirs, dtype):
     assert isinstance(ours, tuple) == isinstance(theirs, tuple)
-    for a, b in zip(ours if isinstance(ours, tuple) else [ours], theirs if isinstance(theirs, tuple) else [theirs], strict=True):
+    for a, b in zip(
+        ours if isinstance(ours, tuple) else [ours],
+        theirs if isinstance(theirs, tuple) else [theirs],
+        strict=True,
+    ):
         assert str(a.dtype) == str(b.dtype)
         assert tuple(a.shape) == tuple(b.shape)
         np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(force=True), **TOLERANCE[dtype])
@@ -49,7 +53,9 @@ def gradients(T, args, out, dtype):
         if g is not None and g.requires_grad:
             part = (g * cotangent(T, g.shape, dtype, 10 + i)).sum()
             total = part if total is None else total + part
-    second = T.autograd.grad(total, xs, allow_unused=True) if total is not None and total.requires_grad else []
+    second = (
+        T.autograd.grad(total, xs, allow_unused=True) if total is not None and total.requires_grad else []
+    )
     return first, second
 
 
@@ -73,7 +79,9 @@ def test_like_torch(name, dtype):
                 check(a, b, dtype)
             else:
                 assert (a is None) == (b is None) or not (a if b is None else b).any()
-        for i in range(max(len(h1), len(h2))):  # a gradient that is constant may be None on one side, zero on the other
+        for i in range(
+            max(len(h1), len(h2))
+        ):  # a gradient that is constant may be None on one side, zero on the other
             a, b = (h[i] if i < len(h) else None for h in (h1, h2))
             if a is not None and b is not None:
                 check(a, b, dtype)

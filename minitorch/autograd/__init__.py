@@ -12,8 +12,17 @@ from .mode import (  # noqa: F401
     set_grad_enabled,
 )
 
-_WHERE = {"backward": "api", "grad": "api", "edge_of": "api", "Function": "function", "once_differentiable": "function", "gradcheck": "gradcheck", "gradgradcheck": "gradcheck",
-          "detect_anomaly": "anomaly", "set_detect_anomaly": "anomaly"}
+_WHERE = {
+    "backward": "api",
+    "grad": "api",
+    "edge_of": "api",
+    "Function": "function",
+    "once_differentiable": "function",
+    "gradcheck": "gradcheck",
+    "gradgradcheck": "gradcheck",
+    "detect_anomaly": "anomaly",
+    "set_detect_anomaly": "anomaly",
+}
 
 
 def __getattr__(name):

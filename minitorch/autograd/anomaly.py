@@ -12,7 +12,8 @@ class detect_anomaly(_Mode):
 
     def __init__(self, check_nan=True):
         warnings.warn(
-            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging.", stacklevel=2
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging.",
+            stacklevel=2,
         )
         self.fields = {"anomaly": True, "anomaly_nan": check_nan}
 

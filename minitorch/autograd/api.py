@@ -47,7 +47,9 @@ def _start(tensors, gradients, create_graph):
     return roots, starts
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None) -> None:
+def backward(
+    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves (or of `inputs` only).
 
     Errors (RuntimeError): a tensor without grad, a non-scalar without `grad_tensors`, a graph that was freed.
@@ -81,8 +83,16 @@ def _gradients(roots, starts, inputs, keep, create_graph):
     return run(roots, starts, keep_graph=keep, create_graph=create_graph, inputs=edges, accumulate=False)
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None, is_grads_batched=False,
-         materialize_grads=False) -> tuple:
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+) -> tuple:
     """The gradients of `outputs` with respect to `inputs`; nothing is added to `.grad`.
 
     An input that was not used raises RuntimeError, unless `allow_unused` (None in its place) or `materialize_grads` (zeros).
@@ -90,7 +100,9 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     from ..ops import zeros_like
 
     if is_grads_batched:
-        raise NotImplementedError("is_grads_batched is not supported: call grad once for each row of grad_outputs")
+        raise NotImplementedError(
+            "is_grads_batched is not supported: call grad once for each row of grad_outputs"
+        )
     inputs = _tuple(inputs)
     keep = create_graph if retain_graph is None else retain_graph
     roots, starts = _start(outputs, grad_outputs, create_graph)
@@ -116,4 +128,3 @@ def _array(t, g):
     from ..backends import backend_of
 
     return backend_of(t._array).asarray(g)
-

@@ -227,7 +227,16 @@ def as_tensor(g, create_graph):
     """A hook sees tensors: several results' gradients as a list."""
     if isinstance(g, (list, tuple)):
         return tuple(as_tensor(x, create_graph) for x in g)
-    return g if g is None or create_graph else wrap(g if hasattr(g, "flags") and isinstance(g, ndarray) or hasattr(g, "device") and not hasattr(g, "flags") else copy_of(g))
+    return (
+        g
+        if g is None or create_graph
+        else wrap(
+            g
+            if (hasattr(g, "flags") and isinstance(g, ndarray))
+            or (hasattr(g, "device") and not hasattr(g, "flags"))
+            else copy_of(g)
+        )
+    )
 
 
 def as_raw(g, create_graph):
@@ -290,7 +299,8 @@ def run_traced(node, g, create_graph, wanted):
         results = node.backward_tensors(g, wanted) if create_graph else node.backward(g, wanted)
     except Exception:
         warnings.warn(
-            f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where()}", stacklevel=4
+            f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where()}",
+            stacklevel=4,
         )
         raise
     if state.anomaly_nan:

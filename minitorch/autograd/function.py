@@ -19,7 +19,9 @@ class Context:
         """Tensors (or None) for backward: inputs, outputs or intermediate values; read them as `ctx.saved_tensors`."""
         for t in tensors:
             if t is not None and not isinstance(t, Tensor):
-                raise TypeError(f"save_for_backward can only save variables, but got an object of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but got an object of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     save_for_forward = save_for_backward
@@ -119,7 +121,9 @@ class FunctionNode(Node):
             )
         for r in results:
             if r is not None and not isinstance(r, Tensor):
-                raise RuntimeError(f"function {self.name()} returned a gradient that is no tensor: {type(r).__name__}")
+                raise RuntimeError(
+                    f"function {self.name()} returned a gradient that is no tensor: {type(r).__name__}"
+                )
         return tuple(results[p] for p in self.positions)
 
     def backward(self, g, wanted):
@@ -228,7 +232,10 @@ def once_differentiable(backward):
             return results
         many = isinstance(results, tuple)
         results = results if many else (results,)
-        barred = tuple(_Barrier.apply(r, *[g for g in grads if g is not None]) if isinstance(r, Tensor) else r for r in results)
+        barred = tuple(
+            _Barrier.apply(r, *[g for g in grads if g is not None]) if isinstance(r, Tensor) else r
+            for r in results
+        )
         return barred if many else barred[0]
 
     return wrapper
@@ -241,4 +248,6 @@ class _Barrier(Function):
 
     @staticmethod
     def backward(ctx, *grads):
-        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )

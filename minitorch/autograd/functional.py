@@ -16,13 +16,19 @@ def _prepared(func, inputs, create_graph):
     inputs, one_in = _tuple(inputs)
     for x in inputs:
         if not isinstance(x, Tensor):
-            raise TypeError(f"The inputs given to the function must be either a Tensor or a tuple of Tensors but got {type(x).__name__}")
-    xs = tuple(x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_() for x in inputs)
+            raise TypeError(
+                f"The inputs given to the function must be either a Tensor or a tuple of Tensors but got {type(x).__name__}"
+            )
+    xs = tuple(
+        x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_() for x in inputs
+    )
     out = func(*xs)
     outputs, one_out = _tuple(out)
     for y in outputs:
         if not isinstance(y, Tensor):
-            raise TypeError(f"The outputs of the user-provided function must be Tensors but got {type(y).__name__}")
+            raise TypeError(
+                f"The outputs of the user-provided function must be Tensors but got {type(y).__name__}"
+            )
     return xs, one_in, outputs, one_out
 
 
@@ -56,14 +62,18 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
 
 
 @enable_grad()
-def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"):
+def hessian(
+    func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"
+):
     """The matrix of second derivatives of a scalar func."""
-    xs, one_in = _tuple(inputs)
+    _, one_in = _tuple(inputs)
 
     def gradient(*xs):
         y = func(*xs)
         if not isinstance(y, Tensor) or y.numel() != 1:
-            raise RuntimeError("The Tensor returned by the function given to hessian should contain a single element")
+            raise RuntimeError(
+                "The Tensor returned by the function given to hessian should contain a single element"
+            )
         gs = _grads(y.reshape(()), xs, None, True)
         return gs[0] if one_in else gs
 
@@ -73,7 +83,9 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, out
 def _check_v(v, like, name):
     vs, _ = _tuple(v)
     if len(vs) != len(like) or any(a.shape != b.shape for a, b in zip(vs, like, strict=False)):
-        raise RuntimeError(f"v has invalid size: should be {[tuple(x.shape) for x in like]} but got {[tuple(x.shape) for x in vs]} ({name})")
+        raise RuntimeError(
+            f"v has invalid size: should be {[tuple(x.shape) for x in like]} but got {[tuple(x.shape) for x in vs]} ({name})"
+        )
     return vs
 
 
@@ -107,7 +119,13 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
     gs = grad(outputs, xs, us, create_graph=True, materialize_grads=True)
     pairs = [(g, w) for g, w in zip(gs, vs, strict=True) if g.requires_grad]
     if pairs:
-        out = grad([g for g, _ in pairs], us, [w for _, w in pairs], create_graph=create_graph, materialize_grads=True)
+        out = grad(
+            [g for g, _ in pairs],
+            us,
+            [w for _, w in pairs],
+            create_graph=create_graph,
+            materialize_grads=True,
+        )
     else:
         out = us
     out = tuple(_strip(o, create_graph) for o in out)
@@ -123,7 +141,13 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
     gs = grad(outputs[0], xs, create_graph=True, materialize_grads=True)
     pairs = [(g, w) for g, w in zip(gs, vs, strict=True) if g.requires_grad]
     out = (
-        grad([g for g, _ in pairs], xs, [w for _, w in pairs], create_graph=create_graph, materialize_grads=True)
+        grad(
+            [g for g, _ in pairs],
+            xs,
+            [w for _, w in pairs],
+            create_graph=create_graph,
+            materialize_grads=True,
+        )
         if pairs
         else tuple(x.new_zeros(x.shape) for x in xs)
     )

@@ -14,8 +14,21 @@ def _tuple(x):
     return x if isinstance(x, tuple) else (x,)
 
 
-def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, nondet_tol=0.0, check_undefined_grad=True,
-              check_grad_dtypes=False, fast_mode=False, masked=None, **ignored):
+def gradcheck(
+    func,
+    inputs,
+    *,
+    eps=1e-6,
+    atol=1e-5,
+    rtol=1e-3,
+    raise_exception=True,
+    nondet_tol=0.0,
+    check_undefined_grad=True,
+    check_grad_dtypes=False,
+    fast_mode=False,
+    masked=None,
+    **ignored,
+):
     """True if the gradient of every element of func's outputs by every input that requires grad equals the central difference
     (f(x + eps) - f(x - eps)) / (2 eps) up to atol + rtol * |difference|. Else GradcheckError (or False). Use float64 inputs."""
     import warnings
@@ -23,7 +36,9 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
     inputs = _tuple(inputs)
     wanted = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
     if not wanted:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+        )
     if any(x.dtype.name != "float64" for x in wanted):
         warnings.warn(
             "an input requires gradient and is not a double precision floating point. This check will likely fail if all the inputs are not "
@@ -43,7 +58,9 @@ def _check(func, inputs, wanted, eps, atol, rtol):
     for i, y in enumerate(outputs):
         flat = y.reshape(-1)
         rows = [
-            grad(flat[k], wanted, retain_graph=True, allow_unused=True) if y.requires_grad else (None,) * len(wanted)
+            grad(flat[k], wanted, retain_graph=True, allow_unused=True)
+            if y.requires_grad
+            else (None,) * len(wanted)
             for k in range(flat.numel())
         ]
         for j, x in enumerate(wanted):
@@ -86,7 +103,9 @@ def _unravel(n, shape):
     return tuple(reversed(index))
 
 
-def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, **options):
+def gradgradcheck(
+    func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=True, **options
+):
     """`gradcheck` of the gradient itself, as a function of the inputs and of the incoming gradient."""
     inputs = _tuple(inputs)
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
@@ -94,7 +113,14 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     if grad_outputs is None:
         # fixed cotangents in [-1, 1], away from 0
         grad_outputs = [
-            ((y.detach() * 0).reshape(-1) + 1).cumsum(0).mul(0.37).sin().reshape(y.shape).detach().requires_grad_() for y in outputs
+            ((y.detach() * 0).reshape(-1) + 1)
+            .cumsum(0)
+            .mul(0.37)
+            .sin()
+            .reshape(y.shape)
+            .detach()
+            .requires_grad_()
+            for y in outputs
         ]
     k = len(inputs)
 
@@ -103,4 +129,11 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
         xs = [args[i] for i in wanted]
         return tuple(grad(out, xs, args[k:], create_graph=True, materialize_grads=True))
 
-    return gradcheck(gradient, (*inputs, *_tuple(tuple(grad_outputs))), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(
+        gradient,
+        (*inputs, *_tuple(tuple(grad_outputs))),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+    )

@@ -59,8 +59,10 @@ def replay(xp, base, steps):
 def check_writable(x, others=()):
     """RuntimeError if changing `x` in place is not allowed; to be called before anything is changed."""
     array = x._array
-    if isinstance(array, ndarray) and 0 in array.strides and any(
-        n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True)
+    if (
+        isinstance(array, ndarray)
+        and 0 in array.strides
+        and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True))
     ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
@@ -78,8 +80,12 @@ def check_writable(x, others=()):
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if view is not None:
         if view.base._node is LEAF and x.requires_grad:
-            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-        if view.no_grad and (x.requires_grad or view.base._node is not None or any(o.requires_grad for o in others)):
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
+        if view.no_grad and (
+            x.requires_grad or view.base._node is not None or any(o.requires_grad for o in others)
+        ):
             raise RuntimeError(
                 "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use "
                 "case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and the "
@@ -104,7 +110,9 @@ def write(x, result, name):
     node = result._node
     if node is not None and node.saved is not None:
         keep_saved_values(node, x, result)
-    array[...] = source if isinstance(array, ndarray) or source.device == array.device else source.to(array.device)
+    array[...] = (
+        source if isinstance(array, ndarray) or source.device == array.device else source.to(array.device)
+    )
     x._cell[0] += 1
     if node is not None:
         node.versions = tuple(x._cell[0] if v is NEW_VERSION else v for v in node.versions)
@@ -151,7 +159,9 @@ def set_history(x, node):
     try:
         copy_slices = OPS["copy_slices"]
         mask = (base._node is not None) | (node is not None) << 1
-        copy_slices.plan(mask).record(base, copy_slices_backend(base), base, x, base._array, x._array, view.steps)
+        copy_slices.plan(mask).record(
+            base, copy_slices_backend(base), base, x, base._array, x._array, view.steps
+        )
     finally:
         x._view = x_view
     x_view.history = None if base._node is not None else x_view.history

@@ -10,7 +10,7 @@ import builtins
 import math
 
 import numpy as np
-from numpy import (  # noqa: F401
+from numpy import (  # noqa: F401  # noqa: F401
     abs,
     add,
     asarray,
@@ -24,13 +24,18 @@ from numpy import (  # noqa: F401
     exp2,
     expm1,
     floor,
+    fmax,
+    fmin,
+    hypot,
     isfinite,
     isinf,
     isnan,
+    ldexp,
     log,
     log1p,
     log2,
     log10,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -55,7 +60,6 @@ from numpy import arctan as atan  # noqa: F401
 from numpy import arctan2 as atan2  # noqa: F401
 from numpy import arctanh as atanh  # noqa: F401
 from numpy import equal as eq  # noqa: F401
-from numpy import fmax, fmin, hypot, ldexp, logaddexp  # noqa: F401
 from numpy import greater as gt  # noqa: F401
 from numpy import greater_equal as ge  # noqa: F401
 from numpy import invert as bitwise_not  # noqa: F401
@@ -286,7 +290,10 @@ def permute(x, *, dims):
 
 def expand(x, *, size):
     return np.lib.stride_tricks.as_strided(
-        x, size, (0,) * (len(size) - x.ndim) + tuple(
+        x,
+        size,
+        (0,) * (len(size) - x.ndim)
+        + tuple(
             0 if n == 1 and size[len(size) - x.ndim + i] != 1 else s
             for i, (n, s) in enumerate(zip(x.shape, x.strides, strict=True))
         ),
@@ -311,8 +318,16 @@ def slice_dim(x, *, dim, start, end, step):
 
 def diagonal(x, *, offset=0, dim1=0, dim2=1):
     d = np.diagonal(x, offset, dim1, dim2)  # read-only: the same place again, writeable
-    start = x[tuple(slice(builtins.max(-offset, 0), None) if i == dim1 else slice(builtins.max(offset, 0), None) if i == dim2
-                    else slice(None) for i in range(x.ndim))]
+    start = x[
+        tuple(
+            slice(builtins.max(-offset, 0), None)
+            if i == dim1
+            else slice(builtins.max(offset, 0), None)
+            if i == dim2
+            else slice(None)
+            for i in range(x.ndim)
+        )
+    ]
     return np.lib.stride_tricks.as_strided(start, d.shape, d.strides)
 
 
@@ -320,7 +335,9 @@ def unfold(x, *, dimension, size, step):
     shape, strides = list(x.shape), list(x.strides)
     shape[dimension] = (shape[dimension] - size) // step + 1
     return np.lib.stride_tricks.as_strided(
-        x, [*shape, size], [*[s * step if i == dimension else s for i, s in enumerate(strides)], strides[dimension]]
+        x,
+        [*shape, size],
+        [*[s * step if i == dimension else s for i, s in enumerate(strides)], strides[dimension]],
     )
 
 

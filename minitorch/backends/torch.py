@@ -15,7 +15,7 @@ except ModuleNotFoundError as error:
         "the devices 'torch' and 'cuda' need PyTorch for their arithmetic: pip install torch==2.13.0 (or use device='cpu')"
     ) from error
 
-from torch import (  # noqa: E402, F401
+from torch import (  # noqa: F401
     abs,
     acos,
     acosh,
@@ -59,10 +59,10 @@ from torch import (  # noqa: E402, F401
     tanh,
     trunc,
 )
-from torch import ones_like as _ones_like  # noqa: E402
-from torch import zeros_like as _zeros_like  # noqa: E402
+from torch import ones_like as _ones_like
+from torch import zeros_like as _zeros_like
 
-from .. import dtypes  # noqa: E402
+from .. import dtypes
 
 for _d in dtypes.ALL:
     _d.torch = getattr(torch, _d.name)
@@ -86,8 +86,33 @@ def _binary(function):
     return call
 
 
-for _name in ("add sub mul div pow floor_divide remainder fmod atan2 maximum minimum fmax fmin hypot ldexp logaddexp eq ne lt le gt ge "
-              "logical_and logical_or logical_xor").split():
+for _name in [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "pow",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "atan2",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "hypot",
+    "ldexp",
+    "logaddexp",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+]:
     globals()[_name] = _binary(getattr(torch, _name))
 round_half_even = torch.round
 
@@ -110,7 +135,9 @@ def astype_like(x, like):
 
 def from_numpy(x, device=None):
     place = "cpu" if device is None or device.type == "torch" else str(device)
-    return torch.tensor(x, device=place) if isinstance(x, (np.ndarray, np.generic)) else x.to(place, copy=True)
+    return (
+        torch.tensor(x, device=place) if isinstance(x, (np.ndarray, np.generic)) else x.to(place, copy=True)
+    )
 
 
 def to_numpy(x):
@@ -330,7 +357,9 @@ def index_put(x, y, *, index, accumulate=False):
         # through flat positions: torch's accumulating index_put takes index tensors only
         positions = torch.arange(out.numel(), device=x.device).reshape(x.shape)[index]
         y = y.expand(positions.shape).reshape(-1)
-        out.view(-1).index_add_(0, positions.reshape(-1), y) if out.is_contiguous() else out.put_(positions, y, accumulate=True)
+        out.view(-1).index_add_(0, positions.reshape(-1), y) if out.is_contiguous() else out.put_(
+            positions, y, accumulate=True
+        )
     else:
         out[index] = y
     return out

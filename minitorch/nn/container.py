@@ -96,7 +96,9 @@ class ModuleList(Module):
 
     def extend(self, modules):
         if not hasattr(modules, "__iter__"):
-            raise TypeError(f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}")
+            raise TypeError(
+                f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}"
+            )
         for module in modules:
             self.append(module)
         return self
@@ -201,5 +203,6 @@ class ParameterList(Module):
 
     def extra_repr(self):
         return "\n".join(
-            f"({name}): Parameter containing: [{str(p.dtype)} of size {'x'.join(map(str, p.shape))}]" for name, p in self._parameters.items()
+            f"({name}): Parameter containing: [{p.dtype!s} of size {'x'.join(map(str, p.shape))}]"
+            for name, p in self._parameters.items()
         )

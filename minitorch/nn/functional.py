@@ -48,14 +48,17 @@ def _with_inplace(name):
     return activation
 
 
-relu, relu6, leaky_relu, elu, silu, hardtanh = map(_with_inplace, ("relu", "relu6", "leaky_relu", "elu", "silu", "hardtanh"))
+relu, relu6, leaky_relu, elu, silu, hardtanh = map(
+    _with_inplace, ("relu", "relu6", "leaky_relu", "elu", "silu", "hardtanh")
+)
 
 
 def _implicit_dim(name, ndim):
     import warnings
 
     warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.", stacklevel=4
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=4,
     )
     return 0 if ndim in (0, 1, 3) else 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from . import functional as F
 from .module import Module
 
@@ -10,7 +12,7 @@ class Loss(Module):
     """`reduction`: "mean" (default), "sum" or "none". The old `size_average` and `reduce` are translated."""
 
     function = None
-    settings: dict = {}  # further constructor arguments and their defaults
+    settings: ClassVar[dict] = {}  # further constructor arguments and their defaults
     tensors: tuple = ()  # those that are buffers (class weights)
 
     def __init__(self, *args, **kwargs):
@@ -18,7 +20,9 @@ class Loss(Module):
         names = [*self.order] if hasattr(self, "order") else ["size_average", "reduce", "reduction"]
         given = dict(zip(names, args, strict=False)) | kwargs
         if len(args) > len(names) or set(given) - set(names) - set(self.settings):
-            raise TypeError(f"{type(self).__name__}.__init__() takes ({', '.join(dict.fromkeys([*names, *self.settings]))}), got {args} {kwargs}")
+            raise TypeError(
+                f"{type(self).__name__}.__init__() takes ({', '.join(dict.fromkeys([*names, *self.settings]))}), got {args} {kwargs}"
+            )
         size_average, reduce = given.pop("size_average", None), given.pop("reduce", None)
         self.reduction = given.pop("reduction", "mean")
         if size_average is not None or reduce is not None:
@@ -31,7 +35,9 @@ class Loss(Module):
                 setattr(self, name, value)
 
     def forward(self, input, target):
-        return type(self).function(input, target, reduction=self.reduction, **{n: getattr(self, n) for n in self.settings})
+        return type(self).function(
+            input, target, reduction=self.reduction, **{n: getattr(self, n) for n in self.settings}
+        )
 
 
 OLD = ("size_average", "reduce", "reduction")
@@ -54,6 +60,7 @@ class SmoothL1Loss(Loss):
 
     function, settings, order = F.smooth_l1_loss, dict(beta=1.0), (*OLD, "beta")
 
+
 class HuberLoss(Loss):
     """Squared up to delta, linear above."""
 
@@ -64,7 +71,7 @@ class CrossEntropyLoss(Loss):
     """-log softmax(input)[target]: logits (N, C, ...), labels (N, ...) or class probabilities."""
 
     function, tensors = F.cross_entropy, ("weight",)
-    settings = dict(weight=None, ignore_index=-100, label_smoothing=0.0)
+    settings: ClassVar[dict] = dict(weight=None, ignore_index=-100, label_smoothing=0.0)
     order = ("weight", "size_average", "ignore_index", "reduce", "reduction", "label_smoothing")
 
 
@@ -85,7 +92,11 @@ class BCELoss(Loss):
 class BCEWithLogitsLoss(Loss):
     """Cross-entropy of sigmoid(input), computed without overflow."""
 
-    function, tensors, settings = F.binary_cross_entropy_with_logits, ("weight", "pos_weight"), dict(weight=None, pos_weight=None)
+    function, tensors, settings = (
+        F.binary_cross_entropy_with_logits,
+        ("weight", "pos_weight"),
+        dict(weight=None, pos_weight=None),
+    )
     order = ("weight", *OLD, "pos_weight")
 
 

@@ -12,7 +12,8 @@ from .parameter import Buffer, Parameter
 
 IncompatibleKeys = namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])
 IncompatibleKeys.__repr__ = lambda self: (
-    "<All keys matched successfully>" if not self.missing_keys and not self.unexpected_keys
+    "<All keys matched successfully>"
+    if not self.missing_keys and not self.unexpected_keys
     else f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
 )
 
@@ -44,10 +45,14 @@ class Module:
         put("_load_state_dict_pre_hooks", {})
 
     def forward(self, *input):
-        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
 
     def __call__(self, *args, **kwargs):
-        if not (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks):
+        if not (
+            self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
+        ):
             return self.forward(*args, **kwargs)
         return self._call_with_hooks(args, kwargs)
 
@@ -99,11 +104,15 @@ class Module:
             parameters[name] = None
         elif fields.get("_modules") is not None and name in self._modules:
             if value is not None:
-                raise TypeError(f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_kind(value)}' as child module '{name}' (torch.nn.Module or None expected)"
+                )
             self._modules[name] = None
         elif fields.get("_buffers") is not None and name in self._buffers:
             if value is not None and not isinstance(value, Tensor):
-                raise TypeError(f"cannot assign '{_kind(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)")
+                raise TypeError(
+                    f"cannot assign '{_kind(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+                )
             self._buffers[name] = value
         else:
             super().__setattr__(name, value)
@@ -136,7 +145,9 @@ class Module:
         """TypeError if it is no Parameter; KeyError for a name with a dot, empty, or taken."""
         self._check_name(name, self._parameters, "parameter")
         if param is not None and not isinstance(param, Parameter):
-            raise TypeError(f"cannot assign '{_kind(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)")
+            raise TypeError(
+                f"cannot assign '{_kind(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
+            )
         if param is not None and not param.is_leaf:
             raise ValueError(
                 f"Cannot assign non-leaf Tensor to parameter '{name}'. Model parameters must be created explicitly. To express '{name}' as a "
@@ -148,9 +159,13 @@ class Module:
         """A tensor of the state that is not trained; saved in state_dict if persistent."""
         self._check_name(name, self._buffers, "buffer")
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise TypeError(f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)")
+            raise TypeError(
+                f"cannot assign '{_kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
+            )
         self._buffers[name] = tensor
-        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
+        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(
+            name
+        )
 
     def add_module(self, name, module):
         self._check_name(name, self._modules, "module")
@@ -183,7 +198,9 @@ class Module:
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
-                yield from module.named_modules(memo, prefix + ("." if prefix else "") + name, remove_duplicate)
+                yield from module.named_modules(
+                    memo, prefix + ("." if prefix else "") + name, remove_duplicate
+                )
 
     def modules(self):
         for _, module in self.named_modules():
@@ -202,7 +219,11 @@ class Module:
 
     def _named_members(self, where, prefix, recurse, remove_duplicate):
         seen = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
         for path, module in modules:
             for name, value in getattr(module, where).items():
                 if value is None or id(value) in seen:
@@ -229,7 +250,11 @@ class Module:
         module = self
         for name in target.split(".") if target else ():
             if not isinstance(getattr(module, name, None), Module):
-                raise AttributeError(f"{type(module).__name__} has no attribute `{name}`" if not hasattr(module, name) else f"`{name}` is not an nn.Module")
+                raise AttributeError(
+                    f"{type(module).__name__} has no attribute `{name}`"
+                    if not hasattr(module, name)
+                    else f"`{name}` is not an nn.Module"
+                )
             module = getattr(module, name)
         return module
 
@@ -280,7 +305,9 @@ class Module:
             elif isinstance(a, (str, Device)):
                 device = a
         if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
+            raise TypeError(
+                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
+            )
         return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))
 
     def float(self):
@@ -363,7 +390,9 @@ class Module:
             for hook in module._load_state_dict_pre_hooks.values():
                 hook(module, state_dict, prefix, {}, strict, [], [], [])
             for name, t in itertools.chain(module._parameters.items(), module._buffers.items()):
-                if t is not None and not (name in module._buffers and name in module._non_persistent_buffers_set):
+                if t is not None and not (
+                    name in module._buffers and name in module._non_persistent_buffers_set
+                ):
                     targets[prefix + name] = (module, name, t)
             if module._has_extra_state():
                 extra[prefix + "_extra_state"] = module
@@ -373,7 +402,9 @@ class Module:
         if strict and missing:
             errors.append("Missing key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in missing)))
         if strict and unexpected:
-            errors.append("Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected)))
+            errors.append(
+                "Unexpected key(s) in state_dict: {}. ".format(", ".join(f'"{k}"' for k in unexpected))
+            )
         for key, (_, _, t) in targets.items():
             value = state_dict.get(key)
             if key not in state_dict:
@@ -389,14 +420,18 @@ class Module:
                     f"{t.shape}."
                 )
         if errors:
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
+            raise RuntimeError(
+                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors)
+            )
         with no_grad():
             for key, (module, name, t) in targets.items():
                 if key in state_dict:
                     value = _as_tensor(state_dict[key])
                     if assign:
                         where = module._parameters if name in module._parameters else module._buffers
-                        where[name] = Parameter(value, t.requires_grad) if where is module._parameters else value
+                        where[name] = (
+                            Parameter(value, t.requires_grad) if where is module._parameters else value
+                        )
                     else:
                         t.copy_(value)
         for key, module in extra.items():

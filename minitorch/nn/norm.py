@@ -15,7 +15,16 @@ class BatchNorm1d(Module):
 
     dims, shape_text = (2, 3), "2D or 3D"
 
-    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None):
+    def __init__(
+        self,
+        num_features,
+        eps=1e-5,
+        momentum=0.1,
+        affine=True,
+        track_running_stats=True,
+        device=None,
+        dtype=None,
+    ):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
@@ -43,22 +52,36 @@ class BatchNorm1d(Module):
         if input.dim() not in self.dims:
             raise ValueError(f"expected {self.shape_text} input (got {input.dim()}D input)")
         if input.shape[1] != self.num_features:
-            raise RuntimeError(f"running_mean should contain {input.shape[1]} elements not {self.num_features}")
+            raise RuntimeError(
+                f"running_mean should contain {input.shape[1]} elements not {self.num_features}"
+            )
         momentum = 0.0 if self.momentum is None else self.momentum
         training = self.training or self.running_mean is None
         if self.training and self.track_running_stats:
             if input.numel() // input.shape[1] <= 1:  # before anything is changed
-                raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+                raise ValueError(
+                    f"Expected more than 1 value per channel when training, got input size {input.shape}"
+                )
             self.num_batches_tracked.add_(1)
             if self.momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked)
         keep = not self.training or self.track_running_stats
-        return F.batch_norm(input, self.running_mean if keep else None, self.running_var if keep else None, self.weight, self.bias, training,
-                            momentum, self.eps)
+        return F.batch_norm(
+            input,
+            self.running_mean if keep else None,
+            self.running_var if keep else None,
+            self.weight,
+            self.bias,
+            training,
+            momentum,
+            self.eps,
+        )
 
     def extra_repr(self):
-        return (f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-                f"track_running_stats={self.track_running_stats}")
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
 
 
 class BatchNorm2d(BatchNorm1d):
@@ -70,13 +93,21 @@ class BatchNorm2d(BatchNorm1d):
 class LayerNorm(Module):
     """Normalises each sample over its last dimensions (`normalized_shape`). https://arxiv.org/abs/1607.06450"""
 
-    def __init__(self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None):
+    def __init__(
+        self, normalized_shape, eps=1e-5, elementwise_affine=True, bias=True, device=None, dtype=None
+    ):
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        self.normalized_shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
         self.eps, self.elementwise_affine = eps, elementwise_affine
         like = dict(device=device, dtype=dtype)
-        self.register_parameter("weight", Parameter(ones(self.normalized_shape, **like)) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(zeros(self.normalized_shape, **like)) if elementwise_affine and bias else None)
+        self.register_parameter(
+            "weight", Parameter(ones(self.normalized_shape, **like)) if elementwise_affine else None
+        )
+        self.register_parameter(
+            "bias", Parameter(zeros(self.normalized_shape, **like)) if elementwise_affine and bias else None
+        )
 
     def reset_parameters(self):
         if self.elementwise_affine:

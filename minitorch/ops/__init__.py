@@ -47,5 +47,11 @@ from .table import OPS, switches, tracers  # noqa: F401
 
 div = divide = true_divide = pointwise.true_divide
 multiply, subtract, negative = pointwise.mul, pointwise.sub, pointwise.neg
-greater, greater_equal, less, less_equal, not_equal = pointwise.gt, pointwise.ge, pointwise.lt, pointwise.le, pointwise.ne
+greater, greater_equal, less, less_equal, not_equal = (
+    pointwise.gt,
+    pointwise.ge,
+    pointwise.lt,
+    pointwise.le,
+    pointwise.ne,
+)
 absolute, swapaxes, moveaxis, concat = pointwise.abs, shape.transpose, shape.movedim, shape.cat

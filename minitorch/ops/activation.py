@@ -18,15 +18,23 @@ def relu(xp, x):
     return xp.where(xp.le(x, 0), xp.zeros_like(x), x)  # NaN stays NaN
 
 
-@op(vjp=dict(x=lambda xp, g, x, negative_slope: xp.where(xp.gt(x, 0), g, g * negative_slope)), torch="nn.functional.leaky_relu",
-    samples=unary(), method=False)
+@op(
+    vjp=dict(x=lambda xp, g, x, negative_slope: xp.where(xp.gt(x, 0), g, g * negative_slope)),
+    torch="nn.functional.leaky_relu",
+    samples=unary(),
+    method=False,
+)
 def leaky_relu(xp, x, *, negative_slope=0.01):
     """x where positive, else negative_slope * x."""
     return xp.where(xp.gt(x, 0), x, x * negative_slope)
 
 
-@op(vjp=dict(x=lambda xp, g, x, alpha: xp.where(xp.gt(x, 0), g, g * (alpha * xp.exp(x)))), torch="nn.functional.elu", samples=unary(),
-    method=False)
+@op(
+    vjp=dict(x=lambda xp, g, x, alpha: xp.where(xp.gt(x, 0), g, g * (alpha * xp.exp(x)))),
+    torch="nn.functional.elu",
+    samples=unary(),
+    method=False,
+)
 def elu(xp, x, *, alpha=1.0):
     """x where positive, else alpha * (exp(x) - 1)."""
     return xp.where(xp.gt(x, 0), x, alpha * xp.expm1(x))
@@ -44,8 +52,12 @@ def _gelu_inner(x):
     return math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
 
 
-@op(vjp=dict(x=_gelu_dx), torch="nn.functional.gelu", method=False,
-    samples=calls((((3, 4),), {}), (((3, 4),), dict(approximate="tanh")), (((),), {}), (((0, 3),), {})))
+@op(
+    vjp=dict(x=_gelu_dx),
+    torch="nn.functional.gelu",
+    method=False,
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(approximate="tanh")), (((),), {}), (((0, 3),), {})),
+)
 def gelu(xp, x, *, approximate="none"):
     """x * Phi(x) with the normal distribution function Phi, or its tanh approximation. https://arxiv.org/abs/1606.08415"""
     if approximate not in ("none", "tanh"):
@@ -66,27 +78,48 @@ def silu(xp, x):
     return x * xp.sigmoid(x)
 
 
-@op(vjp=dict(x=lambda xp, g, x, beta, threshold: xp.where(xp.gt(x * beta, threshold), g, g * xp.sigmoid(x * beta))),
-    torch="nn.functional.softplus", samples=calls((((3, 4),), {}), (((3, 4),), dict(beta=2, threshold=1)), (((),), {})), method=False)
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, beta, threshold: xp.where(xp.gt(x * beta, threshold), g, g * xp.sigmoid(x * beta))
+    ),
+    torch="nn.functional.softplus",
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(beta=2, threshold=1)), (((),), {})),
+    method=False,
+)
 def softplus(xp, x, *, beta=1.0, threshold=20.0):
     """log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold."""
     return xp.where(xp.gt(x * beta, threshold), x, xp.log1p(xp.exp(x * beta)) / beta)
 
 
-@op(vjp=dict(x=lambda xp, g, x, min_val, max_val: _mask(xp, g, xp.logical_and(xp.gt(x, min_val), xp.lt(x, max_val)))),
-    torch="nn.functional.hardtanh", samples=unary(), method=False)
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, min_val, max_val: _mask(
+            xp, g, xp.logical_and(xp.gt(x, min_val), xp.lt(x, max_val))
+        )
+    ),
+    torch="nn.functional.hardtanh",
+    samples=unary(),
+    method=False,
+)
 def hardtanh(xp, x, *, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the derivative at the edges is 0."""
     return xp.clamp(x, min=min_val, max=max_val)
 
 
-@op(vjp=dict(x=lambda xp, g, x: g * xp.sigmoid(-x)), torch="nn.functional.logsigmoid", samples=unary(), method=False)
+@op(
+    vjp=dict(x=lambda xp, g, x: g * xp.sigmoid(-x)),
+    torch="nn.functional.logsigmoid",
+    samples=unary(),
+    method=False,
+)
 def logsigmoid(xp, x):
     """log(sigmoid(x)), computed so that exp does not overflow."""
     return xp.where(xp.lt(x, 0), x, xp.zeros_like(x)) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
-@composite(torch="nn.functional.softmin", samples=calls((((3, 4),), dict(dim=1))), method=False, inplace=False)
+@composite(
+    torch="nn.functional.softmin", samples=calls((((3, 4),), dict(dim=1))), method=False, inplace=False
+)
 def softmin(xp, x, *, dim, dtype=None):
     """softmax(-x)"""
     return xp.softmax(-x, dim=dim, dtype=dtype)

@@ -11,13 +11,56 @@ from . import convert, index, inplace, pointwise, shape
 from .table import OPS
 
 #: functions that are not rows of the table but are methods too
-COMPOSITES = (
-    "reshape narrow split chunk unbind flatten unflatten movedim moveaxis t contiguous repeat tile diag swapaxes take_along_dim masked_select "
-    "argsort topk unique bincount div divide multiply subtract negative max min "
-    "greater greater_equal less less_equal not_equal absolute clip isclose allclose equal "
-).split()
+COMPOSITES = [
+    "reshape",
+    "narrow",
+    "split",
+    "chunk",
+    "unbind",
+    "flatten",
+    "unflatten",
+    "movedim",
+    "moveaxis",
+    "t",
+    "contiguous",
+    "repeat",
+    "tile",
+    "diag",
+    "swapaxes",
+    "take_along_dim",
+    "masked_select",
+    "argsort",
+    "topk",
+    "unique",
+    "bincount",
+    "div",
+    "divide",
+    "multiply",
+    "subtract",
+    "negative",
+    "max",
+    "min",
+    "greater",
+    "greater_equal",
+    "less",
+    "less_equal",
+    "not_equal",
+    "absolute",
+    "clip",
+    "isclose",
+    "allclose",
+    "equal",
+]
 
-ALIASES = {"div": "true_divide", "multiply": "mul", "subtract": "sub", "negative": "neg", "absolute": "abs", "clip": "clamp", "divide": "true_divide"}
+ALIASES = {
+    "div": "true_divide",
+    "multiply": "mul",
+    "subtract": "sub",
+    "negative": "neg",
+    "absolute": "abs",
+    "clip": "clamp",
+    "divide": "true_divide",
+}
 
 
 def variadic(function, name):
@@ -26,7 +69,11 @@ def variadic(function, name):
     def method(self, *values, **kwargs):
         if len(values) == 1 and isinstance(values[0], (tuple, list)):
             values = values[0]
-        return function(self, tuple(values) if values or not kwargs else None, **kwargs) if values or not kwargs else function(self, **kwargs)
+        return (
+            function(self, tuple(values) if values or not kwargs else None, **kwargs)
+            if values or not kwargs
+            else function(self, **kwargs)
+        )
 
     method.__name__, method.__doc__ = name, function.__doc__
     return method
@@ -51,7 +98,12 @@ def attach():
         setattr(Tensor, name, getattr(inplace, name))
     for name, function in convert.SHORTCUTS.items():
         setattr(Tensor, name, function)
-    Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.type_as = convert.to, convert.cpu, convert.cuda, convert.type_as
+    Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.type_as = (
+        convert.to,
+        convert.cpu,
+        convert.cuda,
+        convert.type_as,
+    )
     Tensor.view_as = lambda self, other: self.view(other.shape)
     Tensor.reshape_as = lambda self, other: self.reshape(other.shape)
     Tensor.expand_as = lambda self, other: self.expand(other.shape)
@@ -81,7 +133,9 @@ def new_of(function):
 def _new_full(self, size, fill_value, dtype, device, requires_grad):
     from ..creation import full
 
-    return full(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+    return full(
+        size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad
+    )
 
 
 def _new_tensor(self, data, dtype=None, device=None, requires_grad=False):
@@ -120,7 +174,14 @@ def reflected(function):
 
 def attach_operators():
     binary = dict(
-        add="add", sub="sub", mul="mul", truediv="true_divide", floordiv="floor_divide", mod="remainder", pow="pow", matmul="matmul",
+        add="add",
+        sub="sub",
+        mul="mul",
+        truediv="true_divide",
+        floordiv="floor_divide",
+        mod="remainder",
+        pow="pow",
+        matmul="matmul",
     )
     for sign, name in binary.items():
         function = getattr(ops, name)
@@ -138,4 +199,3 @@ def attach_operators():
     Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = pointwise.neg, pointwise.abs, ops.bitwise_not
     Tensor.__pos__ = lambda self: self
     Tensor.__getitem__, Tensor.__setitem__ = index.getitem, index.setitem
-

@@ -17,7 +17,9 @@ _NUMBERS = (bool, int, float)
 
 def not_a_tensor(op, position, value):
     name = op.parameters[position]
-    return TypeError(f"{op.name}(): argument '{name}' (position {position + 1}) must be Tensor, not {type(value).__name__}")
+    return TypeError(
+        f"{op.name}(): argument '{name}' (position {position + 1}) must be Tensor, not {type(value).__name__}"
+    )
 
 
 def same(op, *xs):

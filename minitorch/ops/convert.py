@@ -54,7 +54,8 @@ def shortcut(dtype):
 
 
 SHORTCUTS = {
-    name: shortcut(getattr(dtypes, name)) for name in ("float", "double", "half", "long", "int", "short", "bool")
+    name: shortcut(getattr(dtypes, name))
+    for name in ("float", "double", "half", "long", "int", "short", "bool")
 } | {"char": shortcut(dtypes.int8), "byte": shortcut(dtypes.uint8)}
 
 

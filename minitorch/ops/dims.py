@@ -19,7 +19,11 @@ def count(shape, dim):
     """How many elements are reduced into one."""
     n = 1
     for i, size in enumerate(shape):
-        if dim is None or dim == () or (i in [d % len(shape) for d in ((dim,) if isinstance(dim, int) else dim)]):
+        if (
+            dim is None
+            or dim == ()
+            or (i in [d % len(shape) for d in ((dim,) if isinstance(dim, int) else dim)])
+        ):
             n *= size
     return n
 
@@ -42,7 +46,9 @@ def shape_of(size, numel):
     """A shape with one -1 filled in; RuntimeError if it does not fit `numel` elements."""
     size = tuple(int(n) for n in size)
     if any(n < -1 for n in size):
-        raise RuntimeError(f"invalid shape dimension {min(size)} at index {size.index(min(size))} of shape {list(size)}")
+        raise RuntimeError(
+            f"invalid shape dimension {min(size)} at index {size.index(min(size))} of shape {list(size)}"
+        )
     if size.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     known = 1

@@ -15,16 +15,30 @@ from .table import op
 # ---------------------------------------------------------------------- x[...] and x[...] = y
 
 
-@op(vjp=dict(x=lambda xp, g, x_shape, index: xp.index_put(xp.zeros_of(g, tuple(x_shape)), g, index=index, accumulate=True)),
-    method=False, inplace=False)
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, index: xp.index_put(
+            xp.zeros_of(g, tuple(x_shape)), g, index=index, accumulate=True
+        )
+    ),
+    method=False,
+    inplace=False,
+)
 def take_index(xp, x, *, index):
     """x[index] with arrays among the index: a copy."""
     return xp.getitem(x, index=index)
 
 
-@op(vjp=dict(x=lambda xp, g, index, accumulate: g if accumulate else xp.index_put(g, xp.zeros_of(g, ()), index=index),
-             y=lambda xp, g, index: xp.getitem(g, index=index)),
-    coerce=coerce.same, method=False)
+@op(
+    vjp=dict(
+        x=lambda xp, g, index, accumulate: (
+            g if accumulate else xp.index_put(g, xp.zeros_of(g, ()), index=index)
+        ),
+        y=lambda xp, g, index: xp.getitem(g, index=index),
+    ),
+    coerce=coerce.same,
+    method=False,
+)
 def index_put(xp, x, y, *, index, accumulate=False):
     """x with y at `index` (slices, integers, raw index arrays)."""
     return xp.index_put(x, y, index=index, accumulate=accumulate)
@@ -114,7 +128,9 @@ def _raw_index(x, index):
         if isinstance(i, Tensor):
             if i.device != x.device:
                 if i.device.type != "cpu":
-                    raise RuntimeError(f"indices should be either on cpu or on the same device as the indexed tensor ({x.device})")
+                    raise RuntimeError(
+                        f"indices should be either on cpu or on the same device as the indexed tensor ({x.device})"
+                    )
                 i = i.to(x.device)
             if i.dtype.is_floating_point:
                 raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
@@ -198,42 +214,76 @@ def _front_dim(function):
     function.op.public_front = gather_like
 
 
-@op(vjp=dict(x=lambda xp, g, x_shape, index, dim: xp.scatter_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)),
-    method=False, inplace=False, torch="gather", coerce=coerce.same,
-    samples=calls((((3, 4), Int((3, 2), 4)), dict(dim=1)), (((3, 4), Int((2, 4), 3)), dict(dim=0)), (((), Int((), 1)), dict(dim=0))))
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, index, dim: xp.scatter_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)
+    ),
+    method=False,
+    inplace=False,
+    torch="gather",
+    coerce=coerce.same,
+    samples=calls(
+        (((3, 4), Int((3, 2), 4)), dict(dim=1)),
+        (((3, 4), Int((2, 4), 3)), dict(dim=0)),
+        (((), Int((), 1)), dict(dim=0)),
+    ),
+)
 def gather(xp, x, index, *, dim):
     """out[i][j] = x[i][index[i][j]] (dim=1)"""
     return xp.gather(x, index, dim=_wrapped("gather", x, index, dim))
 
 
-@op(vjp=dict(x=lambda xp, g, index, dim: xp.scatter(g, index, xp.zeros_of(g, ()), dim=dim),
-             src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
-    torch="scatter", coerce=coerce.same, method=False,
-    samples=calls((((3, 4), Int((3, 1), 4), (3, 1)), dict(dim=1))))
+@op(
+    vjp=dict(
+        x=lambda xp, g, index, dim: xp.scatter(g, index, xp.zeros_of(g, ()), dim=dim),
+        src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim),
+    ),
+    torch="scatter",
+    coerce=coerce.same,
+    method=False,
+    samples=calls((((3, 4), Int((3, 1), 4), (3, 1)), dict(dim=1))),
+)
 def scatter(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] = src[i][j] (dim=1)"""
     return xp.scatter(x, index, src, dim=_wrapped("scatter", x, index, dim))
 
 
-@op(vjp=dict(x=lambda g: g, src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
-    torch="scatter_add", coerce=coerce.same, method=False,
-    samples=calls((((3, 4), Int((3, 2), 4), (3, 2)), dict(dim=1)), (((3, 4), Int((2, 4), 3), (2, 4)), dict(dim=0))))
+@op(
+    vjp=dict(x=lambda g: g, src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
+    torch="scatter_add",
+    coerce=coerce.same,
+    method=False,
+    samples=calls(
+        (((3, 4), Int((3, 2), 4), (3, 2)), dict(dim=1)), (((3, 4), Int((2, 4), 3), (2, 4)), dict(dim=0))
+    ),
+)
 def scatter_add(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] += src[i][j] (dim=1)"""
     return xp.scatter_add(x, index, src, dim=_wrapped("scatter_add", x, index, dim))
 
 
-@op(vjp=dict(x=lambda xp, g, x_shape, index, dim: xp.index_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)),
-    torch="index_select", coerce=coerce.same, method=False, inplace=False,
-    samples=calls((((3, 4), Int((5,), 4)), dict(dim=1)), (((3, 4), Int((2,), 3)), dict(dim=0))))
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, index, dim: xp.index_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)
+    ),
+    torch="index_select",
+    coerce=coerce.same,
+    method=False,
+    inplace=False,
+    samples=calls((((3, 4), Int((5,), 4)), dict(dim=1)), (((3, 4), Int((2,), 3)), dict(dim=0))),
+)
 def index_select(xp, x, index, *, dim):
     """The parts of a dimension that `index` (1-d) names."""
     return xp.index_select(x, index, dim=_wrapped("index_select", x, index, dim))
 
 
-@op(vjp=dict(x=lambda g: g, source=lambda xp, g, index, dim: xp.index_select(g, index, dim=dim)),
-    torch="index_add", coerce=coerce.same, method=False,
-    samples=calls((((3, 4), Int((5,), 4), (3, 5)), dict(dim=1))))
+@op(
+    vjp=dict(x=lambda g: g, source=lambda xp, g, index, dim: xp.index_select(g, index, dim=dim)),
+    torch="index_add",
+    coerce=coerce.same,
+    method=False,
+    samples=calls((((3, 4), Int((5,), 4), (3, 5)), dict(dim=1))),
+)
 def index_add(xp, x, index, source, *, dim):
     """x with source's parts added where `index` says."""
     return xp.index_add(x, index, source, dim=_wrapped("index_add", x, index, dim))
@@ -263,10 +313,18 @@ def take_along_dim(input, indices, dim=None):
     return gather(input, indices, dim=dim)
 
 
-@op(vjp=dict(x=lambda xp, g, mask: xp.where(mask, xp.zeros_like(g), g), y=lambda xp, g, mask: xp.where(mask, g, xp.zeros_like(g))),
-    name="masked_fill", torch="masked_fill", names=dict(y="value"), numbers=True,
+@op(
+    vjp=dict(
+        x=lambda xp, g, mask: xp.where(mask, xp.zeros_like(g), g),
+        y=lambda xp, g, mask: xp.where(mask, g, xp.zeros_like(g)),
+    ),
+    name="masked_fill",
+    torch="masked_fill",
+    names=dict(y="value"),
+    numbers=True,
     coerce=lambda row, x, mask, y: _masked(row, x, mask, y),
-    samples=lambda dtype: _masked_samples(dtype))
+    samples=lambda dtype: _masked_samples(dtype),
+)
 def masked_fill(xp, x, mask, y):
     """x with `value` where mask holds."""
     return xp.where(mask, y, x)
@@ -276,7 +334,9 @@ def _masked(row, x, mask, y):
     xp, x, mask = coerce.same(row, x, mask)
     if isinstance(y, Tensor):
         if y.ndim:
-            raise RuntimeError(f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {y.ndim} dimension(s).")
+            raise RuntimeError(
+                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {y.ndim} dimension(s)."
+            )
         y = y._array
     else:
         y = xp.full((), y, dtype=dtypes.OF_RAW[x.dtype])
@@ -301,7 +361,9 @@ def _broadcast(*tensors):
     return tuple(np.broadcast_shapes(*[t.shape for t in tensors]))
 
 
-@op(torch="nonzero", samples=calls((((3, 4),), {}), (((),), {}), (((0, 2),), {})), inplace=False, method=False)
+@op(
+    torch="nonzero", samples=calls((((3, 4),), {}), (((),), {}), (((0, 2),), {})), inplace=False, method=False
+)
 def nonzero(xp, x):
     """The indices of the elements that are not zero, one row each."""
     return xp.nonzero(x)
@@ -321,8 +383,14 @@ sort_result = namedtuple("sort", ["values", "indices"])
 topk_result = namedtuple("topk", ["values", "indices"])
 
 
-@op(vjp=dict(x=lambda xp, g0, out1, dim: _put_back(xp, g0, out1, dim)), torch="sort", outputs=2, returns=sort_result, inplace=False,
-    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=0, descending=True)), (((),), {})))
+@op(
+    vjp=dict(x=lambda xp, g0, out1, dim: _put_back(xp, g0, out1, dim)),
+    torch="sort",
+    outputs=2,
+    returns=sort_result,
+    inplace=False,
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=0, descending=True)), (((),), {})),
+)
 def sort(xp, x, *, dim=-1, descending=False, stable=False):
     """(values, indices) in order along `dim`, always stable."""
     return xp.sort(x, dim=wrap_dim(dim, x.ndim), descending=descending)

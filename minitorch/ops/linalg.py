@@ -24,7 +24,9 @@ def _matmul_dy(xp, g, x, y):
         return xp.unsqueeze(x, dim=-1) * xp.unsqueeze(g, dim=-2) if len(y.shape) > 1 else g * x
     if len(y.shape) == 1:
         return xp.squeeze(xp.matmul(_mT(xp, x), xp.unsqueeze(g, dim=-1)), dim=(-1,))
-    if len(y.shape) == 2 and len(x.shape) > 2:  # one weight for a batch: one product, not a batch of them to sum
+    if (
+        len(y.shape) == 2 and len(x.shape) > 2
+    ):  # one weight for a batch: one product, not a batch of them to sum
         x = xp.reshape(x, shape=(-1, x.shape[-1]))
         g = xp.reshape(g, shape=(-1, g.shape[-1]))
     return xp.matmul(_mT(xp, x), g)
@@ -33,9 +35,13 @@ def _matmul_dy(xp, g, x, y):
 def _matmul_check(op, x, y):
     xp, a, b = coerce.same(op, x, y)
     if a.dtype != b.dtype:
-        raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}")
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}"
+        )
     if not a.ndim or not b.ndim:
-        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D"
+        )
     inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
     if a.shape[-1] != inner:
         if a.ndim == 1 and b.ndim == 1:
@@ -45,11 +51,13 @@ def _matmul_check(op, x, y):
             )
         if a.ndim == 1 or b.ndim == 1:
             raise RuntimeError(f"size mismatch, got input ({a.shape[0]}), mat ({_x(a)}), vec ({inner})")
-        if a.ndim == 2 and b.ndim == 2 or b.ndim == 2:
+        if (a.ndim == 2 and b.ndim == 2) or b.ndim == 2:
             rows = 1
             for n in a.shape[:-1]:
                 rows *= n
-            raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1]} and {_x(b)})")
+            raise RuntimeError(
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1]} and {_x(b)})"
+            )
         raise RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[-1]}] but got: "
             f"[{b.shape[0]}, {inner}]."
@@ -62,14 +70,32 @@ def _x(a):
 
 
 def _c_name(a):
-    return {"float32": "float", "float64": "double", "int64": "long", "int32": "int", "float16": "c10::Half"}.get(
-        str(a.dtype).removeprefix("torch."), str(a.dtype)
-    )
+    return {
+        "float32": "float",
+        "float64": "double",
+        "int64": "long",
+        "int32": "int",
+        "float16": "c10::Half",
+    }.get(str(a.dtype).removeprefix("torch."), str(a.dtype))
 
 
-@op(vjp=dict(x=_matmul_dx, y=_matmul_dy), torch="matmul", coerce=_matmul_check, inplace=False,
-    samples=calls((((3, 4), (4, 2)), {}), (((4,), (4,)), {}), (((3, 4), (4,)), {}), (((4,), (4, 2)), {}), (((2, 3, 4), (4, 5)), {}),
-                  (((2, 3, 4), (2, 4, 5)), {}), (((3, 4), (2, 4, 5)), {}), (((0, 4), (4, 2)), {}), (((2, 3, 4), (4,)), {})))
+@op(
+    vjp=dict(x=_matmul_dx, y=_matmul_dy),
+    torch="matmul",
+    coerce=_matmul_check,
+    inplace=False,
+    samples=calls(
+        (((3, 4), (4, 2)), {}),
+        (((4,), (4,)), {}),
+        (((3, 4), (4,)), {}),
+        (((4,), (4, 2)), {}),
+        (((2, 3, 4), (4, 5)), {}),
+        (((2, 3, 4), (2, 4, 5)), {}),
+        (((3, 4), (2, 4, 5)), {}),
+        (((0, 4), (4, 2)), {}),
+        (((2, 3, 4), (4,)), {}),
+    ),
+)
 def matmul(xp, x, y):
     """The matrix product, broadcast over leading dimensions; vectors are rows on the left, columns on the right."""
     return xp.matmul(x, y)
@@ -78,8 +104,10 @@ def matmul(xp, x, y):
 def _linear_check(op, x, weight, bias):
     xp, a, w, b = coerce.same(op, x, weight, bias)
     if a.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
-        raise RuntimeError(f"mat1 and mat2 must have the same dtype, but got {_name(a)} and {_name(w)}"
-                           " (convert the input or the module, e.g. x.float() or model.double())")
+        raise RuntimeError(
+            f"mat1 and mat2 must have the same dtype, but got {_name(a)} and {_name(w)}"
+            " (convert the input or the module, e.g. x.float() or model.double())"
+        )
     if not a.ndim or a.shape[-1] != w.shape[-1]:
         rows = 1
         for n in a.shape[:-1]:
@@ -109,13 +137,24 @@ def _linear_dw(xp, g, x, weight_shape):
 
 @op(
     vjp=dict(
-        x=lambda xp, g, weight: xp.matmul(g, weight) if len(weight.shape) > 1 else xp.unsqueeze(g, dim=-1) * weight,
+        x=lambda xp, g, weight: (
+            xp.matmul(g, weight) if len(weight.shape) > 1 else xp.unsqueeze(g, dim=-1) * weight
+        ),
         weight=_linear_dw,
         bias=lambda g: g,
     ),
-    torch="nn.functional.linear", coerce=_linear_check, defaults=dict(bias=None), method=False, inplace=False,
-    samples=calls((((3, 4), (2, 4), (2,)), {}), (((3, 4), (2, 4)), {}), (((2, 3, 4), (5, 4), (5,)), {}), (((4,), (2, 4), (2,)), {}),
-                  (((0, 4), (2, 4), (2,)), {})),
+    torch="nn.functional.linear",
+    coerce=_linear_check,
+    defaults=dict(bias=None),
+    method=False,
+    inplace=False,
+    samples=calls(
+        (((3, 4), (2, 4), (2,)), {}),
+        (((3, 4), (2, 4)), {}),
+        (((2, 3, 4), (5, 4), (5,)), {}),
+        (((4,), (2, 4), (2,)), {}),
+        (((0, 4), (2, 4), (2,)), {}),
+    ),
 )
 def linear(xp, x, weight, bias):
     """x @ weight.T + bias, weight (out_features, in_features)."""
@@ -147,8 +186,12 @@ def _product(name, ndims, shapes, doc):
         return xp.matmul(x, y)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return composite(torch=name, samples=calls((shapes, {})), inplace=False,
-                     names=dict(y={"mm": "mat2", "bmm": "mat2", "mv": "vec", "dot": "tensor"}[name]))(forward)
+    return composite(
+        torch=name,
+        samples=calls((shapes, {})),
+        inplace=False,
+        names=dict(y={"mm": "mat2", "bmm": "mat2", "mv": "vec", "dot": "tensor"}[name]),
+    )(forward)
 
 
 mm = _product("mm", (2, 2), ((3, 4), (4, 2)), "The product of two matrices.")
@@ -176,7 +219,9 @@ def einsum(equation, *operands):
     """Sums of products by index letters, e.g. "bij,bjk->bik"; `...` stands for leading dimensions."""
     from .. import ops
 
-    operands = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    operands = (
+        list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (list, tuple)) else list(operands)
+    )
     equation = equation.replace(" ", "")
     left, arrow, right = equation.partition("->")
     terms = left.split(",")
@@ -186,30 +231,42 @@ def einsum(equation, *operands):
             f"({len(operands)})"
         )
     spare = iter(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in equation)
-    n_dots = max((o.ndim - len(t.replace("...", "")) for t, o in zip(terms, operands, strict=True) if "..." in t), default=0)
+    n_dots = max(
+        (o.ndim - len(t.replace("...", "")) for t, o in zip(terms, operands, strict=True) if "..." in t),
+        default=0,
+    )
     dots = "".join(next(spare) for _ in range(n_dots))
     expanded = []
     for t, o in zip(terms, operands, strict=True):
         k = o.ndim - len(t.replace("...", "")) if "..." in t else 0
         t = t.replace("...", dots[len(dots) - k :])
         if len(t) != o.ndim:
-            raise RuntimeError(f"einsum(): the number of subscripts in the equation ({len(t)}) does not match the number of "
-                               f"dimensions ({o.ndim}) for operand {len(expanded)} and no ellipsis was given")
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({len(t)}) does not match the number of "
+                f"dimensions ({o.ndim}) for operand {len(expanded)} and no ellipsis was given"
+            )
         expanded.append(t)
     letters = "".join(expanded)
-    right = right.replace("...", dots) if arrow else dots + "".join(
-        sorted(c for c in dict.fromkeys(letters) if letters.count(c) == 1 and c not in dots)
+    right = (
+        right.replace("...", dots)
+        if arrow
+        else dots
+        + "".join(sorted(c for c in dict.fromkeys(letters) if letters.count(c) == 1 and c not in dots))
     )
     sizes: dict = {}
     for t, o in zip(expanded, operands, strict=True):
         for c, n in zip(t, o.shape, strict=True):
             if sizes.setdefault(c, n) != n and 1 not in (n, sizes[c]):
-                raise RuntimeError(f"einsum(): subscript {c} has size {n} for an operand which does not broadcast with previously seen "
-                                   f"size {sizes[c]}")
+                raise RuntimeError(
+                    f"einsum(): subscript {c} has size {n} for an operand which does not broadcast with previously seen "
+                    f"size {sizes[c]}"
+                )
             sizes[c] = max(sizes[c], n) if n != 0 else 0
     for c in right:
         if c not in sizes:
-            raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
+            raise RuntimeError(
+                f"einsum(): output subscript {c} does not appear in the equation for any input operand"
+            )
     x, tx = _single(ops, operands[0], expanded[0])
     for i, (o, t) in enumerate(zip(operands[1:], expanded[1:], strict=True), 1):
         y, ty = _single(ops, o, t)
@@ -284,8 +341,14 @@ def _well_conditioned(*shapes):
     return samples
 
 
-@op(vjp=dict(x=lambda xp, g, out: -xp.matmul(_mT(xp, out), xp.matmul(g, _mT(xp, out)))), torch="linalg.inv", name="inv", method=False,
-    inplace=False, samples=_well_conditioned(((3, 3), ()), ((2, 3, 3), ())))
+@op(
+    vjp=dict(x=lambda xp, g, out: -xp.matmul(_mT(xp, out), xp.matmul(g, _mT(xp, out)))),
+    torch="linalg.inv",
+    name="inv",
+    method=False,
+    inplace=False,
+    samples=_well_conditioned(((3, 3), ()), ((2, 3, 3), ())),
+)
 def inv(xp, x):
     """The inverse of a square matrix, or of a batch. Singular: LinAlgError (a RuntimeError)."""
     return _solved(xp.inv, x)
@@ -297,16 +360,29 @@ def _solved(function, *args):
     try:
         return function(*args)
     except np.linalg.LinAlgError as error:
-        raise LinAlgError(f"linalg: The diagonal element is zero, the solve could not be completed because the input matrix is "
-                          f"singular ({error}).") from None
+        raise LinAlgError(
+            f"linalg: The diagonal element is zero, the solve could not be completed because the input matrix is "
+            f"singular ({error})."
+        ) from None
 
 
 class LinAlgError(RuntimeError):
     """The matrix is singular."""
 
 
-@op(vjp=dict(x=lambda xp, g, x, out: _solve_dx(xp, g, x, out), y=lambda xp, g, x, y_shape: _solve_dy(xp, g, x, y_shape)), torch="linalg.solve", name="solve",
-    coerce=coerce.same, method=False, inplace=False, names=dict(x="A", y="B"), samples=_well_conditioned(((3, 3), ((3, 2),)), ((3, 3), ((3,),))))
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, out: _solve_dx(xp, g, x, out),
+        y=lambda xp, g, x, y_shape: _solve_dy(xp, g, x, y_shape),
+    ),
+    torch="linalg.solve",
+    name="solve",
+    coerce=coerce.same,
+    method=False,
+    inplace=False,
+    names=dict(x="A", y="B"),
+    samples=_well_conditioned(((3, 3), ((3, 2),)), ((3, 3), ((3,),))),
+)
 def solve(xp, x, y):
     """The z with x @ z = y."""
     return _solved(xp.solve, x, y)
@@ -323,8 +399,15 @@ def _solve_dx(xp, g, x, out):
     return -xp.matmul(gy, _mT(xp, out))
 
 
-@op(vjp=dict(x=lambda xp, g, x, out: xp.unsqueeze(xp.unsqueeze(g * out, dim=-1), dim=-1) * _mT(xp, xp.inv(x))), torch="linalg.det",
-    name="det", inplace=False, samples=_well_conditioned(((3, 3), ()), ((2, 3, 3), ())))
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, out: xp.unsqueeze(xp.unsqueeze(g * out, dim=-1), dim=-1) * _mT(xp, xp.inv(x))
+    ),
+    torch="linalg.det",
+    name="det",
+    inplace=False,
+    samples=_well_conditioned(((3, 3), ()), ((2, 3, 3), ())),
+)
 def det(xp, x):
     """The determinant."""
     return xp.det(x)

@@ -11,7 +11,12 @@ from . import coerce
 from .samples import Floats, Int, calls
 from .table import composite, op
 
-PAIR = calls((((3, 4), (3, 4)), {}), (((3, 4), (3, 4)), dict(reduction="sum")), (((3, 4), (3, 4)), dict(reduction="none")), (((), ()), {}))
+PAIR = calls(
+    (((3, 4), (3, 4)), {}),
+    (((3, 4), (3, 4)), dict(reduction="sum")),
+    (((3, 4), (3, 4)), dict(reduction="none")),
+    (((), ()), {}),
+)
 LOSS = dict(method=False, inplace=False, coerce=coerce.same)
 
 
@@ -104,7 +109,9 @@ def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduc
         raise RuntimeError(f"Found dtype {_type_name(target)} but expected {_type_name(x)}")
     a = x._array
     if not bool(((a >= 0) & (a <= 1)).all()):
-        raise RuntimeError("all elements of input should be between 0 and 1 (put a Sigmoid before BCELoss, or use BCEWithLogitsLoss)")
+        raise RuntimeError(
+            "all elements of input should be between 0 and 1 (put a Sigmoid before BCELoss, or use BCEWithLogitsLoss)"
+        )
     loss = xp.bce_elementwise(x, target)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
@@ -115,9 +122,16 @@ def _type_name(x):
     return type_name(x.dtype)
 
 
-@composite(torch="nn.functional.binary_cross_entropy_with_logits",
-           samples=calls((((3, 4), Floats((3, 4), 0.0, 1.0)), {}), (((3, 4), Floats((3, 4), 0.0, 1.0)), dict(reduction="sum"))), **LOSS)
-def binary_cross_entropy_with_logits(xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+@composite(
+    torch="nn.functional.binary_cross_entropy_with_logits",
+    samples=calls(
+        (((3, 4), Floats((3, 4), 0.0, 1.0)), {}), (((3, 4), Floats((3, 4), 0.0, 1.0)), dict(reduction="sum"))
+    ),
+    **LOSS,
+)
+def binary_cross_entropy_with_logits(
+    xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
+):
     """Cross-entropy of sigmoid(x), computed without overflow."""
     if x.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({x.shape})")
@@ -138,7 +152,9 @@ def _check_labels(x, target, ignore_index):
             "probabilities of the input's shape)"
         )
     if x.ndim > 1 and x.shape[0] != target.shape[0]:
-        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]}).")
+        raise ValueError(
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]})."
+        )
     if x.ndim > 1 and x.shape[2:] != target.shape[1:]:
         raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(target.shape)})")
     t = target._array
@@ -147,10 +163,20 @@ def _check_labels(x, target, ignore_index):
         raise IndexError(f"Target {int(t[wrong].reshape(-1)[0])} is out of bounds.")
 
 
-@composite(torch="nn.functional.nll_loss", samples=calls(
-    (((3, 4), Int((3,), 4)), {}), (((3, 4), Int((3,), 4)), dict(reduction="none", ignore_index=1)), (((2, 4, 3), Int((2, 3), 4)), {}),
-    (((4,), Int((), 4)), {}), (((3, 4), Int((3,), 4)), dict(reduction="sum"))), **LOSS)
-def nll_loss(xp, x, target, *, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+@composite(
+    torch="nn.functional.nll_loss",
+    samples=calls(
+        (((3, 4), Int((3,), 4)), {}),
+        (((3, 4), Int((3,), 4)), dict(reduction="none", ignore_index=1)),
+        (((2, 4, 3), Int((2, 3), 4)), {}),
+        (((4,), Int((), 4)), {}),
+        (((3, 4), Int((3,), 4)), dict(reduction="sum")),
+    ),
+    **LOSS,
+)
+def nll_loss(
+    xp, x, target, *, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
+):
     """-x[label] for log-probabilities x (N, C, ...) and labels (N, ...); the mean is weighted by the classes' weights."""
     _check_labels(x, target, ignore_index)
     dim = 1 if x.ndim > 1 else 0
@@ -179,7 +205,12 @@ def _ce_backward(g, out, x, target, wanted):
     return e, None
 
 
-@composite(fused=(_ce_forward, _ce_backward), samples=calls((((3, 4), Int((3,), 4)), {})), torch="nn.functional.cross_entropy", **LOSS)
+@composite(
+    fused=(_ce_forward, _ce_backward),
+    samples=calls((((3, 4), Int((3,), 4)), {})),
+    torch="nn.functional.cross_entropy",
+    **LOSS,
+)
 def mean_cross_entropy(xp, x, target):
     """The plain case of cross_entropy: logits (N, C), labels (N), the mean."""
     n = x.shape[0]
@@ -187,11 +218,30 @@ def mean_cross_entropy(xp, x, target):
     return -xp.sum(picked) / n
 
 
-@composite(torch="nn.functional.cross_entropy", samples=calls(
-    (((3, 4), Int((3,), 4)), {}), (((3, 4), Int((3,), 4)), dict(reduction="none", ignore_index=1)), (((2, 4, 3), Int((2, 3), 4)), {}),
-    (((3, 4), Int((3,), 4)), dict(label_smoothing=0.1)), (((3, 4), Floats((3, 4), 0, 1)), dict(label_smoothing=0.1)), (((4,), Int((), 4)), {})),
-    **LOSS)
-def cross_entropy(xp, x, target, *, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+@composite(
+    torch="nn.functional.cross_entropy",
+    samples=calls(
+        (((3, 4), Int((3,), 4)), {}),
+        (((3, 4), Int((3,), 4)), dict(reduction="none", ignore_index=1)),
+        (((2, 4, 3), Int((2, 3), 4)), {}),
+        (((3, 4), Int((3,), 4)), dict(label_smoothing=0.1)),
+        (((3, 4), Floats((3, 4), 0, 1)), dict(label_smoothing=0.1)),
+        (((4,), Int((), 4)), {}),
+    ),
+    **LOSS,
+)
+def cross_entropy(
+    xp,
+    x,
+    target,
+    *,
+    weight=None,
+    size_average=None,
+    ignore_index=-100,
+    reduce=None,
+    reduction="mean",
+    label_smoothing=0.0,
+):
     """-log softmax(x)[label] for logits x (N, C, ...) and labels (N, ...) or class probabilities of x's shape."""
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
@@ -237,9 +287,15 @@ def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing
     return reduced(xp, xp.sum(loss, dim=dim) if reduction == "none" else loss, reduction)
 
 
-@composite(torch="nn.functional.kl_div", samples=calls(
-    (((3, 4), Floats((3, 4), 0.1, 1.0)), dict(reduction="batchmean")), (((3, 4), Floats((3, 4), 0.1, 1.0)), dict(reduction="sum")),
-    (((3, 4), (3, 4)), dict(reduction="none", log_target=True))), **LOSS)
+@composite(
+    torch="nn.functional.kl_div",
+    samples=calls(
+        (((3, 4), Floats((3, 4), 0.1, 1.0)), dict(reduction="batchmean")),
+        (((3, 4), Floats((3, 4), 0.1, 1.0)), dict(reduction="sum")),
+        (((3, 4), (3, 4)), dict(reduction="none", log_target=True)),
+    ),
+    **LOSS,
+)
 def kl_div(xp, x, target, *, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target * (log(target) - x): x are log-probabilities, target probabilities (or their logarithms)."""
     if log_target:
@@ -251,4 +307,3 @@ def kl_div(xp, x, target, *, size_average=None, reduce=None, reduction="mean", l
     if reduction == "batchmean":
         return xp.sum(loss) / (x.shape[0] if x.ndim else 1)
     return reduced(xp, loss, reduction)
-

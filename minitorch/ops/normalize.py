@@ -7,12 +7,17 @@ from .samples import Floats, Int, Value, calls
 from .table import composite, op
 
 
-@composite(torch="nn.functional.layer_norm", method=False, inplace=False, coerce=coerce.same,
-           samples=calls((((3, 4), Value((4,))), {}), (((2, 3, 4), Value((3, 4)), (3, 4), (3, 4)), {})))
+@composite(
+    torch="nn.functional.layer_norm",
+    method=False,
+    inplace=False,
+    coerce=coerce.same,
+    samples=calls((((3, 4), Value((4,))), {}), (((2, 3, 4), Value((3, 4)), (3, 4), (3, 4)), {})),
+)
 def layer_norm(xp, x, *, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(var + eps) over the last dimensions, times weight, plus bias. https://arxiv.org/abs/1607.06450"""
     shape = tuple(normalized_shape)
-    if tuple(x.shape[x.ndim - len(shape):]) != shape:
+    if tuple(x.shape[x.ndim - len(shape) :]) != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size"
             f"{list(x.shape)}"
@@ -28,10 +33,19 @@ def _channels(xp, v, x):
     return xp.reshape(v, shape=(1, -1, *[1] * (x.ndim - 2)))
 
 
-@composite(torch="nn.functional.batch_norm", method=False, inplace=False, coerce=coerce.same,
-           samples=calls((((3, 4), Floats((4,), -1, 1), Floats((4,), 0.5, 2)), {}),
-                         (((3, 4, 2), Value(None), Value(None), (4,), (4,), Value(True)), {})))
-def batch_norm(xp, x, *, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+@composite(
+    torch="nn.functional.batch_norm",
+    method=False,
+    inplace=False,
+    coerce=coerce.same,
+    samples=calls(
+        (((3, 4), Floats((4,), -1, 1), Floats((4,), 0.5, 2)), {}),
+        (((3, 4, 2), Value(None), Value(None), (4,), (4,), Value(True)), {}),
+    ),
+)
+def batch_norm(
+    xp, x, *, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
+):
     """(x - mean) / sqrt(var + eps) for each channel (dimension 1): over the batch in training, where the running statistics follow
     by `momentum`; else with the running statistics. https://arxiv.org/abs/1502.03167"""
     for name, running in (("running_mean", running_mean), ("running_var", running_var)):
@@ -43,7 +57,9 @@ def batch_norm(xp, x, *, running_mean, running_var, weight=None, bias=None, trai
     if training:
         n = x.numel() // x.shape[1] if x.shape[1] else 0
         if n <= 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
+            raise ValueError(
+                f"Expected more than 1 value per channel when training, got input size {x.shape}"
+            )
         dims = (0, *range(2, x.ndim))
         mean = xp.mean(x, dim=dims, keepdim=True)
         d = x - mean
@@ -100,19 +116,33 @@ def _embedding_check(row, x, weight):
     if xp.is_floating(i):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"{str(x.dtype)} instead (while checking arguments for embedding)"
+            f"{x.dtype!s} instead (while checking arguments for embedding)"
         )
     if 0 not in i.shape and (bool((i < 0).any()) or bool((i >= w.shape[0]).any())):
         raise IndexError("index out of range in self")
     return xp, i, w
 
 
-@op(vjp=dict(weight=_embedding_dw), torch="nn.functional.embedding", coerce=_embedding_check, method=False, inplace=False,
-    samples=calls(((Int((3, 2), 5), (5, 4)), {}), ((Int((3,), 5), (5, 4)), dict(padding_idx=1)), ((Int((), 5), (5, 4)), {})))
-def embedding(xp, x, weight, *, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+@op(
+    vjp=dict(weight=_embedding_dw),
+    torch="nn.functional.embedding",
+    coerce=_embedding_check,
+    method=False,
+    inplace=False,
+    samples=calls(
+        ((Int((3, 2), 5), (5, 4)), {}),
+        ((Int((3,), 5), (5, 4)), dict(padding_idx=1)),
+        ((Int((), 5), (5, 4)), {}),
+    ),
+)
+def embedding(
+    xp, x, weight, *, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
+):
     """weight[x]: one row for each index. The row `padding_idx` gets no gradient."""
     if max_norm is not None or scale_grad_by_freq or sparse:
-        raise NotImplementedError("embedding(): max_norm, scale_grad_by_freq and sparse are not supported; leave them at their defaults")
+        raise NotImplementedError(
+            "embedding(): max_norm, scale_grad_by_freq and sparse are not supported; leave them at their defaults"
+        )
     return xp.index_rows(weight, x)
 
 
@@ -121,7 +151,9 @@ def one_hot(tensor, num_classes=-1):
     from ..creation import from_raw_like
 
     if tensor.dtype.name != "int64":
-        raise RuntimeError(f"one_hot is only applicable to index tensor of type LongTensor, but got {tensor.dtype}")
+        raise RuntimeError(
+            f"one_hot is only applicable to index tensor of type LongTensor, but got {tensor.dtype}"
+        )
     a = tensor.cpu()._array
     if a.size and a.min() < 0:
         raise RuntimeError("Class values must be non-negative.")

@@ -15,13 +15,23 @@ from .table import op
 BINARY = dict(coerce=coerce.promote)
 
 
-@op(vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha), torch="add", samples=binary(), **BINARY)
+@op(
+    vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha),
+    torch="add",
+    samples=binary(),
+    **BINARY,
+)
 def add(xp, x, y, *, alpha=1):
     """x + alpha * y"""
     return xp.add(x, y if alpha == 1 else xp.mul(y, alpha))
 
 
-@op(vjp=dict(x=lambda g: g, y=lambda g, alpha: -g if alpha == 1 else g * -alpha), torch="sub", samples=binary(), **BINARY)
+@op(
+    vjp=dict(x=lambda g: g, y=lambda g, alpha: -g if alpha == 1 else g * -alpha),
+    torch="sub",
+    samples=binary(),
+    **BINARY,
+)
 def sub(xp, x, y, *, alpha=1):
     """x - alpha * y"""
     return xp.sub(x, y if alpha == 1 else xp.mul(y, alpha))
@@ -35,7 +45,9 @@ def mul(xp, x, y):
 
 @op(
     vjp=dict(x=lambda g, y: g / y, y=lambda g, x, y: -g * ((x / y) / y)),
-    torch="div", samples=binary(low2=0.5), coerce=coerce.promote_floating,
+    torch="div",
+    samples=binary(low2=0.5),
+    coerce=coerce.promote_floating,
 )
 def true_divide(xp, x, y):
     """x / y; integers become floating."""
@@ -50,7 +62,9 @@ def floor_divide(xp, x, y):
 
 @op(
     vjp=dict(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y)),
-    torch="remainder", samples=binary(low2=0.5, high2=3), **BINARY,
+    torch="remainder",
+    samples=binary(low2=0.5, high2=3),
+    **BINARY,
 )
 def remainder(xp, x, y):
     """x - y * floor(x / y): the sign is y's, as in Python."""
@@ -59,7 +73,9 @@ def remainder(xp, x, y):
 
 @op(
     vjp=dict(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.trunc(x / y)),
-    torch="fmod", samples=binary(low2=0.5, high2=3), **BINARY,
+    torch="fmod",
+    samples=binary(low2=0.5, high2=3),
+    **BINARY,
 )
 def fmod(xp, x, y):
     """x - y * trunc(x / y): the sign is x's, as in C."""
@@ -76,7 +92,9 @@ def _pow_dx(xp, g, x, y):
 def _pow_dy(xp, g, x, y, out):
     # d/dy 0 ** y is 0 for y >= 0, where log gives 0 * -inf
     if isinstance(x, (int, float)):
-        return xp.where(xp.ge(y, 0), xp.zeros_like(g), g * out * -math.inf) if x == 0 else g * out * _log(xp, x)
+        return (
+            xp.where(xp.ge(y, 0), xp.zeros_like(g), g * out * -math.inf) if x == 0 else g * out * _log(xp, x)
+        )
     return xp.where(xp.logical_and(xp.eq(x, 0), xp.ge(y, 0)), xp.zeros_like(g), g * (out * xp.log(x)))
 
 
@@ -84,7 +102,13 @@ def _log(xp, x):
     return math.log(x) if x > 0 else math.nan
 
 
-@op(vjp=dict(x=_pow_dx, y=_pow_dy), torch="pow", samples=binary(low=0.3, high=2.0), names=dict(y="exponent"), **BINARY)
+@op(
+    vjp=dict(x=_pow_dx, y=_pow_dy),
+    torch="pow",
+    samples=binary(low=0.3, high=2.0),
+    names=dict(y="exponent"),
+    **BINARY,
+)
 def pow(xp, x, y):
     """x ** y"""
     return xp.pow(x, y)
@@ -108,13 +132,23 @@ def sign(xp, x):
     return xp.sign(x)
 
 
-@op(vjp=dict(x=lambda g, out: -g * (out * out)), torch="reciprocal", samples=unary(low=0.5), coerce=coerce.floating)
+@op(
+    vjp=dict(x=lambda g, out: -g * (out * out)),
+    torch="reciprocal",
+    samples=unary(low=0.5),
+    coerce=coerce.floating,
+)
 def reciprocal(xp, x):
     """1 / x"""
     return xp.reciprocal(x)
 
 
-@op(vjp=dict(x=lambda g, x: g * (2 * x)), torch="square", samples=unary(), coerce=lambda row, x: coerce.promote(row, x, 2)[:2] if x.dtype is dtypes.bool else coerce.one(row, x))
+@op(
+    vjp=dict(x=lambda g, x: g * (2 * x)),
+    torch="square",
+    samples=unary(),
+    coerce=lambda row, x: coerce.promote(row, x, 2)[:2] if x.dtype is dtypes.bool else coerce.one(row, x),
+)
 def square(xp, x):
     """x * x"""
     return xp.mul(x, x)
@@ -127,7 +161,9 @@ def _unary(name, rule, doc, *, low=-2.0, high=2.0, coerce=coerce.floating):
         return getattr(xp, name)(x)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(vjp=None if rule is None else dict(x=rule), torch=name, samples=unary(low, high), coerce=coerce)(forward)
+    return op(
+        vjp=None if rule is None else dict(x=rule), torch=name, samples=unary(low, high), coerce=coerce
+    )(forward)
 
 
 sqrt = _unary("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
@@ -172,7 +208,9 @@ def round(xp, x, *, decimals=0):
         x=lambda xp, g, y, x: g / (x * x + y * y) * y,
         y=lambda xp, g, x, y: g / (x * x + y * y) * -x,
     ),
-    torch="atan2", samples=binary(low=0.3, scalar=False), coerce=coerce.promote_floating,
+    torch="atan2",
+    samples=binary(low=0.3, scalar=False),
+    coerce=coerce.promote_floating,
 )
 def atan2(xp, x, y):
     """The angle of the point (y, x), in radians."""
@@ -186,14 +224,18 @@ def _share(better):
     """Where the two are equal each gets half of the gradient, as torch does."""
 
     def rule(xp, g, x, y):
-        return g * xp.where(xp.eq(x, y), xp.full_like(g, 0.5), xp.where(better(xp, x, y), xp.ones_like(g), xp.zeros_like(g)))
+        return g * xp.where(
+            xp.eq(x, y), xp.full_like(g, 0.5), xp.where(better(xp, x, y), xp.ones_like(g), xp.zeros_like(g))
+        )
 
     return rule
 
 
 @op(
     vjp=dict(x=_share(lambda xp, x, y: xp.gt(x, y)), y=_share(lambda xp, x, y: xp.lt(x, y))),
-    torch="maximum", samples=binary(scalar=False), **BINARY,
+    torch="maximum",
+    samples=binary(scalar=False),
+    **BINARY,
 )
 def maximum(xp, x, y):
     """The larger of two, NaN if either is."""
@@ -202,7 +244,9 @@ def maximum(xp, x, y):
 
 @op(
     vjp=dict(x=_share(lambda xp, x, y: xp.lt(x, y)), y=_share(lambda xp, x, y: xp.gt(x, y))),
-    torch="minimum", samples=binary(scalar=False), **BINARY,
+    torch="minimum",
+    samples=binary(scalar=False),
+    **BINARY,
 )
 def minimum(xp, x, y):
     """The smaller of two, NaN if either is."""
@@ -228,7 +272,12 @@ def _promote_but_first(row, condition, x, y):
         x=lambda xp, g, condition: xp.where(condition, g, xp.zeros_like(g)),
         y=lambda xp, g, condition: xp.where(condition, xp.zeros_like(g), g),
     ),
-    torch="where", samples=_where_samples, coerce=_promote_but_first, numbers=True, method=False, inplace=False,
+    torch="where",
+    samples=_where_samples,
+    coerce=_promote_but_first,
+    numbers=True,
+    method=False,
+    inplace=False,
 )
 def where(xp, condition, x, y):
     """x where the condition holds, else y."""
@@ -271,7 +320,7 @@ def _bitwise(name, doc):
 def _integers(row, *xs):
     xp, *arrays = coerce.promote(row, *xs)
     if any(getattr(a, "dtype", None) is not None and xp.is_floating(a) for a in arrays):
-        raise NotImplementedError(f'"{row.name}_cpu" not implemented for \'Float\'')
+        raise NotImplementedError(f"\"{row.name}_cpu\" not implemented for 'Float'")
     return xp, *arrays
 
 
@@ -280,7 +329,11 @@ bitwise_or = _bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or"
 bitwise_xor = _bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
 
 
-@op(torch="bitwise_not", coerce=_integers, samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype))
+@op(
+    torch="bitwise_not",
+    coerce=_integers,
+    samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype),
+)
 def bitwise_not(xp, x):
     """~x, bit by bit; on bools the logical not."""
     return xp.bitwise_not(x)
@@ -337,9 +390,18 @@ def public_clamp(input, min=None, max=None):
 clamp.op.public_front = public_clamp
 
 
-@op(vjp=dict(x=lambda g, weight: g * (1 - weight), end=lambda g, weight: g * weight,
-             weight=lambda g, x, end: g * (end - x)), torch="lerp", coerce=coerce.promote,
-    samples=calls((((3, 4), (3, 4), Value(0.3)), {}), (((3, 4), (4,), (3, 4)), {}), (((), (), Value(0.7)), {})))
+@op(
+    vjp=dict(
+        x=lambda g, weight: g * (1 - weight),
+        end=lambda g, weight: g * weight,
+        weight=lambda g, x, end: g * (end - x),
+    ),
+    torch="lerp",
+    coerce=coerce.promote,
+    samples=calls(
+        (((3, 4), (3, 4), Value(0.3)), {}), (((3, 4), (4,), (3, 4)), {}), (((), (), Value(0.7)), {})
+    ),
+)
 def lerp(xp, x, end, weight):
     """x + weight * (end - x), computed from the nearer end as torch does."""
     if isinstance(weight, (int, float)):
@@ -347,17 +409,32 @@ def lerp(xp, x, end, weight):
     return xp.where(xp.lt(xp.abs(weight), 0.5), x + weight * (end - x), end - (end - x) * (1 - weight))
 
 
-@op(vjp=dict(x=lambda g: g, tensor1=lambda g, tensor2, value: g * (tensor2 * value), tensor2=lambda g, tensor1, value: g * (tensor1 * value)),
-    torch="addcmul", coerce=coerce.promote, samples=calls((((3, 4), (3, 4), (4,)), dict(value=2)), (((), (), ()), {})))
+@op(
+    vjp=dict(
+        x=lambda g: g,
+        tensor1=lambda g, tensor2, value: g * (tensor2 * value),
+        tensor2=lambda g, tensor1, value: g * (tensor1 * value),
+    ),
+    torch="addcmul",
+    coerce=coerce.promote,
+    samples=calls((((3, 4), (3, 4), (4,)), dict(value=2)), (((), (), ()), {})),
+)
 def addcmul(xp, x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2"""
     product = xp.mul(tensor1, tensor2)
     return xp.add(x, product if value == 1 else product * value)
 
 
-@op(vjp=dict(x=lambda g: g, tensor1=lambda g, tensor2, value: g * (value / tensor2),
-             tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2))),
-    torch="addcdiv", coerce=coerce.promote, samples=calls((((3, 4), (3, 4), Floats((4,), 0.5, 2.0)), dict(value=0.5))))
+@op(
+    vjp=dict(
+        x=lambda g: g,
+        tensor1=lambda g, tensor2, value: g * (value / tensor2),
+        tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)),
+    ),
+    torch="addcdiv",
+    coerce=coerce.promote,
+    samples=calls((((3, 4), (3, 4), Floats((4,), 0.5, 2.0)), dict(value=0.5))),
+)
 def addcdiv(xp, x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 / tensor2"""
     return xp.add(x, value * xp.div(tensor1, tensor2))

@@ -9,14 +9,21 @@ from .. import dtypes
 from ..tensor import Tensor, wrap_dim
 from . import coerce
 from .dims import count, reduced, restore, spread
-from .samples import calls, unary
+from .samples import calls
 from .table import composite, op
 
 REDUCTIONS = calls(
-    (((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=-2, keepdim=True)), (((2, 3, 4),), dict(dim=(0, 2))),
-    (((),), {}), (((),), dict(dim=0)), (((5,),), dict(dim=0)),
+    (((3, 4),), {}),
+    (((3, 4),), dict(dim=1)),
+    (((3, 4),), dict(dim=-2, keepdim=True)),
+    (((2, 3, 4),), dict(dim=(0, 2))),
+    (((),), {}),
+    (((),), dict(dim=0)),
+    (((5,),), dict(dim=0)),
 )
-ONE_DIM = calls((((3, 4),), dict(dim=1)), (((2, 3, 4),), dict(dim=-2)), (((5,),), dict(dim=0)), (((),), dict(dim=0)))
+ONE_DIM = calls(
+    (((3, 4),), dict(dim=1)), (((2, 3, 4),), dict(dim=-2)), (((5,),), dict(dim=0)), (((),), dict(dim=0))
+)
 
 
 def integers_as_int64(op, x):
@@ -31,7 +38,10 @@ def _typed(xp, x, dtype):
 
 @op(
     vjp=dict(x=lambda xp, g, x_shape, dim, keepdim: spread(xp, g, x_shape, dim, keepdim)),
-    torch="sum", samples=REDUCTIONS, coerce=integers_as_int64, inplace=False,
+    torch="sum",
+    samples=REDUCTIONS,
+    coerce=integers_as_int64,
+    inplace=False,
 )
 def sum(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Sum over `dim` (an int, several, or all)."""
@@ -80,8 +90,13 @@ def _product_of_others(xp, x, dim):
     return xp.cat(columns, dim=dim % len(shape))
 
 
-@op(vjp=dict(x=_prod_dx), torch="prod", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})),
-    coerce=integers_as_int64, inplace=False)
+@op(
+    vjp=dict(x=_prod_dx),
+    torch="prod",
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})),
+    coerce=integers_as_int64,
+    inplace=False,
+)
 def prod(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Product over one dimension or all."""
     return xp.prod(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim)
@@ -127,7 +142,9 @@ def _arg(name):
 
     forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = f"The index of the {'largest' if name == 'argmax' else 'smallest'} element over `dim`, or of all, flat."
-    return op(torch=name, samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})), inplace=False)(forward)
+    return op(
+        torch=name, samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})), inplace=False
+    )(forward)
 
 
 argmax, argmin = _arg("argmax"), _arg("argmin")
@@ -159,7 +176,9 @@ def _overloaded(extreme, arg, elementwise, result, word):
         from .index import gather
 
         values = gather(input, indices, dim=dim)
-        return result(*((values, indices) if keepdim or not input.ndim else (values.squeeze(dim), indices.squeeze(dim))))
+        return result(
+            *((values, indices) if keepdim or not input.ndim else (values.squeeze(dim), indices.squeeze(dim)))
+        )
 
     function.__name__ = word
     function.__doc__ = f"{word}(x): of all; {word}(x, dim): (values, indices); {word}(x, y): elementwise."
@@ -179,8 +198,13 @@ max = _overloaded(amax, argmax, _elementwise("maximum"), max_result, "max")
 min = _overloaded(amin, argmin, _elementwise("minimum"), min_result, "min")
 
 
-@composite(torch="var", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0, keepdim=True))),
-           inplace=False)
+@composite(
+    torch="var",
+    samples=calls(
+        (((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0, keepdim=True))
+    ),
+    inplace=False,
+)
 def var(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """The mean squared distance from the mean, divided by n - correction (1 unless told)."""
     dim, correction = _correction(dim, unbiased, correction)
@@ -196,22 +220,36 @@ def _correction(dim, unbiased, correction):
     return dim, correction if correction is not None else int(unbiased is not False)
 
 
-@op(vjp=dict(x=lambda xp, g, out: xp.where(xp.eq(out, 0), xp.zeros_like(g), g / (2 * out))), method=False, inplace=False)
+@op(
+    vjp=dict(x=lambda xp, g, out: xp.where(xp.eq(out, 0), xp.zeros_like(g), g / (2 * out))),
+    method=False,
+    inplace=False,
+)
 def root_of_variance(xp, x):
     """sqrt(x) whose derivative at 0 is 0, as torch's std has it."""
     return xp.sqrt(x)
 
 
-@composite(torch="std", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0))), inplace=False)
+@composite(
+    torch="std",
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0))),
+    inplace=False,
+)
 def std(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """sqrt(var)"""
     return xp.root_of_variance(xp.var(x, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim))
 
 
 @op(
-    vjp=dict(x=lambda xp, g, x, out, dim, keepdim: spread(xp, g, x.shape, dim, keepdim)
-             * xp.exp(x - restore(xp, out, x.shape, dim, keepdim))),
-    torch="logsumexp", samples=ONE_DIM, coerce=coerce.floating, inplace=False,
+    vjp=dict(
+        x=lambda xp, g, x, out, dim, keepdim: (
+            spread(xp, g, x.shape, dim, keepdim) * xp.exp(x - restore(xp, out, x.shape, dim, keepdim))
+        )
+    ),
+    torch="logsumexp",
+    samples=ONE_DIM,
+    coerce=coerce.floating,
+    inplace=False,
 )
 def logsumexp(xp, x, *, dim, keepdim=False):
     """log(sum(exp(x))), computed from the largest element so that it does not overflow."""
@@ -224,7 +262,9 @@ def logsumexp(xp, x, *, dim, keepdim=False):
 
 @op(
     vjp=dict(x=lambda xp, g, out, dim: (g - xp.sum(g * out, dim=dim, keepdim=True)) * out),
-    torch="softmax", samples=ONE_DIM, inplace=False,
+    torch="softmax",
+    samples=ONE_DIM,
+    inplace=False,
 )
 def softmax(xp, x, *, dim, dtype=None):
     """exp(x) / sum(exp(x)) along `dim`."""
@@ -239,7 +279,9 @@ def softmax(xp, x, *, dim, dtype=None):
 
 @op(
     vjp=dict(x=lambda xp, g, out, dim: g - xp.exp(out) * xp.sum(g, dim=dim, keepdim=True)),
-    torch="log_softmax", samples=ONE_DIM, inplace=False,
+    torch="log_softmax",
+    samples=ONE_DIM,
+    inplace=False,
 )
 def log_softmax(xp, x, *, dim, dtype=None):
     """x - logsumexp(x) along `dim`."""
@@ -254,7 +296,7 @@ def log_softmax(xp, x, *, dim, dtype=None):
 
 def _floating_only(xp, x, kernel):
     if not xp.is_floating(x):
-        raise NotImplementedError(f'"{kernel}" not implemented for \'{_long_name(dtypes.OF_RAW[x.dtype])}\'')
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{_long_name(dtypes.OF_RAW[x.dtype])}'")
 
 
 def _cumsum_dx(xp, g, dim):
@@ -302,12 +344,24 @@ def _norm_dx(xp, g, x, out, ord, dim, keepdim):
         chosen = xp.where(xp.eq(xp.abs(x), out), xp.sign(x), xp.zeros_like(x))
         return chosen * (g / xp.sum(xp.abs(chosen), dim=dim, keepdim=True))
     scaled = xp.sign(x) * xp.pow(xp.abs(x), ord - 1) * (g / xp.pow(out, ord - 1))
-    return xp.where(xp.logical_or(xp.eq(out, 0), xp.eq(x, 0)) if ord < 2 else xp.eq(out, 0), xp.zeros_like(x), scaled)
+    return xp.where(
+        xp.logical_or(xp.eq(out, 0), xp.eq(x, 0)) if ord < 2 else xp.eq(out, 0), xp.zeros_like(x), scaled
+    )
 
 
-@op(vjp=dict(x=_norm_dx), torch="linalg.vector_norm", method=False, inplace=False,
-    samples=calls((((3, 4),), {}), (((3, 4),), dict(ord=1, dim=1)), (((3, 4),), dict(ord=3.0, dim=0, keepdim=True)),
-                  (((3, 4),), dict(ord=math.inf)), (((),), {})))
+@op(
+    vjp=dict(x=_norm_dx),
+    torch="linalg.vector_norm",
+    method=False,
+    inplace=False,
+    samples=calls(
+        (((3, 4),), {}),
+        (((3, 4),), dict(ord=1, dim=1)),
+        (((3, 4),), dict(ord=3.0, dim=0, keepdim=True)),
+        (((3, 4),), dict(ord=math.inf)),
+        (((),), {}),
+    ),
+)
 def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
     """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
     x = _typed(xp, x, dtype)

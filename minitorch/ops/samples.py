@@ -55,7 +55,15 @@ def binary(low=-2.0, high=2.0, low2=None, high2=None, scalar=True):
 
     def samples(dtype):
         r = rng()
-        for a, b in (((3, 4), (3, 4)), ((3, 4), (4,)), ((3, 1), (1, 4)), ((), ()), ((3,), ()), ((), (2, 3)), ((0, 3), (3,))):
+        for a, b in (
+            ((3, 4), (3, 4)),
+            ((3, 4), (4,)),
+            ((3, 1), (1, 4)),
+            ((), ()),
+            ((3,), ()),
+            ((), (2, 3)),
+            ((0, 3), (3,)),
+        ):
             yield Sample((array(r, a, dtype, low, high), array(r, b, dtype, low2, high2)))
         yield Sample((transposed(r, dtype, low=low, high=high), array(r, (3, 4), dtype, low2, high2)))
         if scalar:

@@ -21,9 +21,18 @@ VIEW = dict(view=True, inplace=False)
 BACK_TO_SHAPE = dict(x=lambda xp, g, x_shape: xp.reshape(g, shape=tuple(x_shape)))
 
 
-@op(vjp=BACK_TO_SHAPE, torch="Tensor.view", varargs="shape",
-    samples=calls((((3, 4), Value((2, 6))), {}), (((3, 4), Value((-1,))), {}), (((), Value((1, 1))), {}), (((0, 3), Value((3, 0))), {})),
-    **VIEW)
+@op(
+    vjp=BACK_TO_SHAPE,
+    torch="Tensor.view",
+    varargs="shape",
+    samples=calls(
+        (((3, 4), Value((2, 6))), {}),
+        (((3, 4), Value((-1,))), {}),
+        (((), Value((1, 1))), {}),
+        (((0, 3), Value((3, 0))), {}),
+    ),
+    **VIEW,
+)
 def view(xp, x, *, shape):
     """The same memory under another shape; RuntimeError where the strides do not allow it (use reshape)."""
     size = 1
@@ -53,8 +62,12 @@ def contiguous_copy(xp, x):
     return xp.contiguous(x)
 
 
-@op(vjp=dict(x=lambda xp, g, dim0, dim1: xp.transpose(g, dim0=dim0, dim1=dim1)), torch="transpose",
-    samples=calls((((3, 4), 0, 1), {}), (((2, 3, 4), -1, 0), {}), (((0, 3), 0, 1), {})), **VIEW)
+@op(
+    vjp=dict(x=lambda xp, g, dim0, dim1: xp.transpose(g, dim0=dim0, dim1=dim1)),
+    torch="transpose",
+    samples=calls((((3, 4), 0, 1), {}), (((2, 3, 4), -1, 0), {}), (((0, 3), 0, 1), {})),
+    **VIEW,
+)
 def transpose(xp, x, *, dim0, dim1):
     """Two dimensions exchanged."""
     return xp.transpose(x, dim0=wrap_dim(dim0, x.ndim), dim1=wrap_dim(dim1, x.ndim))
@@ -66,8 +79,13 @@ def _inverse(dims):
     return tuple(order.index(i) for i in range(n))
 
 
-@op(vjp=dict(x=lambda xp, g, dims: xp.permute(g, dims=_inverse(dims))), torch="permute", varargs="dims",
-    samples=calls((((2, 3, 4), Value((2, 0, 1))), {}), (((3, 4), Value((-1, 0))), {}), (((), Value(())), {})), **VIEW)
+@op(
+    vjp=dict(x=lambda xp, g, dims: xp.permute(g, dims=_inverse(dims))),
+    torch="permute",
+    varargs="dims",
+    samples=calls((((2, 3, 4), Value((2, 0, 1))), {}), (((3, 4), Value((-1, 0))), {}), (((), Value(())), {})),
+    **VIEW,
+)
 def permute(xp, x, *, dims):
     """Dimensions in a new order."""
     if len(dims) != x.ndim:
@@ -78,8 +96,13 @@ def permute(xp, x, *, dims):
     return xp.permute(x, dims=_dims(x, dims))
 
 
-@op(vjp=dict(x=lambda xp, g, x_shape: _sum_to(xp, g, tuple(x_shape))), torch="Tensor.expand", varargs="size",
-    samples=calls((((3, 1), Value((3, 4))), {}), (((4,), Value((3, -1))), {}), (((), Value((2, 3))), {})), **VIEW)
+@op(
+    vjp=dict(x=lambda xp, g, x_shape: _sum_to(xp, g, tuple(x_shape))),
+    torch="Tensor.expand",
+    varargs="size",
+    samples=calls((((3, 1), Value((3, 4))), {}), (((4,), Value((3, -1))), {}), (((), Value((2, 3))), {})),
+    **VIEW,
+)
 def expand(xp, x, *, size):
     """Dimensions of size 1 repeated without copying; -1 keeps a size, new dimensions come first."""
     extra = len(size) - x.ndim
@@ -111,13 +134,23 @@ def _sum_to(xp, g, shape):
     return xp.reshape(g, shape=shape)
 
 
-@op(vjp=BACK_TO_SHAPE, torch="unsqueeze", samples=calls((((3, 4), 1), {}), (((), 0), {}), (((3,), -1), {})), **VIEW)
+@op(
+    vjp=BACK_TO_SHAPE,
+    torch="unsqueeze",
+    samples=calls((((3, 4), 1), {}), (((), 0), {}), (((3,), -1), {})),
+    **VIEW,
+)
 def unsqueeze(xp, x, *, dim):
     """A new dimension of size 1."""
     return xp.unsqueeze(x, dim=wrap_dim(dim, x.ndim + 1))
 
 
-@op(vjp=BACK_TO_SHAPE, torch="squeeze", samples=calls((((3, 1, 4, 1),), {}), (((3, 1, 4), 1), {}), (((3, 4), 0), {}), (((),), {})), **VIEW)
+@op(
+    vjp=BACK_TO_SHAPE,
+    torch="squeeze",
+    samples=calls((((3, 1, 4, 1),), {}), (((3, 1, 4), 1), {}), (((3, 4), 0), {}), (((),), {})),
+    **VIEW,
+)
 def squeeze(xp, x, *, dim=None):
     """Without its dimensions of size 1 (all, or those named)."""
     dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
@@ -134,7 +167,12 @@ def _placed(xp, g, x_shape, index):
     return xp.index_put(xp.zeros_of(g, x_shape), g, index=index)
 
 
-@op(vjp=dict(x=_select_dx), torch="select", samples=calls((((3, 4), 1, 2), {}), (((3, 4), 0, -1), {}), (((5,), 0, 1), {})), **VIEW)
+@op(
+    vjp=dict(x=_select_dx),
+    torch="select",
+    samples=calls((((3, 4), 1, 2), {}), (((3, 4), 0, -1), {}), (((5,), 0, 1), {})),
+    **VIEW,
+)
 def select(xp, x, *, dim, index):
     """The part at one index of a dimension, without that dimension."""
     if not x.ndim:
@@ -146,9 +184,15 @@ def select(xp, x, *, dim, index):
     return xp.select(x, dim=dim, index=int(index) % n)
 
 
-@op(vjp=dict(x=lambda xp, g, x_shape, dim, start, end, step:
-             _placed(xp, g, x_shape, (slice(None),) * (dim % len(x_shape)) + (slice(start, end, step),))),
-    method=False, **VIEW)
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, dim, start, end, step: _placed(
+            xp, g, x_shape, (slice(None),) * (dim % len(x_shape)) + (slice(start, end, step),)
+        )
+    ),
+    method=False,
+    **VIEW,
+)
 def slice_dim(xp, x, *, dim, start, end, step):
     """x[start:end:step] along a dimension."""
     return xp.slice_dim(x, dim=dim, start=start, end=end, step=step)
@@ -168,14 +212,26 @@ def narrow(input, dim, start, length):
     return slice_dim(input, dim, start, start + length, 1)
 
 
-@op(vjp=dict(x=lambda xp, g, x_shape, offset, dim1, dim2: xp.diagonal_placed(g, shape=tuple(x_shape), offset=offset, dim1=dim1, dim2=dim2)),
-    torch="diagonal", samples=calls((((3, 4),), {}), (((3, 4),), dict(offset=1)), (((2, 3, 4),), dict(dim1=0, dim2=2))), **VIEW)
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, offset, dim1, dim2: xp.diagonal_placed(
+            g, shape=tuple(x_shape), offset=offset, dim1=dim1, dim2=dim2
+        )
+    ),
+    torch="diagonal",
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(offset=1)), (((2, 3, 4),), dict(dim1=0, dim2=2))),
+    **VIEW,
+)
 def diagonal(xp, x, *, offset=0, dim1=0, dim2=1):
     """The diagonal of two dimensions, as the last dimension."""
     return xp.diagonal(x, offset=offset, dim1=wrap_dim(dim1, x.ndim), dim2=wrap_dim(dim2, x.ndim))
 
 
-@op(vjp=dict(x=lambda xp, g, offset, dim1, dim2: xp.diagonal(g, offset=offset, dim1=dim1, dim2=dim2)), method=False, inplace=False)
+@op(
+    vjp=dict(x=lambda xp, g, offset, dim1, dim2: xp.diagonal(g, offset=offset, dim1=dim1, dim2=dim2)),
+    method=False,
+    inplace=False,
+)
 def diagonal_placed(xp, x, *, shape, offset, dim1, dim2):
     """Zeros of `shape` with x on a diagonal."""
     out = xp.zeros_of(x, shape)
@@ -183,20 +239,33 @@ def diagonal_placed(xp, x, *, shape, offset, dim1, dim2):
     return out
 
 
-@op(vjp=dict(x=lambda xp, g, x_shape, dimension, size, step:
-             xp.unfold_placed(g, shape=tuple(x_shape), dimension=dimension, size=size, step=step)),
-    torch="Tensor.unfold", samples=calls((((7,), 0, 3, 2), {}), (((3, 6), 1, 2, 1), {})), **VIEW)
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, dimension, size, step: xp.unfold_placed(
+            g, shape=tuple(x_shape), dimension=dimension, size=size, step=step
+        )
+    ),
+    torch="Tensor.unfold",
+    samples=calls((((7,), 0, 3, 2), {}), (((3, 6), 1, 2, 1), {})),
+    **VIEW,
+)
 def unfold(xp, x, *, dimension, size, step):
     """Windows of `size` every `step` elements along a dimension, as a new last dimension."""
     dimension = wrap_dim(dimension, x.ndim)
     if size > x.shape[dimension]:
-        raise RuntimeError(f"maximum size for tensor at dimension {dimension} is {x.shape[dimension]} but size is {size}")
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {dimension} is {x.shape[dimension]} but size is {size}"
+        )
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     return xp.unfold(x, dimension=dimension, size=size, step=step)
 
 
-@op(vjp=dict(x=lambda xp, g, dimension, size, step: xp.unfold(g, dimension=dimension, size=size, step=step)), method=False, inplace=False)
+@op(
+    vjp=dict(x=lambda xp, g, dimension, size, step: xp.unfold(g, dimension=dimension, size=size, step=step)),
+    method=False,
+    inplace=False,
+)
 def unfold_placed(xp, x, *, shape, dimension, size, step):
     """Zeros of `shape` to which the windows x are added."""
     out = xp.zeros_of(x, shape)
@@ -204,12 +273,18 @@ def unfold_placed(xp, x, *, shape, dimension, size, step):
     for i in range(x.shape[dim]):  # windows overlap: one after the other
         at = (slice(None),) * dim
         window = out[(*at, slice(i * step, i * step + size))]
-        window += xp.permute(x[(*at, i)], dims=tuple([*range(dim), x.ndim - 2, *range(dim, x.ndim - 2)]))
+        window += xp.permute(x[(*at, i)], dims=(*range(dim), x.ndim - 2, *range(dim, x.ndim - 2)))
     return out
 
 
-@op(vjp=dict(tensors=lambda xp, g, shapes, dim: _cut_up(xp, g, shapes, dim)), torch="cat", coerce=coerce.promote, method=False,
-    inplace=False, samples=calls((([(2, 3), (1, 3)],), dict(dim=0)), (([(2, 3), (2, 0), (2, 2)],), dict(dim=-1))))
+@op(
+    vjp=dict(tensors=lambda xp, g, shapes, dim: _cut_up(xp, g, shapes, dim)),
+    torch="cat",
+    coerce=coerce.promote,
+    method=False,
+    inplace=False,
+    samples=calls((([(2, 3), (1, 3)],), dict(dim=0)), (([(2, 3), (2, 0), (2, 2)],), dict(dim=-1))),
+)
 def cat(xp, *tensors, dim=0):
     """Tensors joined along an existing dimension. Shapes must agree in the others (a 1-d empty tensor is skipped)."""
     if not tensors:
@@ -241,27 +316,48 @@ def _cut_up(xp, g, shapes, dim):
     return parts
 
 
-@op(vjp=dict(x=lambda xp, g, dims: xp.flip(g, dims=dims)), torch="flip", varargs="dims", inplace=False,
-    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})))
+@op(
+    vjp=dict(x=lambda xp, g, dims: xp.flip(g, dims=dims)),
+    torch="flip",
+    varargs="dims",
+    inplace=False,
+    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})),
+)
 def flip(xp, x, *, dims):
     """Reversed along dimensions: a copy."""
     return xp.flip(x, dims=_dims(x, (dims,) if isinstance(dims, int) else dims))
 
 
-@op(vjp=dict(x=lambda xp, g, shifts, dims: xp.roll(g, shifts=tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts, dims=dims)),
-    torch="roll", samples=calls((((3, 4), 1, 0), {}), (((3, 4), 2), {}), (((3, 4), Value((1, -1)), Value((0, 1))), {})), inplace=False)
+@op(
+    vjp=dict(
+        x=lambda xp, g, shifts, dims: xp.roll(
+            g, shifts=tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts, dims=dims
+        )
+    ),
+    torch="roll",
+    samples=calls((((3, 4), 1, 0), {}), (((3, 4), 2), {}), (((3, 4), Value((1, -1)), Value((0, 1))), {})),
+    inplace=False,
+)
 def roll(xp, x, *, shifts, dims=None):
     """Shifted along dimensions; what leaves at the end comes back at the start."""
     return xp.roll(x, shifts=shifts, dims=dims)
 
 
-@op(vjp=dict(x=lambda xp, g, diagonal: xp.tril(g, diagonal=diagonal)), torch="tril", samples=calls((((3, 4),), {}), (((2, 3, 3), -1), {})))
+@op(
+    vjp=dict(x=lambda xp, g, diagonal: xp.tril(g, diagonal=diagonal)),
+    torch="tril",
+    samples=calls((((3, 4),), {}), (((2, 3, 3), -1), {})),
+)
 def tril(xp, x, *, diagonal=0):
     """The lower triangle of the last two dimensions, zero elsewhere."""
     return xp.tril(x, diagonal=diagonal)
 
 
-@op(vjp=dict(x=lambda xp, g, diagonal: xp.triu(g, diagonal=diagonal)), torch="triu", samples=calls((((3, 4),), {}), (((2, 3, 3), 1), {})))
+@op(
+    vjp=dict(x=lambda xp, g, diagonal: xp.triu(g, diagonal=diagonal)),
+    torch="triu",
+    samples=calls((((3, 4),), {}), (((2, 3, 3), 1), {})),
+)
 def triu(xp, x, *, diagonal=0):
     """The upper triangle of the last two dimensions, zero elsewhere."""
     return xp.triu(x, diagonal=diagonal)
@@ -368,7 +464,9 @@ def repeat(input, *repeats):
     repeats = tuple(repeats[0]) if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
     extra = len(repeats) - input.ndim
     if extra < 0:
-        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
     shape = (1,) * extra + tuple(input.shape)
     x = reshape(input, tuple(n for s in shape for n in (1, s)))
     x = expand(x, tuple(n for r, s in zip(repeats, shape, strict=True) for n in (r, s)))
@@ -399,8 +497,12 @@ def _without(xp, g, steps):
 
 
 @op(
-    vjp=dict(x=lambda xp, g, steps: _without(xp, g, steps), y=lambda xp, g, steps: xp.clone(replay(xp, g, steps))),
-    coerce=coerce.same, method=False, inplace=False,
+    vjp=dict(
+        x=lambda xp, g, steps: _without(xp, g, steps), y=lambda xp, g, steps: xp.clone(replay(xp, g, steps))
+    ),
+    coerce=coerce.same,
+    method=False,
+    inplace=False,
 )
 def copy_slices(xp, x, y, *, steps):
     """x with y written into the view that the chain `steps` leads to: what an in-place change of a view means for its base."""

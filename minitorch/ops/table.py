@@ -50,9 +50,28 @@ class Op:
     public_front  what users call, where torch's signature is not the generated one
     """
 
-    def __init__(self, forward, *, vjp=None, torch=None, samples=None, coerce=coerce.one, view=False, outputs=1,
-                 returns=tuple, optional=(), body=False, fused=None, names=None, method=True, inplace=True,
-                 varargs=None, defaults=None, name=None, numbers=None):
+    def __init__(
+        self,
+        forward,
+        *,
+        vjp=None,
+        torch=None,
+        samples=None,
+        coerce=coerce.one,
+        view=False,
+        outputs=1,
+        returns=tuple,
+        optional=(),
+        body=False,
+        fused=None,
+        names=None,
+        method=True,
+        inplace=True,
+        varargs=None,
+        defaults=None,
+        name=None,
+        numbers=None,
+    ):
         self.forward, self.vjp, self.torch, self.samples = forward, vjp or {}, torch, samples
         self.coerce, self.view, self.outputs, self.returns = coerce, view, outputs, returns
         self.body, self.fused, self.method, self.inplace, self.varargs = body, fused, method, inplace, varargs
@@ -116,10 +135,14 @@ def composite(**options):
 
 def signature_of(row: Op) -> str:
     """Torch's signature: the arrays under torch's names, then the metadata, which may be given by position."""
-    parts = [f"{row.public[n]}=None" if i in row.optional and n not in row.defaults else row.public[n]
-             for i, n in enumerate(row.inputs)] or [row.variadic]
-    parts = [p if "=" in p or n not in row.defaults else f"{p}=DEFAULTS[{n!r}]"
-             for p, n in zip(parts, row.inputs or [row.variadic], strict=True)]
+    parts = [
+        f"{row.public[n]}=None" if i in row.optional and n not in row.defaults else row.public[n]
+        for i, n in enumerate(row.inputs)
+    ] or [row.variadic]
+    parts = [
+        p if "=" in p or n not in row.defaults else f"{p}=DEFAULTS[{n!r}]"
+        for p, n in zip(parts, row.inputs or [row.variadic], strict=True)
+    ]
     required = [n for n, d in row.metadata.items() if d is inspect.Parameter.empty]
     optional = [f"{n}=METADATA[{n!r}]" for n in row.metadata if n not in required]
     seen_default = any("=" in p for p in parts)
@@ -169,9 +192,12 @@ def front(row: Op):
         for n in differentiable:
             x = row.public[n]
             edge = f"({x}._node if {x}._view is None else {x}._edge)"
-            lines += [f"        n_{n} = {edge}" + (f" if isinstance({x}, Tensor) else None" if scalars else "")]
+            lines += [
+                f"        n_{n} = {edge}" + (f" if isinstance({x}, Tensor) else None" if scalars else "")
+            ]
         mask = " | ".join(
-            f"(n_{n} is not None)" + (f" << {inputs.index(n)}" if inputs.index(n) else "") for n in differentiable
+            f"(n_{n} is not None)" + (f" << {inputs.index(n)}" if inputs.index(n) else "")
+            for n in differentiable
         )
         lines += [
             f"        mask = {mask}",
@@ -182,9 +208,15 @@ def front(row: Op):
         ]
     lines += ["    return out" if row.outputs == 1 else "    return returns(out)"]
     env = dict(
-        OP=row, coerce=row.coerce, forward=fused_forward(row) if row.fused else row.forward, plans=row.plans,
-        plan=row.plan, returns=lambda out: row.returns(*out) if row.returns is not tuple else out, **COMMON,
-        METADATA=row.metadata, DEFAULTS=row.defaults,
+        OP=row,
+        coerce=row.coerce,
+        forward=fused_forward(row) if row.fused else row.forward,
+        plans=row.plans,
+        plan=row.plan,
+        returns=lambda out: row.returns(*out) if row.returns is not tuple else out,
+        **COMMON,
+        METADATA=row.metadata,
+        DEFAULTS=row.defaults,
     )
     made = compile_function(row.name, "\n".join(lines), **env)
     row.source = made.source
@@ -206,22 +238,37 @@ def fused_forward(row: Op):
 def composite_front(row: Op):
     """With tensors the body runs in the namespace of ops, and its inner calls are what is recorded."""
     keywords = "".join(f", {k}={k}" for k in row.metadata)
-    public = ", ".join(f"*{row.variadic}" if row.variadic else row.public[n] for n in (row.inputs or [row.variadic]))
+    public = ", ".join(
+        f"*{row.variadic}" if row.variadic else row.public[n] for n in (row.inputs or [row.variadic])
+    )
     given = public.replace("*", "")
-    source = "\n".join([
-        f"def {row.name}({signature_of(row)}):",
-        "    if tracers:",
-        f"        return traced(OP, ({public},), dict({keywords[2:]}))",
-        f"    return launch({public}{keywords})",
-        "",
-        f"def launch({public}, *, {', '.join(row.metadata)}):" if row.metadata else f"def launch({public}):",
-        f"    check(OP, {given})" if not row.variadic else f"    check(OP, *{given})",
-        f"    return forward(ops, {public}{keywords})",
-    ])
+    source = "\n".join(
+        [
+            f"def {row.name}({signature_of(row)}):",
+            "    if tracers:",
+            f"        return traced(OP, ({public},), dict({keywords[2:]}))",
+            f"    return launch({public}{keywords})",
+            "",
+            f"def launch({public}, *, {', '.join(row.metadata)}):"
+            if row.metadata
+            else f"def launch({public}):",
+            f"    check(OP, {given})" if not row.variadic else f"    check(OP, *{given})",
+            f"    return forward(ops, {public}{keywords})",
+        ]
+    )
     from .. import ops
 
-    made = compile_function(row.name, source, OP=row, forward=row.forward, ops=ops, check=check_tensors,
-                            METADATA=row.metadata, DEFAULTS=row.defaults, **COMMON)
+    made = compile_function(
+        row.name,
+        source,
+        OP=row,
+        forward=row.forward,
+        ops=ops,
+        check=check_tensors,
+        METADATA=row.metadata,
+        DEFAULTS=row.defaults,
+        **COMMON,
+    )
     row.source = source
     row.launch = made.__globals__["launch"]
     return made
@@ -258,6 +305,7 @@ def variadic_front(row: Op):
 
 def traced(row, inputs, keywords):
     """A call while someone watches: each tracer gets the op, its inputs and metadata, and a function that goes on."""
+
     def call(depth=0):
         if depth == len(watching):
             return row.launch(*inputs, **keywords)
@@ -274,8 +322,16 @@ class Switches:
 
 
 switches = Switches()
-COMMON = dict(tracers=tracers, traced=traced, state=state, Tensor=Tensor, new=object.__new__, ndarray=ndarray,
-              View=View, wrap=wrap)
+COMMON = dict(
+    tracers=tracers,
+    traced=traced,
+    state=state,
+    Tensor=Tensor,
+    new=object.__new__,
+    ndarray=ndarray,
+    View=View,
+    wrap=wrap,
+)
 
 
 # ---------------------------------------------------------------------- plans
@@ -299,7 +355,9 @@ class Plan:
             self.rules = {}
             self.saved_names = [*row.inputs, *row.metadata, "out"]
         else:
-            self.rules = {n: (row.vjp[n], list(inspect.signature(row.vjp[n]).parameters)) for n in self.wanted}
+            self.rules = {
+                n: (row.vjp[n], list(inspect.signature(row.vjp[n]).parameters)) for n in self.wanted
+            }
             needed = dict.fromkeys(p for _, names in self.rules.values() for p in names)
             self.saved_names = [p for p in needed if p not in ("g", "xp") and not is_gradient(p)]
         self.node_class = node_class(row)
@@ -314,7 +372,10 @@ class Plan:
                 x = row.public[name]
                 cell = f"{x}._cell"
                 if row.numbers or row.inputs.index(name) in row.optional:
-                    versions += [f"({x}._cell if isinstance({x}, Tensor) else FIXED)", f"({x}._cell[0] if isinstance({x}, Tensor) else 0)"]
+                    versions += [
+                        f"({x}._cell if isinstance({x}, Tensor) else FIXED)",
+                        f"({x}._cell[0] if isinstance({x}, Tensor) else 0)",
+                    ]
                 else:
                     versions += [cell, cell + "[0]"]
             elif name == "out":
@@ -329,13 +390,17 @@ class Plan:
             elif name in row.metadata:
                 values.append(name)
             else:
-                raise TypeError(f"{row.name}: a rule has a parameter {name!r}: expected g, xp, out, "
-                                f"{', '.join([*row.inputs, *row.metadata])} or <input>_shape")
+                raise TypeError(
+                    f"{row.name}: a rule has a parameter {name!r}: expected g, xp, out, "
+                    f"{', '.join([*row.inputs, *row.metadata])} or <input>_shape"
+                )
         self.n_versions = len(versions) // 2
         public = [row.public[n] for n in row.inputs]
         arguments = public + [f"a_{n}" for n in row.inputs] + list(row.metadata)
-        edges = "".join(f"{x} if ({x}._node if {x}._view is None else {x}._edge) is LEAF else {x}._node, "
-                        for x in (row.public[n] for n in self.wanted))
+        edges = "".join(
+            f"{x} if ({x}._node if {x}._view is None else {x}._edge) is LEAF else {x}._node, "
+            for x in (row.public[n] for n in self.wanted)
+        )
         lines = [
             f"def record(out, xp, {', '.join(arguments)}):",
             "    node = new(Node)",
@@ -368,9 +433,20 @@ class Plan:
             inputs = ", ".join([*row.inputs, *row.metadata, "out"])
             lines += [f"    return fused_backward(PLAN, g, {inputs})"]
         env = dict(
-            PLAN=self, new=object.__new__, Node=self.node_class, next_number=next_number, state=state, stack=stack, LEAF=LEAF,
-            Tensor=Tensor, FIXED=[0], check_versions=check_versions, saved=saved_of, filled=filled,
-            attach_outputs=attach_outputs, fused_backward=fused_backward,
+            PLAN=self,
+            new=object.__new__,
+            Node=self.node_class,
+            next_number=next_number,
+            state=state,
+            stack=stack,
+            LEAF=LEAF,
+            Tensor=Tensor,
+            FIXED=[0],
+            check_versions=check_versions,
+            saved=saved_of,
+            filled=filled,
+            attach_outputs=attach_outputs,
+            fused_backward=fused_backward,
             **{f"rule_{n}": rule for n, (rule, _) in self.rules.items()},
         )
         self.record = compile_function("record", "\n".join(lines), **env)
@@ -440,7 +516,8 @@ class Restricted:
         if plan.op.outputs > 1:
             values |= {f"g{i}": gi for i, gi in enumerate(filled(node, g, xp))}
         return tuple(
-            rule(*[values[p] for p in names]) if n in self.names else None for n, (rule, names) in plan.rules.items()
+            rule(*[values[p] for p in names]) if n in self.names else None
+            for n, (rule, names) in plan.rules.items()
         )
 
     def backward_tensors(self, node, g):
@@ -533,9 +610,17 @@ def check_versions(node):
     for i in range(0, len(versions), 2):
         cell, version = versions[i], versions[i + 1]
         if cell[0] != version:
-            tensors = [n for n in node.plan.saved_names if n in node.plan.op.inputs or n.startswith("out") and n[3:].isdigit() or n == "out"]
+            tensors = [
+                n
+                for n in node.plan.saved_names
+                if n in node.plan.op.inputs or (n.startswith("out") and n[3:].isdigit()) or n == "out"
+            ]
             which = tensors[i // 2] if i // 2 < len(tensors) else "a saved value"
-            value = node.saved[node.plan.saved_names.index(which)] if node.saved and which in node.plan.saved_names else None
+            value = (
+                node.saved[node.plan.saved_names.index(which)]
+                if node.saved and which in node.plan.saved_names
+                else None
+            )
             shape = list(value.shape) if is_array(value) else []
             raise RuntimeError(
                 "one of the variables needed for gradient computation has been modified by an inplace operation: "
@@ -559,7 +644,10 @@ def fused_backward(plan, g, *values):
     """Raw gradients of a fused composite: by its backward, or (kernels off, other backend) by replaying the body."""
     row = plan.op
     *arguments, out = values
-    inputs, metadata = arguments[: len(row.inputs)], dict(zip(row.metadata, arguments[len(row.inputs) :], strict=True))
+    inputs, metadata = (
+        arguments[: len(row.inputs)],
+        dict(zip(row.metadata, arguments[len(row.inputs) :], strict=True)),
+    )
     if isinstance(g, ndarray) or not hasattr(g, "device"):
         if switches.fused:
             wanted = tuple(i in plan.positions for i in range(len(row.inputs)))
@@ -578,7 +666,9 @@ def replay(node, g, plan):
     row = plan.op
     *arguments, _ = [node.saved[i] for i in range(len(plan.saved_names))]
     metadata = dict(zip(row.metadata, arguments[len(row.inputs) :], strict=True))
-    saved = [plan.saved_tensor(node, n) if arguments[i] is not None else None for i, n in enumerate(row.inputs)]
+    saved = [
+        plan.saved_tensor(node, n) if arguments[i] is not None else None for i, n in enumerate(row.inputs)
+    ]
     with state_grad(True):
         leaves = [ops.alias(s) if i in plan.positions else s for i, s in enumerate(saved)]
         return gradients_of_body(row, leaves, metadata, g, [leaves[i] for i in plan.positions], True)
