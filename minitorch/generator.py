@@ -19,8 +19,8 @@ from .device import device as Device
 STATE = np.dtype(
     [
         ("seed", "<u8"), ("left", "<i4"), ("seeded", "<i4"), ("next", "<u8"), ("words", "<u8", 624),
-        ("normal_x", "<f8"), ("normal", "<f8"), ("normal_rho", "<f8"), ("has_normal", "<i4"), ("padding",
-        "<i4"), ("normal_f32", "<f4"), ("has_normal_f32", "<i4"),
+        ("normal_x", "<f8"), ("normal", "<f8"), ("normal_rho", "<f8"), ("has_normal", "<i4"),
+        ("padding", "<i4"), ("normal_f32", "<f4"), ("has_normal_f32", "<i4"),
     ]
 )  # fmt: skip
 DEFAULT_SEED = 67280421310721
@@ -28,16 +28,13 @@ DEFAULT_SEED = 67280421310721
 #: and pairs.
 CHUNK = 1 << 13
 
-# How torch's messages call the types.
+#: how torch's messages call the types: the scalar type, the C++ type
 NAMES = {
-    "float16": "Half", "float32": "Float", "float64": "Double", "int8": "Char", "uint8": "Byte", "int16": "Short",
-    "int32": "Int", "int64": "Long", "bool": "Bool", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
+    "bool": ("Bool", "bool"), "uint8": ("Byte", "unsigned char"), "int8": ("Char", "signed char"),
+    "int16": ("Short", "short int"), "int32": ("Int", "int"), "int64": ("Long", "long int"),
+    "float16": ("Half", "c10::Half"), "float32": ("Float", "float"), "float64": ("Double", "double"),
 }  # fmt: skip
-C_NAMES = {
-    "float16": "c10::Half", "float32": "float", "float64": "double", "int8": "signed char", "uint8": "unsigned char",
-    "int16": "short", "int32": "int", "int64": "long", "bool": "bool", "uint16": "unsigned short",
-    "uint32": "unsigned int", "uint64": "long unsigned int",
-}  # fmt: skip
+#: significant bits
 DIGITS = {"float16": 11, "float32": 24, "float64": 53}
 
 
@@ -85,13 +82,13 @@ def _wide(out: np.ndarray):
 
 def _check_floating(out: np.ndarray, kernel: str) -> None:
     if out.dtype.kind != "f":
-        raise NotImplementedError(f"\"{kernel}\" not implemented for '{NAMES[out.dtype.name]}'")
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{NAMES[out.dtype.name][0]}'")
 
 
-def _check_bounds(dtype: np.dtype, lowest, highest, **values) -> None:
-    for name, value in values.items():
+def _check_bounds(dtype: np.dtype, lowest, highest, *values) -> None:
+    for name, value in values:
         if not lowest <= value <= highest:
-            raise RuntimeError(f"{name.replace('_', ' ')} is out of bounds for {C_NAMES[dtype.name]}")
+            raise RuntimeError(f"{name} is out of bounds for {NAMES[dtype.name][1]}")
 
 
 def _limits(dtype: np.dtype):
@@ -171,8 +168,8 @@ class Generator:
             raise TypeError("RNG state must be a torch.ByteTensor")
         if state.size != STATE.itemsize:
             raise RuntimeError(
-                f"Expected a CPUGeneratorImplState of size {STATE.itemsize} but found the input RNG state size "
-                f"to be {state.size}"
+                f"Expected a CPUGeneratorImplState of size {STATE.itemsize} but found the input RNG state "
+                f"size to be {state.size}"
             )
         state = np.frombuffer(state.tobytes(), STATE)[0]
         left, following = int(state["left"]), int(state["next"])
@@ -225,16 +222,15 @@ class Generator:
         _check_floating(out, "check_uniform_bounds")
         low, high = float(low), float(high)
         lowest, highest = _limits(out.dtype)
-        for name, value in (("from", low), ("to", high)):
-            _check_bounds(out.dtype, lowest, highest, **{name: value})
+        _check_bounds(out.dtype, lowest, highest, ("from", low), ("to", high))
         if low > high:
             raise RuntimeError(
                 f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
             )
         if high - low > highest:
             raise RuntimeError(
-                f"uniform_ expects to-from <= std::numeric_limits<{C_NAMES[out.dtype.name]}>::max(), but found "
-                f"to={high:g} and from={low:g} which result in to-from to exceed the limit"
+                f"uniform_ expects to-from <= std::numeric_limits<{NAMES[out.dtype.name][0]}>::max(), but "
+                f"found to={high:g} and from={low:g} which result in to-from to exceed the limit"
             )
         if out.size == 0:
             return out
@@ -254,9 +250,9 @@ class Generator:
         mean, std = float(mean), float(std)
         if not std >= 0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
-        _check_floating(out, "normal_kernel_cpu")
-        if out.size == 0:
+        if out.size == 0:  # torch looks at the type of an empty tensor in uniform_ and cauchy_ only
             return out
+        _check_floating(out, "normal_kernel_cpu")
         if out.size < 16 or not out.flags.c_contiguous:
             _fill(out, lambda flat: self._normals_one_by_one(flat, mean, std), _wide(out))
         else:
@@ -295,62 +291,24 @@ class Generator:
         """
         dtype = out.dtype
         if low is None and high is None:
-            if dtype.name in ("uint16", "uint32", "uint64"):
-                raise NotImplementedError(f"\"random_kernel_cpu\" not implemented for '{NAMES[dtype.name]}'")
             span = 2 ** DIGITS[dtype.name] + 1 if dtype.kind == "f" else _limits(dtype)[1] + 1
             return self._integers(out, span, 0, 64 if dtype.itemsize == 8 else 32)
         low = 0 if low is None else int(low)
         if high is None and low == -(2**63):
             if dtype.name not in ("int64", "float64", "float32"):
+                if not out.size:
+                    return out
+                if dtype.name in ("bool", "float16"):
+                    name = NAMES[dtype.name][0]
+                    raise NotImplementedError(
+                        f"\"random_full_64_bits_range_kernel_cpu\" not implemented for '{name}'"
+                    )
                 raise RuntimeError(
                     "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16"
                 )
             return self._integers(out, 0, 0, 64)
-        low, high = self._integer_bounds(dtype, low, high)
+        low, high = _integer_bounds(dtype, low, high)
         return self._integers(out, high - low, low, 64 if high - low >= 2**28 else 32)
-
-    @staticmethod
-    def _integer_bounds(dtype, low, high):
-        """Torch's checks and, for floats, its rounding of the bounds. `high` is exclusive."""
-        open_ended = high is None
-        if open_ended:
-            high = (2 ** DIGITS[dtype.name] if dtype.kind == "f" else min(_limits(dtype)[1], 2**63 - 1)) + 1
-        else:
-            high = int(high)
-            if low >= high:
-                raise RuntimeError(
-                    f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
-                )
-        if dtype.kind == "f":
-            if int(_nearest(dtype, low + 1)) < low:
-                low = int(_nearest(dtype, low + 1)) + _ulp(low + 1, dtype)
-            if not open_ended and int(_nearest(dtype, high - 1)) >= high:
-                high = int(_nearest(dtype, high - 1)) - _ulp(high - 1, dtype)
-            if open_ended and low >= high - 1:
-                raise RuntimeError(
-                    "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, "
-                    f"but got from={low} > to_inc={high - 1}"
-                )
-            if low >= high:
-                raise RuntimeError(
-                    "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, "
-                    f"but got from={low} >= to={high}"
-                )
-        lowest, highest = _limits(dtype)
-        for name, value in (("from", low), ("to - 1", high - 1)):
-            _check_bounds(dtype, lowest, highest, **{name: value})
-        if dtype.kind == "f":
-            digits = DIGITS[dtype.name]
-            for name, value in (("from", low), ("to - 1", high - 1)):
-                if abs(value) > 2**digits:
-                    warnings.warn(
-                        f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations "
-                        f"{C_NAMES[dtype.name]} can support discrete uniform distribution only within this range. This "
-                        "warning will become an error in version 1.7 release, please fix the code in advance",
-                        UserWarning,
-                        stacklevel=4,
-                    )
-        return low, high
 
     def _integers(self, out, span, low, bits):
         if out.size:
@@ -366,11 +324,11 @@ class Generator:
         dtype = np.dtype(dtype)
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-        if dtype.name in ("bool", "uint16", "uint32", "uint64"):
-            raise NotImplementedError(f"\"randperm\" not implemented for '{NAMES[dtype.name]}'")
+        if dtype == np.bool_:
+            raise NotImplementedError(f"\"randperm\" not implemented for '{NAMES[dtype.name][0]}'")
         if dtype.kind == "f" and n > 2 ** DIGITS[dtype.name] + 1:
             raise RuntimeError(
-                f"n cannot be greater than {2 ** DIGITS[dtype.name] + 1} for {NAMES[dtype.name]} type."
+                f"n cannot be greater than {2 ** DIGITS[dtype.name] + 1} for {NAMES[dtype.name][0]} type."
             )
         if dtype.kind != "f" and n - 1 > _limits(dtype)[1]:
             raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
@@ -397,8 +355,8 @@ class Generator:
         _check_floating(p, "bernoulli_tensor_cpu_p_")
         if not ((p >= 0) & (p <= 1)).all():
             raise RuntimeError(
-                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  "
-                "If so, please report an enhancement request to PyTorch.)"
+                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
+                "improved?  If so, please report an enhancement request to PyTorch.)"
             )
         if out.size:
             _fill(out, lambda flat: self._bernoulli_array(flat, p, out), _wide(out))
@@ -419,13 +377,14 @@ class Generator:
         rate = float(rate)
         if not rate > 0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
+        if out.size == 0:
+            return out
         if out.dtype.kind != "f":
             raise RuntimeError(
-                "Exponential distribution is a continuous probability distribution. dtype must be a floating point "
-                f"but you specified {NAMES[out.dtype.name]}"
+                "Exponential distribution is a continuous probability distribution. dtype must be a floating "
+                f"point but you specified {NAMES[out.dtype.name][0]}"
             )
-        if out.size:
-            _fill(out, self._each(_kernels().exponential, 2, rate), _wide(out))
+        _fill(out, self._each(_kernels().exponential, 2, rate), _wide(out))
         return out
 
     def geometric_(self, out: np.ndarray, p: float) -> np.ndarray:
@@ -433,12 +392,12 @@ class Generator:
         p = float(p)
         if not 0 < p < 1:
             raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
-        if out.dtype.name in ("bool", "uint16", "uint32", "uint64"):
-            raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{NAMES[out.dtype.name]}'")
-        if out.size:
-            _fill(
-                out, self._each(_kernels().geometric, 2, p), _wide(out) if out.dtype.kind == "f" else np.int64
-            )
+        if out.size == 0:
+            return out
+        if out.dtype == np.bool_:
+            raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{NAMES[out.dtype.name][0]}'")
+        dtype = _wide(out) if out.dtype.kind == "f" else np.int64
+        _fill(out, self._each(_kernels().geometric, 2, p), dtype)
         return out
 
     def log_normal_(self, out: np.ndarray, mean: float = 1.0, std: float = 2.0) -> np.ndarray:
@@ -446,6 +405,8 @@ class Generator:
         mean, std = float(mean), float(std)
         if not std > 0:
             raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
+        if out.size == 0:
+            return out
         _check_floating(out, "log_normal_cpu")
 
         def fill(flat):
@@ -463,8 +424,8 @@ class Generator:
             raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
         if out.dtype.kind != "f":
             raise RuntimeError(
-                "Cauchy distribution is a continuous probability distribution. dtype must be a floating point "
-                f"but you specified {C_NAMES[out.dtype.name]}"
+                "Cauchy distribution is a continuous probability distribution. dtype must be a floating "
+                f"point but you specified {NAMES[out.dtype.name][1]}"
             )
         if out.size:
             _fill(out, self._each(_kernels().cauchy, 2, median, sigma), _wide(out))
@@ -481,7 +442,7 @@ class Generator:
             raise RuntimeError("prob_dist must be 1 or 2 dim")
         if p.dtype.kind != "f":
             raise RuntimeError(
-                f"multinomial only supports floating-point dtypes for input, got: {NAMES[p.dtype.name]}"
+                f"multinomial only supports floating-point dtypes for input, got: {NAMES[p.dtype.name][0]}"
             )
         if num_samples <= 0:
             raise RuntimeError("cannot sample n_sample <= 0 samples")
@@ -503,17 +464,17 @@ class Generator:
             speed = p / self.exponential_(np.empty_like(p))
         if k == 1:
             return speed.argmax(-1, keepdims=True).astype(np.int64, copy=False)
-        return np.argsort(-speed, axis=-1, kind="stable")[..., :k].astype(np.int64, copy=False)
+        return np.array(np.argsort(-speed, axis=-1, kind="stable")[..., :k], np.int64, order="C")
 
     def _searches(self, p, k):
         """With replacement: the uniform's place in the cumulative sum."""
-        if not (p >= 0).all() and not np.isnan(p).any():
+        if not (p >= 0).all():
             raise RuntimeError("invalid multinomial distribution (encountering probability entry < 0)")
         if not np.isfinite(p).all():
             raise RuntimeError(
                 "invalid multinomial distribution (encountering probability entry = infinity or NaN)"
             )
-        cumulative = np.atleast_2d(p).cumsum(-1, dtype=p.dtype)
+        cumulative = np.atleast_2d(p).cumsum(-1, dtype=_wide(p))
         total = cumulative[:, -1:].copy()
         if not (total > 0).all():
             raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
@@ -529,9 +490,52 @@ def _type_name(value) -> str:
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
 
+def _integer_bounds(dtype, low: int, high: int | None):
+    """The bounds of `random_` as torch adjusts them (`high` exclusive), checked against the type's range."""
+    if high is not None and low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    if dtype.kind == "f":
+        low, high = _floating_bounds(dtype, low, high)
+    lowest, highest = _limits(dtype)
+    high = highest + 1 if high is None else high
+    _check_bounds(dtype, lowest, highest, ("from", low), ("to - 1", high - 1))
+    for name, value in (("from", low), ("to - 1", high - 1)):
+        if dtype.kind == "f" and abs(value) > 2 ** DIGITS[dtype.name]:
+            limit = f"2^{DIGITS[dtype.name]}"
+            warnings.warn(
+                f"{name} is out of bounds [-({limit}), {limit}]. Due to precision limitations "
+                f"{NAMES[dtype.name][1]} can support discrete uniform distribution only within this range. "
+                "This warning will become an error in version 1.7 release, please fix the code in advance",
+                UserWarning,
+                stacklevel=4,
+            )
+    return low, high
+
+
+def _floating_bounds(dtype, low, high):
+    """`low` up and `high` down to integers that `dtype` can tell from their neighbours outside."""
+    if int(_nearest(dtype, low + 1)) < low:
+        low = int(_nearest(dtype, low + 1)) + _ulp(low + 1, dtype)
+    if high is None:
+        high = 2 ** DIGITS[dtype.name] + 1
+        if low >= high - 1:
+            raise RuntimeError(
+                "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, "
+                f"but got from={low} > to_inc={high - 1}"
+            )
+    elif int(_nearest(dtype, high - 1)) >= high:
+        high = int(_nearest(dtype, high - 1)) - _ulp(high - 1, dtype)
+    if low >= high:
+        raise RuntimeError(
+            "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got "
+            f"from={low} >= to={high}"
+        )
+    return low, high
+
+
 def _nearest(dtype, value):
-    with np.errstate(over="ignore"):
-        return dtype.type(value)
+    """`value` in the type; beyond float16's range as it is, for the check that follows to refuse."""
+    return value if abs(value) > _limits(dtype)[1] else dtype.type(value)
 
 
 def _ulp(value, dtype) -> int:
