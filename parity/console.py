@@ -108,7 +108,9 @@ def speed_table(report):
         if r.error:
             table.add_row(r.training, "", "", "", Text(r.error, "red"))
             continue
-        turns = f"{min(r.turns):.2f} to {max(r.turns):.2f}"
+        turns = f"{min(r.turns):.2f} to {max(r.turns):.2f}" + (
+            "" if r.steady else " (unsteady: busy machine)"
+        )
         table.add_row(r.training, f"{r.theirs:,.0f} us", f"{r.ours:,.0f} us", f"{r.ratio:.2f} x", turns)
     return table
 

@@ -22,8 +22,13 @@ class SpeedResult:
 
     @property
     def ratio(self):
-        """How many times faster than torch a step is."""
-        return self.theirs / self.ours if self.ours else float("nan")
+        """How many times faster than torch a step is: the median of the turns."""
+        return statistics.median(self.turns) if self.turns else float("nan")
+
+    @property
+    def steady(self):
+        """Whether the turns agree within a half: if not, something else was using the machine."""
+        return not self.turns or max(self.turns) < 1.5 * min(self.turns)
 
     @property
     def passed(self):

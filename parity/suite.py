@@ -144,7 +144,7 @@ def run_speed(choices, names, ours, theirs, progress):
         return []
     # Step times of float32, the dtype people train in.
     dtype = "float32" if "float32" in choices.dtypes else choices.dtypes[0]
-    steps, turns = (40, 2) if choices.quick else (150, 5)
+    steps, turns = (40, 3) if choices.quick else (150, 5)
     advance = progress("speed", len(names))
     results = []
     for name in names:
