@@ -5,18 +5,18 @@ import warnings as _warnings
 # torch says nothing when a division by zero or an overflow gives inf or NaN; NumPy warns, naming the calling module.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minitorch\.")
 
-from . import (  # noqa: E402
+from . import (
     dtypes,  # noqa: F401
     ops,
 )
-from .autograd.mode import (  # noqa: E402, F401
+from .autograd.mode import (  # noqa: F401
     enable_grad,
     inference_mode,
     is_grad_enabled,
     no_grad,
     set_grad_enabled,
 )
-from .creation import (  # noqa: E402, F401
+from .creation import (  # noqa: F401
     arange,
     as_tensor,
     empty,
@@ -35,8 +35,8 @@ from .creation import (  # noqa: E402, F401
     zeros,
     zeros_like,
 )
-from .device import device  # noqa: E402, F401
-from .dtypes import (  # noqa: E402, F401
+from .device import device  # noqa: F401
+from .dtypes import (  # noqa: F401
     bool,
     double,
     dtype,
@@ -57,19 +57,19 @@ from .dtypes import (  # noqa: E402, F401
     short,
     uint8,
 )
-from .ops.attach import attach as _attach  # noqa: E402
-from .tensor import Size, Tensor  # noqa: E402, F401
+from .ops.attach import attach as _attach
+from .tensor import Size, Tensor  # noqa: F401
 
 _attach()
-from . import autograd, random  # noqa: E402, F401
-from .random import *  # noqa: E402, F403
+from . import autograd, random  # noqa: F401
+from .random import *  # noqa: F403
 
 random.attach()
-from math import e, inf, nan, pi  # noqa: E402, F401
+from math import e, inf, nan, pi  # noqa: F401
 
-from . import nn, optim, utils  # noqa: E402, F401
-from .printing import set_printoptions  # noqa: E402, F401
-from .utils import data as _data  # noqa: E402, F401
+from . import nn, optim, utils  # noqa: F401
+from .printing import set_printoptions  # noqa: F401
+from .utils import data as _data  # noqa: F401
 
 #: what of `ops` is public under the same name
 _FUNCTIONS = [
