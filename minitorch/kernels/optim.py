@@ -66,7 +66,13 @@ def adam(p, g, m, v, shrink, weight_decay, beta1, beta2, root, eps, step_size, m
     """`p *= shrink; d = ±g + weight_decay * p; m += (1 - beta1) * (d - m); v = beta2 * v + (1 - beta2) * d * d`
     `p -= step_size * m / (sqrt(v) / root + eps)`"""
     number = p.dtype.type
-    keep, decay, w1, b2, w2 = number(shrink), number(weight_decay), number(1 - beta1), number(beta2), number(1 - beta2)
+    keep, decay, w1, b2, w2 = (
+        number(shrink),
+        number(weight_decay),
+        number(1 - beta1),
+        number(beta2),
+        number(1 - beta2),
+    )
     r, e, size, near = number(root), number(eps), number(-step_size), abs(w1) < number(0.5)
     c1 = w1 if near else w1 - number(1)
     for i in range(p.size):
@@ -85,7 +91,13 @@ def adam(p, g, m, v, shrink, weight_decay, beta1, beta2, root, eps, step_size, m
 def amsgrad(p, g, m, v, v_max, shrink, weight_decay, beta1, beta2, root, eps, step_size, maximize):
     """`adam` with `v_max = maximum(v_max, v)` in place of v in the last line."""
     number = p.dtype.type
-    keep, decay, w1, b2, w2 = number(shrink), number(weight_decay), number(1 - beta1), number(beta2), number(1 - beta2)
+    keep, decay, w1, b2, w2 = (
+        number(shrink),
+        number(weight_decay),
+        number(1 - beta1),
+        number(beta2),
+        number(1 - beta2),
+    )
     r, e, size, near = number(root), number(eps), number(-step_size), abs(w1) < number(0.5)
     c1 = w1 if near else w1 - number(1)
     for i in range(p.size):
@@ -101,6 +113,48 @@ def amsgrad(p, g, m, v, v_max, shrink, weight_decay, beta1, beta2, root, eps, st
         top = top if top > b or top != top else b
         v_max[i] = top
         p[i] = q + size * a / (number(math.sqrt(top)) / r + e)
+
+
+@kernel
+def rmsprop(p, g, v, mean, buf, lr, alpha, eps, weight_decay, momentum, centered, with_momentum, maximize):
+    """`d = ±g + weight_decay * p; v = alpha * v + (1 - alpha) * d * d`
+    `mean += (1 - alpha) * (d - mean); s = sqrt(v - mean * mean) + eps`, or not centered `s = sqrt(v) + eps`
+    `buf = momentum * buf + d / s; p -= lr * buf`, or without momentum `p -= lr * d / s`"""
+    number = p.dtype.type
+    decay, a, w, e = number(weight_decay), number(alpha), number(1 - alpha), number(eps)
+    mu, minus_lr, near = number(momentum), number(-lr), abs(w) < number(0.5)
+    c = w if near else w - number(1)
+    for i in range(p.size):
+        x = -g[i] if maximize else g[i]
+        if weight_decay != 0:
+            x = fma(p[i], decay, x)
+        b = fma(w * x, x, v[i] * a)
+        v[i] = b
+        if centered:
+            h = fma(c, x - mean[i], mean[i] if near else x)
+            mean[i] = h
+            b = fma(-h, h, b)
+        s = number(math.sqrt(b)) + e
+        if with_momentum:
+            h = buf[i] * mu + x / s
+            buf[i] = h
+            p[i] = fma(h, minus_lr, p[i])
+        else:
+            p[i] = p[i] + minus_lr * x / s
+
+
+@kernel
+def adagrad(p, g, total, rate, weight_decay, eps, maximize):
+    """`d = ±g + weight_decay * p; total += d * d; p -= rate * d / (sqrt(total) + eps)`"""
+    number = p.dtype.type
+    decay, minus_rate, e = number(weight_decay), number(-rate), number(eps)
+    for i in range(p.size):
+        x = -g[i] if maximize else g[i]
+        if weight_decay != 0:
+            x = fma(p[i], decay, x)
+        b = fma(x, x, total[i])
+        total[i] = b
+        p[i] = p[i] + minus_rate * x / (number(math.sqrt(b)) + e)
 
 
 @kernel

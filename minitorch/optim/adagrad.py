@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from ..ops.table import switches
 from .arithmetic import add, addcdiv_, addcmul_, sqrt
-from .optimizer import Optimizer, check, check_implementation, check_lr, count_step, full_like, new_step, scalar
+from .optimizer import (
+    Optimizer,
+    check,
+    check_implementation,
+    check_lr,
+    count_step,
+    full_like,
+    gradient_vector,
+    kernels,
+    new_step,
+    scalar,
+)
 
 
 def update(p, g, total, step, *, lr, lr_decay=0.0, weight_decay=0.0, eps=1e-10, maximize=False):
     """Step number `step` (from 1) on raw arrays; changes `p` and `total` in place.
 
-        g     = g + weight_decay * p         (-g if maximize)
-        total = total + g * g
-        p     = p - lr / (1 + (step - 1) * lr_decay) * g / (sqrt(total) + eps)
+    g     = g + weight_decay * p         (-g if maximize)
+    total = total + g * g
+    p     = p - lr / (1 + (step - 1) * lr_decay) * g / (sqrt(total) + eps)
     """
     if maximize:
         g = -g
@@ -20,7 +32,12 @@ def update(p, g, total, step, *, lr, lr_decay=0.0, weight_decay=0.0, eps=1e-10, 
     addcmul_(total, g, g, 1)
     s = sqrt(total)
     s += eps
-    addcdiv_(p, g, s, -(lr / (1 + (step - 1) * lr_decay)))
+    addcdiv_(p, g, s, -decayed(lr, lr_decay, step))
+
+
+def decayed(lr, lr_decay, step):
+    """The learning rate of step number `step`."""
+    return lr / (1 + (step - 1) * lr_decay)
 
 
 class Adagrad(Optimizer):
@@ -104,12 +121,25 @@ class Adagrad(Optimizer):
             group.setdefault("fused", None)
 
     def _step_group(self, group):
-        options = {name: scalar(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")}
+        options = {
+            name: scalar(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")
+        }
+        decay, eps, maximize = (
+            float(options["weight_decay"]),
+            float(options["eps"]),
+            bool(options["maximize"]),
+        )
         for p in group["params"]:
             if p._grad is None:
                 continue
             state = self.state[p]
             if not state:
                 self._start(p)
-            update(p._array, p._grad._array, state["sum"]._array, count_step(state), **options)
+            array, g, total, step = p._array, p._grad._array, state["sum"]._array, count_step(state)
             p._cell[0] += 1
+            vectors = self._vectors(p, array, total) if switches.fused else None
+            if vectors is None:
+                update(array, g, total, step, **options)
+            else:
+                rate = float(decayed(options["lr"], options["lr_decay"], step))
+                kernels().adagrad(vectors[0], gradient_vector(g), vectors[1], rate, decay, eps, maximize)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ..ops.table import switches
 from ..tensor import Tensor
-from .arithmetic import add, add_, addcdiv_, addcmul_, lerp_, maximum_, sqrt  # noqa: F401
+from .arithmetic import add, addcdiv_, addcmul_, lerp_, maximum_, sqrt
 from .optimizer import (
     Optimizer,
     check,
     check_implementation,
     check_lr,
     count_step,
-    flat_gradient,
     full_like,
-    is_flat,
+    gradient_vector,
+    kernels,
     new_step,
     scalar,
 )
@@ -37,11 +37,11 @@ def update(
 ):
     """Step number `step` (from 1) on raw arrays; changes `p, m, v` and `v_max` (None without amsgrad) in place.
 
-        g     = g + weight_decay * p         (-g if maximize; decoupled: p = (1 - lr * weight_decay) * p instead)
-        m     = m + (1 - beta1) * (g - m)
-        v     = beta2 * v + (1 - beta2) * g * g
-        v_max = maximum(v_max, v)            (amsgrad; it takes the place of v below)
-        p     = p - lr / (1 - beta1**step) * m / (sqrt(v) / sqrt(1 - beta2**step) + eps)
+    g     = g + weight_decay * p         (-g if maximize; decoupled: p = (1 - lr * weight_decay) * p instead)
+    m     = m + (1 - beta1) * (g - m)
+    v     = beta2 * v + (1 - beta2) * g * g
+    v_max = maximum(v_max, v)            (amsgrad; it takes the place of v below)
+    p     = p - lr / (1 - beta1**step) * m / (sqrt(v) / sqrt(1 - beta2**step) + eps)
     """
     if maximize:
         g = -g
@@ -156,7 +156,7 @@ class Adam(Optimizer):
         amsgrad, maximize, decoupled = group["amsgrad"], group["maximize"], group["decoupled_weight_decay"]
         shrink, decay = (float(1 - lr * weight_decay), 0.0) if decoupled else (1.0, float(weight_decay))
         b1, b2, e, up = float(beta1), float(beta2), float(eps), bool(maximize)
-        fused, states, flats, known = switches.fused, self.state, self._flat, None
+        fused, states, known = switches.fused, self.state, None
         for p in group["params"]:
             grad = p._grad
             if grad is None:
@@ -169,10 +169,9 @@ class Adam(Optimizer):
             step = count_step(state)
             array = p._array
             p._cell[0] += 1
-            flat = flats.get(id(p))
-            if flat is None or flat[0] is not array or flat[1] is not m or flat[2] is not v or flat[3] is not v_max:
-                flat = flats[id(p)] = _flat(array, m, v, v_max)
-            if not fused or flat[4] is None:
+            given = (array, m, v) if v_max is None else (array, m, v, v_max)
+            vectors = self._vectors(p, *given) if fused else None
+            if vectors is None:
                 update(
                     array,
                     grad._array,
@@ -192,12 +191,13 @@ class Adam(Optimizer):
             if step != known:  # mostly one step count for all
                 size, root = corrections(lr, beta1, beta2, step)
                 size, root, known = float(size), float(root), step
-            g = flat_gradient(grad._array)
-            _, _, _, _, p1, m1, v1, top = flat
-            if amsgrad:
-                _kernels().amsgrad(p1, g, m1, v1, top, shrink, decay, b1, b2, root, e, size, up)
+            g = gradient_vector(grad._array)
+            if v_max is None:
+                p1, m1, v1 = vectors
+                kernels().adam(p1, g, m1, v1, shrink, decay, b1, b2, root, e, size, up)
             else:
-                _kernels().adam(p1, g, m1, v1, shrink, decay, b1, b2, root, e, size, up)
+                p1, m1, v1, top = vectors
+                kernels().amsgrad(p1, g, m1, v1, top, shrink, decay, b1, b2, root, e, size, up)
 
 
 def _start(p, state, amsgrad):
@@ -206,14 +206,6 @@ def _start(p, state, amsgrad):
     state["exp_avg_sq"] = full_like(p)
     if amsgrad:
         state["max_exp_avg_sq"] = full_like(p)
-
-
-def _flat(*arrays):
-    """The arrays, and the same as vectors (None if they can't be)."""
-    given = [a for a in arrays if a is not None]
-    if not is_flat(*given):
-        return *arrays, *[None] * len(arrays)
-    return *arrays, *[None if a is None else a.reshape(-1) for a in arrays]
 
 
 def _check_betas(betas, foreach, capturable):
@@ -226,15 +218,6 @@ def _check_betas(betas, foreach, capturable):
             raise ValueError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
         if beta.numel() != 1:
             raise ValueError(f"Tensor betas[{i}] must be 1-element")
-
-
-def _kernels():
-    """Imported on the first step: Numba takes a moment to load."""
-    global _kernels
-    from ..kernels import optim
-
-    _kernels = lambda: optim
-    return optim
 
 
 class AdamW(Adam):

@@ -4,6 +4,9 @@ torch computes `x + alpha * y` with a fused multiply-add, rounding once; NumPy h
 float64, where a product of two float32 is exact; for float64 the results may differ in the last bit. The kernels
 (`minitorch.kernels.optim`) use the processor's instruction. Source: aten/src/ATen/native/cpu/{BinaryOps,Lerp,
 PointwiseOps}Kernel.cpp.
+
+Unlike torch: square roots are the nearest float; torch's come from MKL, whose last bit differs in one of six. Everything
+else is equal bit for bit, so Adam, RMSprop and Adagrad differ from torch by a few units in the last place.
 """
 
 from __future__ import annotations

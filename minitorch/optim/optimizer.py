@@ -7,6 +7,7 @@ import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,17 @@ def _with_hooks(step):
             return step(self, *args, **kwargs)
         if type(self).step is not hooked:  # called by the step of a subclass, which has run them
             return step(self, *args, **kwargs)
+        args = (self, *args)  # the hooks of torch see the optimizer among the arguments
         for hook in (*_global_optimizer_pre_hooks.values(), *pre.values()):
             result = hook(self, args, kwargs)
             if result is None:
                 continue
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}.")
+                raise RuntimeError(
+                    f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}."
+                )
             args, kwargs = result
-        out = step(self, *args, **kwargs)
+        out = step(*args, **kwargs)
         for hook in (*post.values(), *_global_optimizer_post_hooks.values()):
             hook(self, args, kwargs)
         return out
@@ -127,7 +131,7 @@ class Optimizer:
         for name in ("step", "state_dict", "load_state_dict"):
             for when in ("pre", "post"):
                 self.__dict__.setdefault(f"_optimizer_{name}_{when}_hooks", OrderedDict())
-        self._flat = {}  # id of a parameter -> its arrays as vectors, for the kernels
+        self._known_vectors = {}  # id of a parameter -> (arrays, the same as vectors or None)
 
     def __getstate__(self) -> dict:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -169,10 +173,14 @@ class Optimizer:
         names = [entry[0] for entry in entries if isinstance(entry, tuple)]
         params = [entry[1] if isinstance(entry, tuple) else entry for entry in entries]
         if names and len(names) != len(params):
-            raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+            raise ValueError(
+                "all optimizer params should be with/without names. Some param names are missing"
+            )
         for p in params:
             if not isinstance(p, Tensor):
-                raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {_type_name(p)}")
+                raise TypeError(
+                    f"optimizer can only optimize Tensors, but one of the params is {_type_name(p)}"
+                )
             if not (p.is_leaf or p.retains_grad):
                 raise ValueError(
                     "can't optimize a non-leaf Tensor: it is the result of a computation. Use its `.detach()` with "
@@ -183,7 +191,9 @@ class Optimizer:
             new["param_names"] = names
         for name, default in self.defaults.items():
             if default is required and name not in new:
-                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+                raise ValueError(
+                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                )
             new.setdefault(name, default)
         for name in self._unsupported:
             if new.get(name):
@@ -238,6 +248,13 @@ class Optimizer:
     def _step_group(self, group: dict) -> None:
         """The update of all parameters of one group, on raw arrays: nothing is recorded."""
         raise NotImplementedError
+
+    def _vectors(self, p: Tensor, *arrays) -> list | None:
+        """The arrays of p as vectors for a kernel; None if these aren't for one (another device, not contiguous)."""
+        known = self._known_vectors.get(id(p))
+        if known is None or len(known[0]) != len(arrays) or not all(map(is_, known[0], arrays)):
+            known = self._known_vectors[id(p)] = arrays, _as_vectors(arrays)
+        return known[1]
 
     # ------------------------------------------------------------------ saving and loading
 
@@ -395,21 +412,27 @@ def count_step(state: dict) -> float:
     return count.item()
 
 
-def is_flat(*arrays) -> bool:
-    """Whether a kernel may take these arrays as vectors."""
-    first = arrays[0]
-    return all(
-        type(a) is np.ndarray
-        and a.flags.c_contiguous
-        and a.flags.behaved
-        and a.dtype == first.dtype
-        and a.dtype in (np.float32, np.float64)
-        and a.dtype.isnative
-        for a in arrays
-    )
+def _as_vectors(arrays) -> list | None:
+    dtype = arrays[0].dtype
+    if dtype not in (np.float32, np.float64):  # also the case of a torch.Tensor
+        return None
+    if not all(type(a) is np.ndarray and a.flags.carray and a.dtype == dtype for a in arrays):
+        return None
+    return [a.reshape(-1) for a in arrays]
 
 
-def flat_gradient(g: np.ndarray) -> np.ndarray:
+def kernels():
+    """`minitorch.kernels.optim`, imported on the first step: Numba takes a moment to load."""
+    global _kernels
+    if _kernels is None:
+        from ..kernels import optim as _kernels
+    return _kernels
+
+
+_kernels = None
+
+
+def gradient_vector(g: np.ndarray) -> np.ndarray:
     """A gradient as a vector for a kernel; a copy only if its layout asks for it."""
     g = g.ravel()
     return g if g.flags.behaved else g.copy()
@@ -420,7 +443,9 @@ def flat_gradient(g: np.ndarray) -> np.ndarray:
 
 def _is_foreign(value) -> bool:
     """A torch tensor or a NumPy array."""
-    return isinstance(value, np.ndarray) or type(value).__module__.split(".")[0] == "torch" and hasattr(value, "numpy")
+    return isinstance(value, np.ndarray) or (
+        type(value).__module__.split(".")[0] == "torch" and hasattr(value, "numpy")
+    )
 
 
 def _converted(value) -> Tensor:
@@ -434,7 +459,9 @@ def _cast(p: Tensor, value, key=None):
     if isinstance(value, Tensor):
         if key == "step":
             return value.cpu()
-        return value.to(device=p.device, dtype=p.dtype) if p.is_floating_point() else value.to(device=p.device)
+        return (
+            value.to(device=p.device, dtype=p.dtype) if p.is_floating_point() else value.to(device=p.device)
+        )
     if isinstance(value, dict):
         return {k: _cast(p, v, k) for k, v in value.items()}
     if isinstance(value, (list, tuple, set)):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from ..ops.table import switches
 from .arithmetic import add, add_, addcdiv_, addcmul_, copy, lerp_, sqrt
-from .optimizer import Optimizer, check, check_lr, count_step, full_like, new_step, scalar
+from .optimizer import (
+    Optimizer,
+    check,
+    check_lr,
+    count_step,
+    full_like,
+    gradient_vector,
+    kernels,
+    new_step,
+    scalar,
+)
 
 
 def update(p, g, v, mean, buf, *, lr, alpha, eps, weight_decay=0.0, momentum=0.0, maximize=False):
     """One step on raw arrays; changes `p, v`, `mean` (None unless centered), `buf` (None without momentum) in place.
 
-        g    = g + weight_decay * p                    (-g if maximize)
-        v    = alpha * v + (1 - alpha) * g * g
-        mean = mean + (1 - alpha) * (g - mean)         (centered)
-        s    = sqrt(v) + eps                           (sqrt(v - mean * mean) + eps if centered)
-        p    = p - lr * g / s
-        or with momentum:  buf = momentum * buf + g / s;  p = p - lr * buf
+    g    = g + weight_decay * p                    (-g if maximize)
+    v    = alpha * v + (1 - alpha) * g * g
+    mean = mean + (1 - alpha) * (g - mean)         (centered)
+    s    = sqrt(v) + eps                           (sqrt(v - mean * mean) + eps if centered)
+    p    = p - lr * g / s
+    or with momentum:  buf = momentum * buf + g / s;  p = p - lr * buf
     """
     if maximize:
         g = -g
@@ -112,7 +123,16 @@ class RMSprop(Optimizer):
             group.setdefault("capturable", False)
 
     def _step_group(self, group):
-        options = {name: scalar(group[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")}
+        options = {
+            name: scalar(group[name])
+            for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
+        }
+        numbers = [float(options[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]
+        centered, with_momentum, maximize = (
+            bool(group["centered"]),
+            group["momentum"] > 0,
+            bool(group["maximize"]),
+        )
         for p in group["params"]:
             if p._grad is None:
                 continue
@@ -120,12 +140,20 @@ class RMSprop(Optimizer):
             if not state:
                 state["step"] = new_step()
                 state["square_avg"] = full_like(p)
-                if group["momentum"] > 0:
+                if with_momentum:
                     state["momentum_buffer"] = full_like(p)
-                if group["centered"]:
+                if centered:
                     state["grad_avg"] = full_like(p)
-            mean = state["grad_avg"]._array if group["centered"] else None
-            buf = state["momentum_buffer"]._array if group["momentum"] > 0 else None
+            array, g, v = p._array, p._grad._array, state["square_avg"]._array
+            mean = state["grad_avg"]._array if centered else None
+            buf = state["momentum_buffer"]._array if with_momentum else None
             count_step(state)
-            update(p._array, p._grad._array, state["square_avg"]._array, mean, buf, **options)
             p._cell[0] += 1
+            # The kernel takes v for the arrays that aren't there, and doesn't touch them.
+            given = array, v, mean if centered else v, buf if with_momentum else v
+            vectors = self._vectors(p, *given) if switches.fused else None
+            if vectors is None:
+                update(array, g, v, mean, buf, **options)
+            else:
+                g = gradient_vector(g)
+                kernels().rmsprop(vectors[0], g, *vectors[1:], *numbers, centered, with_momentum, maximize)

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 from ..ops.table import switches
-from ..tensor import wrap
-from .arithmetic import add, add_, copy
-from .optimizer import Optimizer, check, check_implementation, check_lr, flat_gradient, is_flat, scalar
+from .arithmetic import add, add_
+from .optimizer import (
+    Optimizer,
+    check,
+    check_implementation,
+    check_lr,
+    full_like,
+    gradient_vector,
+    kernels,
+    scalar,
+)
 
 
-def update(p, g, buf, *, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):
-    """One step on raw arrays; changes `p` and `buf` in place, returns the buffer (None without momentum).
+def update(
+    p, g, buf, first, *, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False
+):
+    """One step on raw arrays; changes `p` and `buf` (None without momentum) in place.
 
-        d   = g + weight_decay * p                          (-g if maximize)
-        buf = momentum * buf + (1 - dampening) * d          (d in the first step, when buf is None)
-        p  -= lr * buf                                      (lr * (d + momentum * buf) if nesterov)
+    d   = g + weight_decay * p                          (-g if maximize)
+    buf = momentum * buf + (1 - dampening) * d          (d in the first step)
+    p  -= lr * buf                                      (lr * (d + momentum * buf) if nesterov)
     """
     d = -g if maximize else g
     if weight_decay != 0:
         d = add(d, p, weight_decay)
-    if momentum != 0:
-        if buf is None:
-            buf = copy(d)
+    if buf is not None:
+        if first:
+            buf[...] = d
         else:
             buf *= momentum
             add_(buf, d, 1 - dampening)
         d = add(d, buf, momentum) if nesterov else buf
     add_(p, d, -lr)
-    return buf
 
 
 class SGD(Optimizer):
@@ -103,56 +112,48 @@ class SGD(Optimizer):
             group.setdefault("fused", False)
 
     def _step_group(self, group):
-        options = {
-            "lr": float(scalar(group["lr"])),
-            "momentum": float(scalar(group["momentum"])),
-            "dampening": float(group["dampening"]),
-            "weight_decay": float(scalar(group["weight_decay"])),
-            "nesterov": bool(group["nesterov"]),
-            "maximize": bool(group["maximize"]),
-        }
-        momentum, fused = options["momentum"], switches.fused
+        lr, weight_decay = float(scalar(group["lr"])), float(scalar(group["weight_decay"]))
+        momentum, dampening = float(scalar(group["momentum"])), float(group["dampening"])
+        nesterov, maximize = bool(group["nesterov"]), bool(group["maximize"])
+        buf, first, vectors = None, False, None
         for p in group["params"]:
             if p._grad is None:
                 continue
-            array, g, buf = p._array, p._grad._array, None
+            array, g = p._array, p._grad._array
             if momentum != 0:
                 state = self.state[p]
-                buf = state.get("momentum_buffer")
-                buf = None if buf is None else buf._array
-            if not (fused and self._launch(p, array, g, buf, **options)):
-                new = update(array, g, buf, **options)
-                if buf is None and new is not None:
-                    state["momentum_buffer"] = wrap(new)
+                first = state.get("momentum_buffer") is None
+                if first:
+                    state["momentum_buffer"] = full_like(p)
+                buf = state["momentum_buffer"]._array
             p._cell[0] += 1
-
-    def _launch(self, p, array, g, buf, *, lr, momentum, dampening, weight_decay, nesterov, maximize) -> bool:
-        """The same as `update`, by a kernel; False if these arrays aren't for one."""
-        flat = self._flat.get(id(p))
-        first = momentum != 0 and buf is None
-        if flat is None or flat[0] is not array or flat[1] is not buf or first:
-            if first:
-                buf = array.copy() if is_flat(array) else None
-            if not (is_flat(array) if buf is None else is_flat(array, buf)) or (first and buf is None):
-                return False
-            if first:
-                self.state[p]["momentum_buffer"] = wrap(buf)
-            flat = array, buf, array.reshape(-1), None if buf is None else buf.reshape(-1)
-            self._flat[id(p)] = flat
-        g = flat_gradient(g)
-        if momentum == 0:
-            _kernels().sgd(flat[2], g, weight_decay, lr, maximize)
-        else:
-            _kernels().sgd_momentum(
-                flat[2], g, flat[3], first, weight_decay, momentum, 1 - dampening, nesterov, lr, maximize
-            )
-        return True
-
-
-def _kernels():
-    """Imported on the first step: Numba takes a moment to load."""
-    global _kernels
-    from ..kernels import optim
-
-    _kernels = lambda: optim
-    return optim
+            if switches.fused:
+                vectors = self._vectors(p, array) if buf is None else self._vectors(p, array, buf)
+            if not switches.fused or vectors is None:
+                update(
+                    array,
+                    g,
+                    buf,
+                    first,
+                    lr=lr,
+                    momentum=momentum,
+                    dampening=dampening,
+                    weight_decay=weight_decay,
+                    nesterov=nesterov,
+                    maximize=maximize,
+                )
+            elif buf is None:
+                kernels().sgd(vectors[0], gradient_vector(g), weight_decay, lr, maximize)
+            else:
+                kernels().sgd_momentum(
+                    vectors[0],
+                    gradient_vector(g),
+                    vectors[1],
+                    first,
+                    weight_decay,
+                    momentum,
+                    1 - dampening,
+                    nesterov,
+                    lr,
+                    maximize,
+                )
