@@ -338,3 +338,36 @@ def test_progress_is_shown(capsys):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     fit(model, torch.nn.MSELoss(), optimizer, loader, epochs=2)
     assert "epoch 2/2" in capsys.readouterr().err
+
+
+def test_checkpoint_with_our_own_save_and_load(tmp_path):
+    import minitorch as mt
+
+    stem = mt.nn.Linear(3, 2)
+    optimizer = mt.optim.SGD(stem.parameters(), lr=0.1, momentum=0.9)
+    scheduler = mt.optim.lr_scheduler.StepLR(optimizer, 2)
+    data = mt.utils.data.DataLoader(mt.utils.data.TensorDataset(mt.ones(6, 3), mt.zeros(6, 2)), 2)
+    callbacks = [EarlyStopping(3), Checkpoint(tmp_path / "last.pt")]
+    history = fit(
+        stem,
+        mt.nn.MSELoss(),
+        optimizer,
+        data,
+        validation=data,
+        epochs=3,
+        callbacks=callbacks,
+        scheduler=scheduler,
+        progress=False,
+    )
+    saved = mt.load(tmp_path / "last.pt")
+    assert saved["epoch"] == 2
+    assert len(history["val_loss"]) == 3
+    other = mt.nn.Linear(3, 2)
+    other.load_state_dict(saved["model"])
+    assert other.weight.tolist() == stem.weight.tolist()
+    again = mt.optim.SGD(other.parameters(), lr=0.7, momentum=0.9)
+    again.load_state_dict(saved["optimizer"])
+    assert again.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
+    resumed = mt.optim.lr_scheduler.StepLR(again, 2)
+    resumed.load_state_dict(saved["scheduler"])
+    assert resumed.last_epoch == scheduler.last_epoch
