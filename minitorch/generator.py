@@ -7,7 +7,6 @@ engine is the Mersenne Twister mt19937; what is made of its outputs is in `kerne
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 
@@ -540,7 +539,7 @@ def _nearest(dtype, value):
 
 def _ulp(value, dtype) -> int:
     """The distance of `dtype`'s numbers around the integer `value`, where that is more than 1."""
-    return 2 ** (math.floor(math.log2(abs(value))) - DIGITS[dtype.name] + 1)
+    return 2 ** (abs(value).bit_length() - DIGITS[dtype.name])
 
 
 def _from_state(state):

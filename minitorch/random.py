@@ -154,10 +154,12 @@ def bernoulli_(self, p=0.5, *, generator=None):
     generator = the_generator(generator)
     if isinstance(p, Tensor):
         probabilities = to_numpy(p)
-        if broadcast(self.shape, p.shape) != tuple(self.shape):
+        try:
+            np.broadcast_to(probabilities, tuple(self.shape))
+        except ValueError:
             raise RuntimeError(
-                f"The expanded size of the tensor {list(self.shape)} must match the existing size {list(p.shape)}"
-            )
+                f"p of shape {list(p.shape)} cannot be expanded to the shape of the tensor, {list(self.shape)}"
+            ) from None
         return in_place(self, lambda out: generator.bernoulli_(out, probabilities))
     return in_place(self, lambda out: generator.bernoulli_(out, p))
 
@@ -210,10 +212,14 @@ def size_of(size, function):
     return shape_from(size)
 
 
-def made(array, dtype, device, requires_grad) -> Tensor:
-    """A filled NumPy array as a tensor. Its strides are kept on the device cpu."""
+def check_grad(requires_grad, dtype):
+    """Before anything is drawn: integers have no gradient."""
     if requires_grad and not dtype.is_floating_point:
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+
+
+def made(array, dtype, device, requires_grad) -> Tensor:
+    """A filled NumPy array as a tensor. Its strides are kept on the device cpu."""
     return finish(place(array, dtype, device), requires_grad)
 
 
@@ -272,6 +278,7 @@ def randint(
             f"randint(): argument 'size' (position {len(names)}) must be tuple of ints, not {type(given['size']).__name__}"
         )
     dtype = dtype or dtypes.int64
+    check_grad(requires_grad, dtype)
     out = np.empty(shape_from((given["size"],)), dtype.numpy)
     return made(
         the_generator(generator).random_(out, given.get("low", 0), given["high"]),
@@ -286,6 +293,7 @@ def randperm(
 ) -> Tensor:
     """0 .. n - 1 in random order."""
     dtype = dtype or dtypes.int64
+    check_grad(requires_grad, dtype)
     return made(the_generator(generator).randperm(n, dtype.numpy), dtype, device, requires_grad)
 
 
@@ -312,6 +320,7 @@ def randint_like(
     if high is None:
         low, high = 0, low
     out, dtype, device = new_like(input, dtype, device)
+    check_grad(requires_grad, dtype)
     return made(the_generator(generator).random_(out, low, high), dtype, device, requires_grad)
 
 
@@ -374,7 +383,8 @@ def dropout_mask(x, p, generator=None):
     is_numpy = isinstance(x, np.ndarray)
     mask = dense_like(x) if is_numpy else dense(tuple(x.shape), x.stride(), dtypes.OF_RAW[x.dtype].numpy)
     (default_generator if generator is None else generator).bernoulli_(mask, 1 - p)
-    mask /= mask.dtype.type(1 - p)
+    kept = np.float64 if mask.dtype == np.float64 else np.float32  # torch divides float16 by a float32
+    mask[...] = mask / kept(1 - p)
     return mask if is_numpy else backend_of(x).from_numpy(mask, wrap(x).device)
 
 
