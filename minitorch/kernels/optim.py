@@ -116,7 +116,29 @@ def amsgrad(p, g, m, v, v_max, shrink, weight_decay, beta1, beta2, root, eps, st
 
 
 @kernel
-def rmsprop(p, g, v, mean, buf, lr, alpha, eps, weight_decay, momentum, centered, with_momentum, maximize):
+def rmsprop(p, g, v, lr, alpha, eps, weight_decay, maximize):
+    """`d = ±g + weight_decay * p; v = alpha * v + (1 - alpha) * d * d; p -= lr * d / (sqrt(v) + eps)`"""
+    number = p.dtype.type
+    decay, a, w, e, minus_lr = (
+        number(weight_decay),
+        number(alpha),
+        number(1 - alpha),
+        number(eps),
+        number(-lr),
+    )
+    for i in range(p.size):
+        x = -g[i] if maximize else g[i]
+        if weight_decay != 0:
+            x = fma(p[i], decay, x)
+        b = fma(w * x, x, v[i] * a)
+        v[i] = b
+        p[i] = p[i] + minus_lr * x / (number(math.sqrt(b)) + e)
+
+
+@kernel
+def rmsprop_options(
+    p, g, v, mean, buf, lr, alpha, eps, weight_decay, momentum, centered, with_momentum, maximize
+):
     """`d = ±g + weight_decay * p; v = alpha * v + (1 - alpha) * d * d`
     `mean += (1 - alpha) * (d - mean); s = sqrt(v - mean * mean) + eps`, or not centered `s = sqrt(v) + eps`
     `buf = momentum * buf + d / s; p -= lr * buf`, or without momentum `p -= lr * d / s`"""

@@ -127,7 +127,8 @@ class RMSprop(Optimizer):
             name: scalar(group[name])
             for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "maximize")
         }
-        numbers = [float(options[name]) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]
+        numbers = [float(options[name]) for name in ("lr", "alpha", "eps", "weight_decay")]
+        momentum = float(options["momentum"])
         centered, with_momentum, maximize = (
             bool(group["centered"]),
             group["momentum"] > 0,
@@ -149,11 +150,16 @@ class RMSprop(Optimizer):
             buf = state["momentum_buffer"]._array if with_momentum else None
             count_step(state)
             p._cell[0] += 1
-            # The kernel takes v for the arrays that aren't there, and doesn't touch them.
-            given = array, v, mean if centered else v, buf if with_momentum else v
+            plain = mean is None and buf is None
+            # The kernel with options takes v for an array that isn't there, and doesn't touch it.
+            given = (array, v) if plain else (array, v, mean if centered else v, buf if with_momentum else v)
             vectors = self._vectors(p, *given) if switches.fused else None
             if vectors is None:
                 update(array, g, v, mean, buf, **options)
+            elif plain:
+                p1, v1 = vectors
+                kernels().rmsprop(p1, gradient_vector(g), v1, *numbers, maximize)
             else:
-                g = gradient_vector(g)
-                kernels().rmsprop(vectors[0], g, *vectors[1:], *numbers, centered, with_momentum, maximize)
+                p1, *others = vectors
+                flags = momentum, centered, with_momentum, maximize
+                kernels().rmsprop_options(p1, gradient_vector(g), *others, *numbers, *flags)
