@@ -7,6 +7,7 @@ engine is the Mersenne Twister mt19937; what is made of its outputs is in `kerne
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 
@@ -37,6 +38,7 @@ NAMES = {
 DIGITS = {"float16": 11, "float32": 24, "float64": 53}
 
 
+@functools.cache
 def _kernels():
     from .kernels import random
 
@@ -90,6 +92,7 @@ def _check_bounds(dtype: np.dtype, lowest, highest, *values) -> None:
             raise RuntimeError(f"{name} is out of bounds for {NAMES[dtype.name][1]}")
 
 
+@functools.cache
 def _limits(dtype: np.dtype):
     if dtype.kind == "f":
         return float(np.finfo(dtype).min), float(np.finfo(dtype).max)

@@ -245,6 +245,25 @@ def test_any_integer_bounds(low, width, dtype):
     assert_same_state(g, t)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.filterwarnings("ignore:.*is out of bounds.*:UserWarning")
+def test_integer_bounds_near_powers_of_two(dtype):
+    for e in range(23, 63):
+        for low, high in (
+            (0, 2**e),
+            (0, 2**e - 1),
+            (0, 2**e + 1),
+            (-(2**e), 5),
+            (-(2**e) - 1, 5),
+            (-(2**e) + 1, 5),
+        ):
+            g, t = twins()
+            ours, theirs = pair(100, dtype)
+            failure = message(lambda: theirs.random_(low, high, generator=t))  # noqa: B023
+            assert message(lambda: g.random_(ours, low, high)) == failure  # noqa: B023
+            assert_same(ours, theirs)
+
+
 # --- seeds and states
 
 

