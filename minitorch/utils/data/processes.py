@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import os
 import sys
 import time
 import warnings
@@ -62,6 +63,7 @@ class WorkersIterator(Iterator):
         self._persistent = loader.persistent_workers
         self._in_order = loader.in_order
         self._epoch = 0
+        self._pid = os.getpid()
         self._workers, self._pipes = [], []
         base_seed = random_seed(loader.generator)
         try:
@@ -222,5 +224,6 @@ class WorkersIterator(Iterator):
         self._sent = self._received = 0
 
     def __del__(self):
-        if not sys.is_finalizing() and getattr(self, "_pipes", None):
+        # NOTE: a process forked from this one has a copy of the iterator, but the workers aren't its children
+        if getattr(self, "_pipes", None) and self._pid == os.getpid() and not sys.is_finalizing():
             self.close()
