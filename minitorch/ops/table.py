@@ -175,7 +175,8 @@ def front(row: Op):
     ]
     if row.outputs == 1:
         lines += [
-            "    if type(result) is not ndarray:",
+            # a torch tensor is an array whatever `xp` is: `to_device` returns one for an ndarray
+            "    if type(result) is not ndarray and not hasattr(result, 'data_ptr'):",
             "        result = xp.asarray(result)",
             "    out = new(Tensor)",
             "    out._array, out._node = result, None",
