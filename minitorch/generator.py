@@ -236,9 +236,9 @@ class Generator:
             )
         if out.size == 0:
             return out
-        number = np.float64 if out.dtype == np.float64 else np.float32
-        loop = _kernels().uniform_f64 if number is np.float64 else _kernels().uniform_f32
-        _fill(out, self._each(loop, number(0).itemsize // 4, number(low), number(high)), number)
+        double = out.dtype == np.float64
+        loop, outputs = (_kernels().uniform_f64, 2) if double else (_kernels().uniform_f32, 1)
+        _fill(out, self._each(loop, outputs, low, high), _wide(out))
         if out.dtype == np.float16:  # rounding may have reached `high` once more
             out[out == np.float16(high)] = np.float16(low)
         return out
@@ -274,7 +274,7 @@ class Generator:
     def _normal_blocks(self, flat, mean, std, dtype):
         double = flat.dtype == np.float64
         loop = _kernels().normal_blocks_f64 if double else _kernels().normal_blocks_f32
-        fill = self._each(loop, 2 if double else 1, flat.dtype.type(mean), flat.dtype.type(std))
+        fill = self._each(loop, 2 if double else 1, mean, std)
         whole = flat.size // 16 * 16
         fill(flat[:whole])
         if whole < flat.size:
@@ -315,7 +315,7 @@ class Generator:
     def _integers(self, out, span, low, bits):
         if out.size:
             if bits == 32:
-                fill = self._each(_kernels().integers_32, 1, np.uint32(span), np.int64(low))
+                fill = self._each(_kernels().integers_32, 1, span, low)
             else:
                 fill = self._each(_kernels().integers_64, 2, np.uint64(span), np.int64(low))
             _fill(out, fill, np.int64)

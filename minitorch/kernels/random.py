@@ -117,6 +117,7 @@ def _unit64(draws, i):
 def uniform_f32(draws, out, low, high):
     """out = fma(u, high - low, low), and `low` where that rounds to `high`; everything float32, one draw
     each."""
+    low, high = np.float32(low), np.float32(high)
     width = high - low
     for i in range(out.size):
         x = fma(_unit32(draws[i]), width, low)
@@ -243,6 +244,7 @@ def normal_blocks_f32(draws, out, mean, std):
     """As `normal_blocks_f64` in float32, one draw a value, with the polynomials above for log, sin and
     cos."""
     # Of plain arrays instead of blocks the middle loop vectorises: 5 times faster.
+    mean, std = np.float32(mean), np.float32(std)
     half = out.size // 2
     first, second = np.empty(half, np.uint32), np.empty(half, np.uint32)
     sines, cosines = np.empty(half, np.float32), np.empty(half, np.float32)
@@ -264,7 +266,8 @@ def normal_blocks_f32(draws, out, mean, std):
 
 @kernel
 def integers_32(draws, out, span, low):
-    """out = draw % span + low; one draw each; span uint32, low int64."""
+    """out = draw % span + low; one draw each; span < 2**32."""
+    span = np.uint32(span)
     for i in range(out.size):
         out[i] = np.int64(draws[i] % span) + low
 
