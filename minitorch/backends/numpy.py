@@ -13,7 +13,6 @@ import numpy as np
 from numpy import (  # noqa: F401  # noqa: F401
     abs,
     add,
-    asarray,
     bitwise_and,
     bitwise_or,
     bitwise_xor,
@@ -73,6 +72,11 @@ from numpy import subtract as sub  # noqa: F401
 from numpy import true_divide as div  # noqa: F401
 
 from .. import dtypes
+
+
+def asarray(x):
+    """A 0-d array for the scalar that NumPy makes of one; an array of another device (the result of a move) as it is."""
+    return np.asarray(x) if isinstance(x, (np.generic, np.ndarray, int, float)) else x
 
 
 def is_floating(x):

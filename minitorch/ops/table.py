@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import sys
 
 from numpy import ndarray
 
 from ..autograd.graph import LEAF, RELEASED, Node, Output, next_number
 from ..autograd.mode import state
 from ..autograd.views import View
-from ..backends import numpy as NUMPY
 from ..tensor import Tensor, wrap
 from . import coerce
 
@@ -170,13 +170,22 @@ def front(row: Op):
         f"    return launch({', '.join(public)}{keywords})",
         "",
         f"def launch({', '.join(public + [f'{k}' for k in row.metadata])}):",
+    ]
+    if row.fused:  # NumPy only: elsewhere, and with kernels off, the body's own calls are recorded
+        lines += [
+            f"    if not switches.fused or type({public[0]}._array) is not ndarray:",
+            f"        return body(ops, {', '.join(public)}{keywords})",
+        ]
+    lines += [
         f"    xp, {arrays} = coerce(OP, {', '.join(public)})",
-        f"    result = forward(xp, {arrays}{keywords})",
+        "    try:",
+        f"        result = forward({'' if row.fused else 'xp, '}{arrays}{keywords})",
+        "    except ValueError as error:",
+        f"        raise explained(error, {arrays}) from None",
     ]
     if row.outputs == 1:
         lines += [
-            # a torch tensor is an array whatever `xp` is: `to_device` returns one for an ndarray
-            "    if type(result) is not ndarray and not hasattr(result, 'data_ptr'):",
+            "    if type(result) is not ndarray:",
             "        result = xp.asarray(result)",
             "    out = new(Tensor)",
             "    out._array, out._node = result, None",
@@ -211,7 +220,10 @@ def front(row: Op):
     env = dict(
         OP=row,
         coerce=row.coerce,
-        forward=fused_forward(row) if row.fused else row.forward,
+        forward=row.fused[0] if row.fused else row.forward,
+        body=row.forward,
+        ops=sys.modules[__package__],
+        switches=switches,
         plans=row.plans,
         plan=row.plan,
         returns=lambda out: row.returns(*out) if row.returns is not tuple else out,
@@ -223,17 +235,6 @@ def front(row: Op):
     row.source = made.source
     row.launch = made.__globals__["launch"]
     return made
-
-
-def fused_forward(row: Op):
-    fused, body = row.fused[0], row.forward
-
-    def forward(xp, *arrays, **metadata):
-        if xp is NUMPY and switches.fused:
-            return fused(*arrays, **metadata)
-        return body(xp, *arrays, **metadata)
-
-    return forward
 
 
 def composite_front(row: Op):
@@ -316,6 +317,26 @@ def traced(row, inputs, keywords):
     return call()
 
 
+def explained(error, *arrays):
+    """torch's error for arrays that do not broadcast; any other error as it is."""
+    if "broadcast" not in str(error):
+        return error
+    shapes = [tuple(a.shape) for a in arrays if is_array(a)]
+    result = shapes[0]
+    for shape in shapes[1:]:
+        for i in range(1, min(len(result), len(shape)) + 1):
+            a, b = result[-i], shape[-i]
+            if a != b and 1 not in (a, b):
+                dim = max(len(result), len(shape)) - i
+                return RuntimeError(
+                    f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}"
+                )
+        longer, shorter = sorted((result, shape), key=len, reverse=True)
+        shorter = (1,) * (len(longer) - len(shorter)) + shorter
+        result = tuple(b if a == 1 else a for a, b in zip(longer, shorter, strict=True))
+    return RuntimeError(str(error))
+
+
 class Switches:
     """`fused`: whether composites use their fused pair (and its kernels). Off for study and bisecting."""
 
@@ -326,6 +347,7 @@ switches = Switches()
 COMMON = dict(
     tracers=tracers,
     traced=traced,
+    explained=explained,
     state=state,
     Tensor=Tensor,
     new=object.__new__,
@@ -642,27 +664,20 @@ def stack():
 
 
 def fused_backward(plan, g, *values):
-    """Raw gradients of a fused composite: by its backward, or (kernels off, other backend) by replaying the body."""
+    """Raw gradients of a fused composite."""
     row = plan.op
     *arguments, out = values
-    inputs, metadata = (
-        arguments[: len(row.inputs)],
-        dict(zip(row.metadata, arguments[len(row.inputs) :], strict=True)),
-    )
-    if isinstance(g, ndarray) or not hasattr(g, "device"):
-        if switches.fused:
-            wanted = tuple(i in plan.positions for i in range(len(row.inputs)))
-            gradients = row.fused[1](g, out, *inputs, **metadata, wanted=wanted)
-            return tuple(gradients[i] for i in plan.positions)
-    leaves = [alias(a, i in plan.positions) for i, a in enumerate(inputs)]
-    gradients = gradients_of_body(row, leaves, metadata, wrap(g), [leaves[i] for i in plan.positions], False)
-    return tuple(None if r is None else r._array for r in gradients)
+    inputs, metadata = arguments[: len(row.inputs)], arguments[len(row.inputs) :]
+    wanted = tuple(i in plan.positions for i in range(len(row.inputs)))
+    gradients = row.fused[1](g, out, *inputs, **dict(zip(row.metadata, metadata, strict=True)), wanted=wanted)
+    return tuple(gradients[i] for i in plan.positions)
 
 
 def replay(node, g, plan):
     """The gradient of a fused composite, itself recorded: the body on fresh aliases of the saved inputs, or partial
     derivatives would become total ones where one input depends on another."""
     from .. import ops
+    from ..autograd.api import grad
 
     row = plan.op
     *arguments, _ = [node.saved[i] for i in range(len(plan.saved_names))]
@@ -672,16 +687,9 @@ def replay(node, g, plan):
     ]
     with state_grad(True):
         leaves = [ops.alias(s) if i in plan.positions else s for i, s in enumerate(saved)]
-        return gradients_of_body(row, leaves, metadata, g, [leaves[i] for i in plan.positions], True)
-
-
-def gradients_of_body(row, leaves, metadata, g, wanted, create_graph):
-    from .. import ops
-    from ..autograd.api import grad
-
-    with state_grad(True):
         out = row.forward(ops, *leaves, **metadata)
-        return grad(out, wanted, g, create_graph=create_graph, allow_unused=True)
+        wanted = [leaves[i] for i in plan.positions]
+        return grad(out, wanted, g, create_graph=True, allow_unused=True)
 
 
 class state_grad:
@@ -693,12 +701,3 @@ class state_grad:
 
     def __exit__(self, *exc):
         state.grad = self.before
-
-
-def alias(array, requires_grad):
-    if array is None or not is_array(array):
-        return array
-    t = wrap(array)
-    if requires_grad:
-        t._node = LEAF
-    return t

@@ -1,0 +1,483 @@
+"""Programs written once, run in torch and in minitorch: the results must be equal, errors included."""
+
+import gc
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import minitorch
+
+PROGRAMS = {}
+
+
+def program(function):
+    PROGRAMS[function.__name__] = function
+    return function
+
+
+def leaf(T, *shape):
+    """A leaf with the values 1, 2, 3 ..."""
+    x = T.arange(1, int(np.prod(shape)) + 1).reshape(shape).to(T.float64)
+    return x.requires_grad_()
+
+
+def grad_of(x):
+    g = x.grad.tolist()
+    x.grad = None
+    return g
+
+
+@program
+def write_into_columns(T):
+    x = leaf(T, 2, 3)
+    y = x.clone()
+    y[:, 1] = x[:, 0] * 2
+    y[0] *= 3
+    (y * y).sum().backward()
+    return grad_of(x)
+
+
+@program
+def base_changed_after_view(T):
+    x = leaf(T, 2, 3)
+    b = x * 1
+    v = b[0]
+    b.mul_(2)
+    (v * v).sum().backward()
+    return grad_of(x)
+
+
+@program
+def constant_base_becomes_differentiable(T):
+    x = leaf(T, 2, 3)
+    z = T.zeros(2, 3, dtype=T.float64)
+    v = z[1]
+    v += x[0] ** 2
+    z.sum().backward()
+    return grad_of(x), v.requires_grad, z.requires_grad, v._version, z._version
+
+
+@program
+def view_of_view(T):
+    x = leaf(T, 2, 3)
+    b = x * 1
+    b.t()[1:].mul_(b.sum())
+    (b**2).sum().backward()
+    return grad_of(x)
+
+
+@program
+def stale_saved_result(T):
+    x = leaf(T, 2, 3)
+    y = x.exp()
+    y.add_(1)
+    y.sum().backward()
+
+
+@program
+def stale_saved_input(T):
+    x = leaf(T, 2, 3)
+    y = x * 1
+    z = y * y
+    y.add_(1)
+    z.sum().backward()
+
+
+@program
+def in_place_saves_the_old_value(T):
+    x = leaf(T, 2, 3)
+    y = (x * 1).mul_(x)
+    y.sum().backward()
+    return grad_of(x)
+
+
+@program
+def masked_assignment(T):
+    x = leaf(T, 2, 3)
+    m = x * 1
+    m[m > 3] = 0
+    m.sum().backward()
+    return grad_of(x)
+
+
+@program
+def assignment_second_order(T):
+    x = leaf(T, 2, 3)
+    m = x * 1
+    v = m[0]
+    v[1:] = v[:2] * 2
+    (g,) = T.autograd.grad((m**3).sum(), x, create_graph=True)
+    (h,) = T.autograd.grad(g.sum(), x)
+    return h.tolist()
+
+
+@program
+def leaf_in_place(T):
+    leaf(T, 2).add_(1)
+
+
+@program
+def leaf_view_in_place(T):
+    leaf(T, 2)[0].add_(1)
+
+
+@program
+def repeated_index(T):
+    x = leaf(T, 3, 2)
+    (x[T.tensor([0, 0, 2])] * T.tensor([[1.0], [2.0], [3.0]])).sum().backward()
+    return grad_of(x)
+
+
+@program
+def backward_twice(T):
+    y = leaf(T, 2).exp().sum()
+    y.backward()
+    y.backward()
+
+
+@program
+def retained_graph(T):
+    x = leaf(T, 2)
+    y = x.exp().sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    return grad_of(x)
+
+
+@program
+def not_a_scalar(T):
+    leaf(T, 2).exp().backward()
+
+
+@program
+def without_grad(T):
+    T.ones(1).backward()
+
+
+@program
+def only_some_inputs(T):
+    x, w = leaf(T, 2), leaf(T, 2)
+    y = x * w
+    (y * y).sum().backward(inputs=[w])
+    return x.grad, grad_of(w)
+
+
+@program
+def gradient_of_intermediate(T):
+    x = leaf(T, 2)
+    y = x * 3
+    z = (y**2).sum()
+    return [g.tolist() for g in T.autograd.grad(z, [y, x])]
+
+
+@program
+def unused_input(T):
+    x, w = leaf(T, 2), leaf(T, 2)
+    T.autograd.grad(x.sum(), w)
+
+
+@program
+def unused_input_allowed(T):
+    x, w = leaf(T, 2), leaf(T, 2)
+    return T.autograd.grad(x.sum(), w, allow_unused=True)[0], T.autograd.grad(
+        x.sum(), w, materialize_grads=True
+    )[0].tolist()
+
+
+@program
+def third_derivative(T):
+    x = leaf(T, 3)
+    y = (x**4).sum()
+    for _ in range(3):
+        (g,) = T.autograd.grad(y, x, create_graph=True)
+        y = g.sum()
+    return g.tolist()
+
+
+@program
+def order_of_hooks(T):
+    log = []
+    w = leaf(T, 2)
+    w.register_hook(lambda g: log.append(("w", g.tolist())))
+    w.register_post_accumulate_grad_hook(lambda p: log.append(("accumulated", p.grad.tolist())))
+    z = w * 2
+    z.register_hook(lambda g: g * 10)
+    z.retain_grad()
+    u = z * w
+    u.register_hook(lambda g: log.append(("u", g.tolist())))
+    removed = u.register_hook(lambda g: log.append("never"))
+    removed.remove()
+    u.sum().backward()
+    return log, z.grad.tolist(), w.grad.tolist()
+
+
+@program
+def names_of_nodes(T):
+    x = leaf(T, 2)
+    y = x.tanh() * x
+    first = y.grad_fn.next_functions
+    return y.grad_fn.name(), first[0][0].name(), first[1][0].variable is x, y.is_leaf, x.is_leaf
+
+
+@program
+def own_function(T):
+    class Exp(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, scale):
+            y = (x * scale).exp()
+            ctx.save_for_backward(y)
+            ctx.scale = scale
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            (y,) = ctx.saved_tensors
+            return g * y * ctx.scale, None
+
+    x = leaf(T, 2)
+    (g,) = T.autograd.grad(Exp.apply(x, 0.5).sum(), x, create_graph=True)
+    (h,) = T.autograd.grad(g.sum(), x)
+    check = (
+        T.autograd.gradcheck(lambda x: Exp.apply(x, 0.5), (x,)),
+        T.autograd.gradgradcheck(lambda x: Exp.apply(x, 0.5), (x,)),
+    )
+    return g.tolist(), h.tolist(), check
+
+
+@program
+def own_function_in_place(T):
+    class Double(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x.mul_(2)
+            ctx.mark_dirty(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    x = leaf(T, 2)
+    y = x * 1
+    z = Double.apply(y)
+    (z * y).sum().backward()
+    return z is y, grad_of(x)
+
+
+@program
+def two_outputs(T):
+    class Both(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            index = x.argmax()
+            ctx.mark_non_differentiable(index)
+            return x * 2, x**2, index
+
+        @staticmethod
+        def backward(ctx, g1, g2, g3):
+            (x,) = ctx.saved_tensors
+            return g1 * 2 + g2 * 2 * x
+
+    x = leaf(T, 3)
+    a, b, i = Both.apply(x)
+    b.sum().backward()
+    return grad_of(x), i.item(), i.requires_grad, a.requires_grad
+
+
+@program
+def once_differentiable(T):
+    class Square(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x * x
+
+        @staticmethod
+        @T.autograd.function.once_differentiable
+        def backward(ctx, g):
+            return g * 2 * ctx.saved_tensors[0]
+
+    x = leaf(T, 2)
+    (g,) = T.autograd.grad(Square.apply(x).sum(), x, create_graph=True)
+    g.sum().backward()
+
+
+@program
+def wrong_number_of_gradients(T):
+    class Wrong(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    Wrong.apply(leaf(T, 2), leaf(T, 2)).sum().backward()
+
+
+@program
+def functional(T):
+    f = lambda a, b: (a * b).sin().sum()
+    a, b = leaf(T, 2).detach(), leaf(T, 2).detach() + 1
+    F = T.autograd.functional
+    hessian = [[h.tolist() for h in row] for row in F.hessian(f, (a, b))]
+    jacobian = F.jacobian(lambda a: a.exp() * a.sum(), a).tolist()
+    pairs = [F.jvp(lambda a: a**2, a, b), F.vjp(lambda a: a**3, a, b), F.hvp(lambda a: (a**3).sum(), a, b)]
+    return hessian, jacobian, [[t.tolist() for t in p] for p in pairs]
+
+
+@program
+def modes(T):
+    x = leaf(T, 2)
+    seen = []
+    with T.no_grad():
+        seen.append((x * 2).requires_grad)
+        with T.enable_grad():
+            seen.append((x * 2).requires_grad)
+
+    @T.no_grad()
+    def f(x):
+        return x * 2
+
+    seen.append(f(x).requires_grad)
+    with T.set_grad_enabled(False):
+        seen.append((x * 2).requires_grad)
+    seen.append(T.is_grad_enabled())
+    return seen
+
+
+@program
+def full_backward_hook(T):
+    seen = []
+    layer = T.nn.Linear(2, 2).double()
+    with T.no_grad():
+        layer.weight.fill_(1.0)
+    layer.register_full_backward_hook(
+        lambda m, gi, go: seen.append(([g.tolist() for g in gi], [g.tolist() for g in go]))
+    )
+    layer.register_forward_hook(lambda m, a, out: out * 2)
+    layer.register_forward_pre_hook(lambda m, a: (a[0] + 1,))
+    out = layer(leaf(T, 1, 2))
+    out.sum().backward()
+    return seen
+
+
+def outcome(T, function):
+    try:
+        return function(T)
+    except Exception as error:
+        return type(error).__name__, str(error)[:60]
+
+
+@pytest.mark.parametrize("name", sorted(PROGRAMS))
+def test_program(name):
+    theirs = outcome(torch, PROGRAMS[name])
+    ours = outcome(minitorch, PROGRAMS[name])
+    if (
+        isinstance(theirs, tuple)
+        and len(theirs) == 2
+        and isinstance(theirs[0], str)
+        and theirs[0].endswith("Error")
+    ):
+        assert ours[0] == theirs[0]  # the type is torch's; the texts are compared in test_mistakes
+    else:
+        assert ours == theirs
+
+
+# ---------------------------------------------------------------------- size, depth, memory
+
+
+def test_a_million_operations():
+    x = minitorch.ones(1, requires_grad=True)
+    y = x
+    for _ in range(1_000_000):
+        y = y + 0.0
+    y.backward()
+    assert x.grad.item() == 1
+    del y  # freed without recursion
+
+
+def test_sixty_doublings():
+    x = minitorch.ones(1, dtype=minitorch.float64, requires_grad=True)
+    y = x
+    for _ in range(60):
+        y = y + y
+    y.backward()
+    assert x.grad.item() == 2.0**60
+
+
+def alive():
+    from minitorch.autograd.graph import Node
+
+    return sum(issubclass(type(o), (minitorch.Tensor, Node)) for o in gc.get_objects())
+
+
+def test_no_reference_cycles():
+    """With the collector off, as many tensors and nodes live after 1,000 training steps as after 10."""
+    model = minitorch.nn.Sequential(minitorch.nn.Linear(2, 4), minitorch.nn.Tanh(), minitorch.nn.Linear(4, 1))
+    optimizer = minitorch.optim.Adam(model.parameters())
+    x, target = minitorch.randn(8, 2), minitorch.randn(8, 1)
+
+    def steps(n):
+        for _ in range(n):
+            optimizer.zero_grad()
+            hidden = model(x)
+            hidden[0] = hidden[1] * 2  # in place, on a view
+            loss = minitorch.nn.functional.mse_loss(hidden, target)
+            loss.backward()
+            optimizer.step()
+
+    gc.collect()
+    gc.disable()
+    try:
+        steps(10)
+        after_ten = alive()
+        steps(990)
+        assert alive() == after_ten
+    finally:
+        gc.enable()
+
+
+def test_saves_only_what_rules_read():
+    """tanh's rule reads its result: the input's array dies with the input."""
+    import weakref
+
+    x = minitorch.randn(3, requires_grad=True)
+    a = x * 2.0
+    y = a.tanh()
+    array = weakref.ref(a._array)
+    del a
+    assert array() is None
+    y.sum().backward()
+
+
+def test_anomaly_names_the_forward_line():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with minitorch.autograd.detect_anomaly():
+            x = minitorch.zeros(1, requires_grad=True)
+            y = x.sqrt() * 0  # the line to be named
+            with pytest.raises(RuntimeError, match="nan"):
+                y.backward()
+    assert any("the line to be named" in str(w.message) for w in caught)
+
+
+def test_tracers_see_every_call():
+    from minitorch.ops import tracers
+
+    seen = []
+
+    def tracer(op, inputs, keywords, call):
+        seen.append(op.name)
+        return call()
+
+    tracers.append(tracer)
+    try:
+        minitorch.nn.functional.mse_loss(minitorch.ones(2), minitorch.zeros(2))
+    finally:
+        tracers.remove(tracer)
+    assert seen == ["mse_loss", "sub", "square", "mean", "sum", "true_divide"]
