@@ -94,15 +94,16 @@ class Recorder:
 
 
 class Enough(Exception):
-    """Raised by a stopwatch out of the training when it has timed as many steps as it was asked for."""
+    """Raised by a stopwatch out of the training when it has timed as many steps, or as long, as it was asked."""
 
 
 class Stopwatch(Recorder):
     """Times whole steps (batch, forward, backward, update) between two calls of `step`, nothing else."""
 
-    def __init__(self, T, steps, **choices):
+    def __init__(self, T, steps, seconds, **choices):
         super().__init__(T, **choices)
         self.steps, self.times, self._last = steps, [], None
+        self.end = time.perf_counter() + seconds
 
     def epochs(self, count):
         return range(10**9)
@@ -118,7 +119,7 @@ class Stopwatch(Recorder):
         now = time.perf_counter()
         if self._last is not None:
             self.times.append(now - self._last)
-        if len(self.times) >= self.steps:
+        if len(self.times) >= self.steps or (now > self.end and self.times):
             raise Enough
         self._last = now
 

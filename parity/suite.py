@@ -128,9 +128,11 @@ def run_trainings(choices, names, ours, theirs, progress):
 def one_training(choices, name, dtype, ours, theirs):
     row = TRAININGS[name]
     options = dict(seed=choices.seed, dtype=dtype, quick=choices.quick)
-    expected = theirs.record(name, **options)
+    theirs.record(name, **options)
+    ours.record(name, **options)
+    expected = theirs.answer()
     try:
-        recorded = ours.record(name, **options)
+        recorded = ours.answer()
     except WorkerError as error:
         result = TrainingResult(name, row.title, row.ingredients, dtype, error=str(error))
         result.theirs = expected.losses.tolist()

@@ -13,6 +13,7 @@ import pickle
 import subprocess
 import sys
 import traceback
+from contextlib import contextmanager
 
 
 class WorkerError(Exception):
@@ -20,7 +21,7 @@ class WorkerError(Exception):
 
 
 class Worker:
-    """The parent's end: `record` runs a training, `time` times its steps."""
+    """The parent's end: `record` starts a training, `answer` waits for what it recorded; `time` times steps."""
 
     def __init__(self, library, device):
         self.library = library
@@ -31,20 +32,31 @@ class Worker:
         )
 
     def record(self, training, **choices):
-        return self._ask(dict(do="record", training=training, **choices))
+        """Starts a training, so that two workers can train at the same time; `answer` gives the recording."""
+        self._send(dict(do="record", training=training, **choices))
 
     def time(self, training, steps, **choices):
         """Seconds of each of `steps` steps."""
-        return self._ask(dict(do="time", training=training, steps=steps, **choices))
+        self._send(dict(do="time", training=training, steps=steps, **choices))
+        return self.answer()
 
-    def _ask(self, request):
+    def _send(self, request):
+        self.request = request
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
             self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the process has ended: `answer` says so
+
+    def answer(self):
+        """What the last request gave. WorkerError if it failed, or if the process has ended."""
+        try:
             status, answer = pickle.load(self.process.stdout)
         except (EOFError, BrokenPipeError) as error:
             status = f"exit status {self.process.wait()}"
-            raise WorkerError(f"the process of {self.library} ended ({status}) during {request}") from error
+            raise WorkerError(
+                f"the process of {self.library} ended ({status}) during {self.request}"
+            ) from error
         if status == "error":
             raise WorkerError(answer)
         return answer
@@ -61,13 +73,26 @@ class Worker:
         self.close()
 
 
+@contextmanager
+def one_thread(T):
+    """Both libraries train at the same time: torch's threads would wait for each other, spinning, at every step."""
+    if not hasattr(T, "set_num_threads"):
+        yield
+        return
+    before = T.get_num_threads()
+    T.set_num_threads(1)
+    yield
+    T.set_num_threads(before)
+
+
 def answer(T, device, request):
     from .recording import Enough, Stopwatch
     from .trainings import TRAININGS, run_training
 
     do, name = request.pop("do"), request.pop("training")
     if do == "record":
-        return run_training(T, name, device=device, **request)
+        with one_thread(T):
+            return run_training(T, name, device=device, **request)
     watch = Stopwatch(T, training=name, device=device, **request)
     try:
         TRAININGS[name].function(T, watch)
