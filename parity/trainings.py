@@ -184,7 +184,7 @@ def digits(T, run):
     )
     model.to(run.device, run.dtype)
     criterion = nn.CrossEntropyLoss()
-    optimizer = T.optim.Adam(model.parameters(), lr=0.01)
+    optimizer = T.optim.Adam(model.parameters(), lr=0.003)
     scheduler = T.optim.lr_scheduler.StepLR(optimizer, step_size=5, gamma=0.5)
     stopper = EarlyStopping(patience=3, min_delta=1e-3, mode="min", restore_best=True)
 
