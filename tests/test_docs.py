@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import gc
 import io
 import math
 import re
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,11 +102,12 @@ def run(page, block, namespace):
 
 @pytest.fixture
 def table():
-    """Operations that a page declares are taken out of the table again."""
+    """Operations that a page declares are taken out of the table again, and the garbage collector is on again."""
     from minitorch import ops
 
     before = dict(ops.OPS)
     yield
+    gc.enable()
     ops.OPS.clear()
     ops.OPS.update(before)
 
@@ -177,6 +180,12 @@ def test_make_targets_of_the_readme_exist():
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     used = re.findall(r"(?:^|`)make ([\w-]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
     assert {"parity", "test"} <= set(used) <= set(targets)
+
+
+def test_the_example_runs_without_torch():
+    example = next(b.text for b in blocks_of(ROOT / "README.md") if b.language == "python")
+    program = example + "\nimport sys\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=120, capture_output=True)
 
 
 def test_nobody_is_told_to_install_somebody_elses_package():
