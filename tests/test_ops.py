@@ -41,13 +41,24 @@ def cotangent(T, shape, dtype, seed):
 
 
 def gradients(T, args, out, dtype):
-    """First gradients of a fixed cotangent, and the gradients of their weighted sum."""
+    """First gradients of a fixed cotangent, and the gradients of their weighted sum.
+
+    The first gradients are computed on raw arrays and on tensors (`create_graph`): the rules must mean the same on both.
+    """
     xs = list(leaves(args))
     outs = [o for o in floats(out) if o.requires_grad]
     if not xs or not outs:
         return [], []
     gs = [cotangent(T, o.shape, dtype, i) for i, o in enumerate(outs)]
+    raw = T.autograd.grad(outs, xs, gs, retain_graph=True, allow_unused=True)
     first = T.autograd.grad(outs, xs, gs, create_graph=True, allow_unused=True)
+    for a, b in zip(raw, first, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            assert a.dtype == b.dtype
+            np.testing.assert_allclose(
+                a.cpu().numpy(force=True), b.detach().cpu().numpy(force=True), **TOLERANCE[dtype]
+            )
     total = None
     for i, g in enumerate(first):
         if g is not None and g.requires_grad:

@@ -316,6 +316,24 @@ def unfold(x, *, dimension, size, step):
     return x.unfold(dimension, size, step)
 
 
+def diagonal_placed(x, *, shape, offset, dim1, dim2):
+    """Zeros of `shape` with x on a diagonal."""
+    out = zeros_of(x, shape)
+    diagonal(out, offset=offset, dim1=dim1, dim2=dim2)[...] = x
+    return out
+
+
+def unfold_placed(x, *, shape, dimension, size, step):
+    """Zeros of `shape` to which the windows x are added."""
+    out = zeros_of(x, shape)
+    dim = dimension % len(shape)
+    order = (*range(dim), x.ndim - 2, *range(dim, x.ndim - 2))
+    for i in range(x.shape[dim]):  # windows overlap: one after the other
+        at = (slice(None),) * dim
+        out[(*at, slice(i * step, i * step + size))] += permute(x[(*at, i)], dims=order)
+    return out
+
+
 def flip(x, *, dims):
     return torch.flip(x, tuple(dims))
 

@@ -234,9 +234,7 @@ def diagonal(xp, x, *, offset=0, dim1=0, dim2=1):
 )
 def diagonal_placed(xp, x, *, shape, offset, dim1, dim2):
     """Zeros of `shape` with x on a diagonal."""
-    out = xp.zeros_of(x, shape)
-    xp.diagonal(out, offset=offset, dim1=dim1, dim2=dim2)[...] = x
-    return out
+    return xp.diagonal_placed(x, shape=shape, offset=offset, dim1=dim1, dim2=dim2)
 
 
 @op(
@@ -268,13 +266,7 @@ def unfold(xp, x, *, dimension, size, step):
 )
 def unfold_placed(xp, x, *, shape, dimension, size, step):
     """Zeros of `shape` to which the windows x are added."""
-    out = xp.zeros_of(x, shape)
-    dim = dimension % len(shape)
-    for i in range(x.shape[dim]):  # windows overlap: one after the other
-        at = (slice(None),) * dim
-        window = out[(*at, slice(i * step, i * step + size))]
-        window += xp.permute(x[(*at, i)], dims=(*range(dim), x.ndim - 2, *range(dim, x.ndim - 2)))
-    return out
+    return xp.unfold_placed(x, shape=shape, dimension=dimension, size=size, step=step)
 
 
 @op(
