@@ -48,7 +48,7 @@ def raw(data, dtype, device):
         try:
             array = np.array(data)
         except ValueError:
-            raise ValueError(f"expected sequence of equal length: {_ragged(data)}") from None
+            raise _ragged(data) from None
         except OverflowError:
             raise RuntimeError("Overflow when unpacking long long") from None
         if array.dtype.kind in "OUS":
@@ -84,8 +84,22 @@ def _has_numpy(data):
 
 
 def _ragged(data):
-    lengths = sorted({len(d) if isinstance(d, (list, tuple)) else 0 for d in data})
-    return f"got lengths {lengths}"
+    """Torch's error for nested lists that are no array: the first elements give the shape expected."""
+    level, dim = [data], 0
+    while True:
+        for part in level:
+            if isinstance(part, (list, tuple)) != isinstance(level[0], (list, tuple)):
+                nested = isinstance(part, (list, tuple))
+                return TypeError(
+                    f"'{type(part).__name__}' object cannot be interpreted as a number"
+                    if nested
+                    else "not a sequence"
+                )
+            if len(part) != len(level[0]):
+                return ValueError(
+                    f"expected sequence of length {len(level[0])} at dim {dim} (got {len(part)})"
+                )
+        level, dim = [p for part in level for p in part], dim + 1
 
 
 def _bad_type(data):

@@ -62,6 +62,7 @@ def check_writable(x, others=()):
     if (
         isinstance(array, ndarray)
         and 0 in array.strides
+        and array.size
         and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True))
     ):
         raise RuntimeError(

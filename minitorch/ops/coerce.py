@@ -74,6 +74,8 @@ def promote(op, *xs):
                         return NUMPY, a, b
                 elif type(y) is float and a.dtype.kind == "f":
                     return NUMPY, a, y
+    elif not xs:
+        return (NUMPY,)  # cat([]): the op says what is wrong
     xp, arrays, common = unify(op, xs)
     return (xp, *[cast(xp, a, common) for a in arrays])
 

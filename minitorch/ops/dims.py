@@ -65,3 +65,15 @@ def shape_of(size, numel):
     elif known == numel:
         return size
     raise RuntimeError(f"shape '{list(size)}' is invalid for input of size {numel}")
+
+
+def broadcast_shape(a, b) -> tuple:
+    """The common shape of two. RuntimeError if they do not broadcast."""
+    n = max(len(a), len(b))
+    a, b = (1,) * (n - len(a)) + tuple(a), (1,) * (n - len(b)) + tuple(b)
+    for i, (x, y) in enumerate(zip(a, b, strict=True)):
+        if x != y and 1 not in (x, y):
+            raise RuntimeError(
+                f"The size of tensor a ({x}) must match the size of tensor b ({y}) at non-singleton dimension {i}"
+            )
+    return tuple(y if x == 1 else x for x, y in zip(a, b, strict=True))

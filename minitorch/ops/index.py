@@ -7,8 +7,10 @@ from collections import namedtuple
 import numpy as np
 
 from .. import dtypes
+from ..backends import backend_of
 from ..tensor import Tensor, wrap_dim
 from . import coerce, shape
+from .dims import broadcast_shape
 from .samples import Int, calls
 from .table import op
 
@@ -68,6 +70,8 @@ def setitem(x, index, value):
         return
     raw = _raw_index(x, index)
     _check_index(x, raw)
+    if value.ndim:
+        _check_value(x, raw, value)
     if value.dtype is not x.dtype:
         value = value.to(x.dtype)
     inplace.apply("index_put", x, value, index=raw)
@@ -79,7 +83,7 @@ def _is_array_like(i):
 
 def _basic(x, index):
     known = sum(i is not None and i is not Ellipsis for i in index)
-    if known > x.ndim:
+    if known > x.ndim and (x.ndim or known > 1 or not hasattr(index[0], "__index__")):
         raise IndexError(f"too many indices for tensor of dimension {x.ndim}")
     if sum(i is Ellipsis for i in index) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
@@ -176,6 +180,21 @@ def _check_index(x, index):
                     f"{list(x.shape)} at index {dim + at}"
                 )
         dim += _consumes(i)
+
+
+def _check_value(x, index, value):
+    """RuntimeError if `value` does not broadcast to the shape of x[index]."""
+    target = tuple(backend_of(x._array).getitem(x._array, index=index).shape)
+    shape = tuple(value.shape)
+    while len(shape) > len(target) and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) > len(target) or any(
+        a not in (1, b) for a, b in zip(shape[::-1], target[::-1], strict=False)
+    ):
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape "
+            f"{list(target)}"
+        )
 
 
 def _BOOLS(i):
@@ -354,11 +373,8 @@ def _masked_samples(dtype):
 
 def masked_select(input, mask):
     """The elements where mask holds, flat."""
-    return getitem(shape.expand(input, _broadcast(input, mask)), shape.expand(mask, _broadcast(input, mask)))
-
-
-def _broadcast(*tensors):
-    return tuple(np.broadcast_shapes(*[t.shape for t in tensors]))
+    common = broadcast_shape(input.shape, mask.shape)
+    return getitem(shape.expand(input, common), shape.expand(mask, common))
 
 
 @op(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import coerce
+from .dims import broadcast_shape
 from .samples import calls
 from .table import composite, op
 
@@ -62,6 +63,8 @@ def _matmul_check(op, x, y):
             f"Expected size for first two dimensions of batch2 tensor to be: [{a.shape[0]}, {a.shape[-1]}] but got: "
             f"[{b.shape[0]}, {inner}]."
         )
+    if a.ndim > 2 and b.ndim > 2:
+        broadcast_shape(a.shape[:-2], b.shape[:-2])
     return xp, a, b
 
 
