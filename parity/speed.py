@@ -6,11 +6,12 @@ suffer most from it.
 
 from __future__ import annotations
 
+import os
 import statistics
 from dataclasses import dataclass, field
 
 WARM_UP = 15
-SECONDS = 4  # of a turn at most, on a machine that is too busy to be timed
+SECONDS = 1  # of a turn at most, on a machine that is too busy to be timed
 
 
 @dataclass
@@ -23,6 +24,7 @@ class SpeedResult:
     theirs: float = 0.0
     turns: list = field(default_factory=list)  # torch / minitorch of each turn
     steps: int = 0
+    load: float = 0.0  # processes that wanted a core, of all programs, over the number of cores
     error: str | None = None
 
     @property
@@ -32,8 +34,8 @@ class SpeedResult:
 
     @property
     def steady(self):
-        """Whether the turns agree within a half: if not, something else was using the machine."""
-        return not self.turns or max(self.turns) < 1.5 * min(self.turns)
+        """Whether the turns agree within a half and the cores were free: if not, the ratio says little."""
+        return not self.turns or (max(self.turns) < 1.5 * min(self.turns) and self.load < 1.5)
 
     @property
     def passed(self):
@@ -55,6 +57,7 @@ def compare_speed(ours, theirs, name, dtype, seed, steps, turns) -> SpeedResult:
     except Exception as error:  # a training that cannot run has been reported as a failure with its traceback
         result.error = str(error).strip().splitlines()[-1]
         return result
+    result.load = os.getloadavg()[0] / (os.cpu_count() or 1)
     result.turns = [t / o for o, t in zip(medians[ours], medians[theirs], strict=True)]
     result.ours, result.theirs = (min(medians[w]) * 1e6 for w in (ours, theirs))
     return result
