@@ -237,8 +237,7 @@ class Tensor:
 
         return tensor_repr(self)
 
-    def __hash__(self):
-        return id(self)
+    __hash__ = object.__hash__  # `==` is elementwise, identity is what dicts and sets need
 
     def __reduce__(self):
         from .serialization import rebuild
