@@ -51,6 +51,9 @@ def getitem(x, index):
     index = index if isinstance(index, tuple) else (index,)
     if not any(_is_array_like(i) for i in index):
         return _basic(x, index)
+    x, index = _split(x, index)
+    if not any(_is_array_like(i) for i in index):
+        return x
     index = _raw_index(x, index)
     _check_index(x, index)
     return take_index(x, index)
@@ -68,13 +71,63 @@ def setitem(x, index, value):
     if not any(_is_array_like(i) for i in index):
         inplace.copy_(_basic(x, index), value)
         return
+    x, index = _split(x, index)
+    if not any(_is_array_like(i) for i in index):
+        inplace.copy_(x, value)
+        return
     raw = _raw_index(x, index)
     _check_index(x, raw)
     if value.ndim:
         _check_value(x, raw, value)
     if value.dtype is not x.dtype:
-        value = value.to(x.dtype)
+        from ..printing import type_name
+
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{type_name(x.dtype)} for the destination and {type_name(value.dtype)} for the source."
+        )
     inplace.apply("index_put", x, value, index=raw)
+
+
+def _split(x, index):
+    """x[index] as torch does it: first the view by the integers, slices and None; then the arrays index that view.
+
+    (NumPy lets an integer take part as an array, which moves dimensions: x[0, :, [1, 2]].)
+    """
+    basic, arrays = [], []
+    for i in index:
+        if (
+            isinstance(i, Tensor)
+            and not i.ndim
+            and i.dtype.category == dtypes.INTEGER
+            and i.dtype is not dtypes.uint8
+        ):
+            i = int(i)
+        if isinstance(i, (bool, np.bool_)) or (isinstance(i, Tensor) and not i.ndim):
+            basic.append(None)
+            arrays.append(np.array([bool(i)]))
+        elif _is_array_like(i):
+            i = np.asarray(i) if isinstance(i, list) and _plain_list(i) else i
+            count = i.ndim if str(getattr(i, "dtype", "")).endswith("bool") else 1
+            basic += [slice(None)] * count
+            arrays.append(i)
+        else:
+            basic.append(i)
+            if i is Ellipsis or i is None or isinstance(i, slice):
+                arrays.append(i if i is Ellipsis else slice(None))
+    if all(i is Ellipsis or (isinstance(i, slice) and i == slice(None)) for i in basic):
+        known = sum(i is not Ellipsis for i in basic)
+        if known > x.ndim:
+            raise IndexError(f"too many indices for tensor of dimension {x.ndim}")
+        return x, tuple(arrays)
+    return _basic(x, tuple(basic)), tuple(arrays)
+
+
+def _plain_list(i):
+    """Whether a list is of Python numbers and bools only, at any depth."""
+    return all(
+        _plain_list(j) if isinstance(j, list) else isinstance(j, (int, np.integer)) for j in i
+    ) and len(i)
 
 
 def _is_array_like(i):
