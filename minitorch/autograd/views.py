@@ -147,8 +147,10 @@ def set_history(x, node):
         return
     view = x._view
     if view is None:
-        if node is not None or (x._node is not None and x._node is not LEAF):
+        if node is not None:
             x._node = node
+        elif x._node is not None and x._node is not LEAF:  # it still requires grad: zero for the old values
+            _ops().OPS["copy_slices"].plan(1).record(x, copy_slices_backend(x), x, x, x._array, x._array, ())
         return
     base = view.base
     if node is None and base._node is None:
