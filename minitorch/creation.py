@@ -199,13 +199,34 @@ empty = _filled(0)
 def full_like(
     input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None
 ) -> Tensor:
-    return full(
-        tuple(input.shape),
+    order = _memory_order(input)
+    made = full(
+        tuple(input.shape[d] for d in order),
         fill_value,
         dtype=dtype or input.dtype,
         device=device or input.device,
-        requires_grad=requires_grad,
     )
+    if order != sorted(order):
+        made = wrap(
+            backend_of(made._array).permute(
+                made._array, dims=tuple(order.index(d) for d in range(input.ndim))
+            )
+        )
+    return made.requires_grad_() if requires_grad else made
+
+
+def _memory_order(x) -> list:
+    """The dimensions from the outermost in memory to the innermost, where x fills its memory (else as they are)."""
+    order, size = list(range(x.ndim)), 1
+    if x.is_contiguous():
+        return order
+    strides = x.stride()
+    order.sort(key=lambda d: -strides[d])
+    for d in reversed(order):
+        if x.shape[d] != 1 and strides[d] != size:
+            return sorted(order)
+        size *= x.shape[d]
+    return order
 
 
 def zeros_like(input, *, dtype=None, device=None, requires_grad=False, memory_format=None) -> Tensor:

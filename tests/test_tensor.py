@@ -64,6 +64,9 @@ CREATED = {
     "contiguous of transpose": lambda T: T.arange(6).reshape(2, 3).t().contiguous(),
     "to of transpose": lambda T: T.arange(6).reshape(2, 3).t().float(),
     "sum of transpose": lambda T: T.arange(6.0).reshape(2, 3).t() * 2,
+    "zeros_like of transpose": lambda T: T.zeros_like(T.arange(6).reshape(2, 3).t()),
+    "ones_like of permuted": lambda T: T.ones_like(T.arange(24).reshape(2, 3, 4).permute(2, 0, 1)),
+    "full_like of strided": lambda T: T.full_like(T.arange(24).reshape(4, 6)[:, ::2], 3),
     "long list": lambda T: T.arange(2000),
 }
 
