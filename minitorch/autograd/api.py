@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..backends import backend_of
 from ..tensor import Tensor, wrap
 from .graph import LEAF
 
@@ -17,8 +18,6 @@ def _tuple(x):
 
 
 def _start(tensors, gradients, create_graph):
-    from ..ops import ones_like
-
     tensors = _tuple(tensors)
     gradients = _tuple(gradients) if gradients is not None else (None,) * len(tensors)
     if len(gradients) != len(tensors):
@@ -33,7 +32,7 @@ def _start(tensors, gradients, create_graph):
         if g is None:
             if t.numel() != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            g = ones_like(t)
+            g = wrap(backend_of(t._array).ones_like(t._array))
         elif not isinstance(g, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
         elif g.shape != t.shape:
@@ -125,6 +124,4 @@ def grad(
 
 
 def _array(t, g):
-    from ..backends import backend_of
-
     return backend_of(t._array).asarray(g)

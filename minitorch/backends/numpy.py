@@ -285,7 +285,7 @@ def view(x, *, shape):
 
 
 def transpose(x, *, dim0, dim1):
-    return np.swapaxes(x, dim0, dim1) if x.ndim else x[...]
+    return x.swapaxes(dim0, dim1) if x.ndim else x[...]
 
 
 def permute(x, *, dims):

@@ -144,7 +144,7 @@ def _linear_dw(xp, g, x, weight_shape):
             xp.matmul(g, weight) if len(weight.shape) > 1 else xp.unsqueeze(g, dim=-1) * weight
         ),
         weight=_linear_dw,
-        bias=lambda g: g,
+        bias=lambda xp, g: xp.sum(g, dim=tuple(range(len(g.shape) - 1))) if len(g.shape) > 1 else g,
     ),
     torch="nn.functional.linear",
     coerce=_linear_check,

@@ -144,7 +144,8 @@ def binary_cross_entropy_with_logits(
 
 
 def _check_labels(x, target, ignore_index):
-    """ValueError, RuntimeError or IndexError with torch's text, before anything is computed. x is (N, C, ...) or (C)."""
+    """ValueError, RuntimeError or IndexError with torch's text, before anything is computed. x is (N, C, ...) or (C).
+    -> whether some labels are to be ignored."""
     classes = x.shape[1] if x.ndim > 1 else x.shape[0]
     if target.dtype not in (dtypes.int64, dtypes.uint8):
         raise RuntimeError(
@@ -158,9 +159,13 @@ def _check_labels(x, target, ignore_index):
     if x.ndim > 1 and x.shape[2:] != target.shape[1:]:
         raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(target.shape)})")
     t = target._array
-    wrong = (t != ignore_index) & ((t < 0) | (t >= classes))
-    if bool(wrong.any()):
-        raise IndexError(f"Target {int(t[wrong].reshape(-1)[0])} is out of bounds.")
+    if 0 not in t.shape and (t.min() < 0 or t.max() >= classes):
+        ignored = t == ignore_index
+        wrong = ~ignored & ((t < 0) | (t >= classes))
+        if bool(wrong.any()):
+            raise IndexError(f"Target {int(t[wrong].reshape(-1)[0])} is out of bounds.")
+        return bool(ignored.any())
+    return 0 <= ignore_index < classes and bool((t == ignore_index).any())
 
 
 @composite(
@@ -191,18 +196,17 @@ def nll_loss(
 
 
 def _ce_forward(x, target):
-    """Mean cross-entropy of logits (N, C) and labels (N): NumPy, one pass less than log_softmax and nll_loss."""
-    shifted = x - x.max(axis=1, keepdims=True)
-    picked = shifted[np.arange(len(x)), target]
-    return np.asarray((np.log(np.exp(shifted).sum(axis=1)) - picked).sum() / x.dtype.type(len(x)))
+    from ..kernels.loss import cross_entropy
+
+    return np.asarray(cross_entropy(x, target), x.dtype)
 
 
 def _ce_backward(g, out, x, target, wanted):
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    e /= e.sum(axis=1, keepdims=True)
-    e[np.arange(len(x)), target] -= 1
-    e *= g / x.dtype.type(len(x))
-    return e, None
+    from ..kernels.loss import cross_entropy_backward
+
+    dx = np.empty(x.shape, x.dtype)
+    cross_entropy_backward(x.dtype.type(g), x, target, dx)
+    return dx, None
 
 
 @composite(
@@ -248,9 +252,11 @@ def cross_entropy(
     dim = 1 if x.ndim > 1 else 0
     if target.dtype.is_floating_point and (target.shape == x.shape):
         return _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim)
-    _check_labels(x, target, ignore_index)
-    plain = weight is None and reduction == "mean" and label_smoothing == 0 and x.ndim == 2 and x.shape[0] > 0
-    if plain and not bool((target._array == ignore_index).any()):
+    ignoring = _check_labels(x, target, ignore_index)
+    plain = (
+        weight is None and reduction == "mean" and label_smoothing == 0 and x.ndim == 2 and 0 not in x.shape
+    )
+    if plain and not ignoring:
         return xp.mean_cross_entropy(x, target)
     logs = xp.log_softmax(x, dim=dim)
     nll = xp.nll_loss(logs, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
