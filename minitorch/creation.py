@@ -155,7 +155,7 @@ def shape_from(args) -> tuple:
     return tuple(shape)
 
 
-def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, out=None, layout=None) -> Tensor:
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None) -> Tensor:
     """Of a shape, every element `fill_value`."""
     if isinstance(fill_value, Tensor):
         fill_value = fill_value.item()
@@ -172,7 +172,6 @@ def _filled(value):
         dtype=None,
         device=None,
         requires_grad=False,
-        out=None,
         layout=None,
         pin_memory=False,
         memory_format=None,
@@ -240,7 +239,7 @@ def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_for
 empty_like = zeros_like
 
 
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False, out=None) -> Tensor:
+def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """start, start + step, ... below end."""
     if end is None:
         start, end = 0, start
@@ -261,7 +260,7 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     return finish(backend_for(device).arange(start, end, step, dtype=dtype, device=device), requires_grad)
 
 
-def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False, out=None) -> Tensor:
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """`steps` values from start to end, both included."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
     if steps < 0:
@@ -288,7 +287,7 @@ def _fma(a, x, b):
     return a * x + b
 
 
-def eye(n, m=None, *, dtype=None, device=None, requires_grad=False, out=None) -> Tensor:
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """Ones on the diagonal."""
     return finish(place(np.eye(n, m), dtype or dtypes.get_default_dtype(), device), requires_grad)
 

@@ -444,7 +444,8 @@ class Plan:
             lines += ["    attach_outputs(node, out)"]
         lines += ["", "def backward(node, g, xp):"]
         if versions:
-            lines += ["    check_versions(node)"]
+            changed = " or ".join(f"v[{i}][0] != v[{i + 1}]" for i in range(0, len(versions), 2))
+            lines += ["    v = node.versions", f"    if {changed}:", "        check_versions(node)"]
         if saved:
             lines += [f"    {', '.join(saved)}, = saved(node)"]
         if row.outputs > 1:
