@@ -12,6 +12,7 @@ import sys
 
 from numpy import ndarray
 
+from ..backends import backend_of
 from ..tensor import Tensor, wrap
 from .graph import Node, Output
 from .mode import state
@@ -224,19 +225,10 @@ def unbroadcast(xp, g, shape, node):
 
 
 def as_tensor(g, create_graph):
-    """A hook sees tensors: several results' gradients as a list."""
+    """A hook sees tensors: of several results a tuple of gradients."""
     if isinstance(g, (list, tuple)):
         return tuple(as_tensor(x, create_graph) for x in g)
-    return (
-        g
-        if g is None or create_graph
-        else wrap(
-            g
-            if (hasattr(g, "flags") and isinstance(g, ndarray))
-            or (hasattr(g, "device") and not hasattr(g, "flags"))
-            else copy_of(g)
-        )
-    )
+    return g if g is None or create_graph else wrap(backend_of(g).asarray(g))
 
 
 def as_raw(g, create_graph):

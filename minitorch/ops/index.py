@@ -262,8 +262,6 @@ def _consumes(i):
 
 # ---------------------------------------------------------------------- gather and scatter
 
-INDEX = dict(coerce=coerce.same, names=dict(y="src"))
-
 
 def _wrapped(name, x, index, dim):
     if index.dtype not in (np.dtype(np.int64), np.dtype(np.int32), dtypes.int64.torch, dtypes.int32.torch):
