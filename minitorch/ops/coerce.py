@@ -10,9 +10,11 @@ from numpy import ndarray
 from .. import dtypes
 from ..backends import backend_of
 from ..backends import numpy as NUMPY
+from ..printing import type_name
 from ..tensor import Tensor
 
 _NUMBERS = (bool, int, float)
+BOOL = dtypes.bool.numpy
 
 
 def not_a_tensor(op, position, value):
@@ -49,6 +51,17 @@ def one(op, x):
     return (NUMPY if type(a) is ndarray else backend_of(a)), a
 
 
+def number(op, x):
+    """One tensor, no bools: what the op says to them."""
+    try:
+        a = x._array
+    except AttributeError:
+        raise not_a_tensor(op, 0, x) from None
+    if a.dtype is BOOL or type(a) is not ndarray:
+        op.refuses(op, [x.dtype])
+    return (NUMPY if type(a) is ndarray else backend_of(a)), a
+
+
 def floating(op, x):
     """One tensor; integers and bools become the default floating type."""
     try:
@@ -61,23 +74,31 @@ def floating(op, x):
     return xp, a
 
 
-def promote(op, *xs):
-    """Tensors and Python numbers, promoted to their common dtype."""
-    if len(xs) == 2:
-        x, y = xs
-        if isinstance(x, Tensor):
-            a = x._array
-            if type(a) is ndarray:
-                if isinstance(y, Tensor):
-                    b = y._array
-                    if type(b) is ndarray and a.dtype is b.dtype:
-                        return NUMPY, a, b
-                elif type(y) is float and a.dtype.kind == "f":
-                    return NUMPY, a, y
-    elif not xs:
-        return (NUMPY,)  # cat([]): the op says what is wrong
-    xp, arrays, common = unify(op, xs)
-    return (xp, *[cast(xp, a, common) for a in arrays])
+def promoting(bools):
+    """The policy `promote`; without `bools` it asks the op, off the fast path, what it says to two of them."""
+
+    def promote(op, *xs):
+        """Tensors and Python numbers, promoted to their common dtype."""
+        if len(xs) == 2:
+            x, y = xs
+            if isinstance(x, Tensor):
+                a = x._array
+                if type(a) is ndarray:
+                    if isinstance(y, Tensor):
+                        b = y._array
+                        if type(b) is ndarray and a.dtype is b.dtype and (bools or a.dtype is not BOOL):
+                            return NUMPY, a, b
+                    elif type(y) is float and a.dtype.kind == "f":
+                        return NUMPY, a, y
+        elif not xs:
+            return (NUMPY,)  # cat([]): the op says what is wrong
+        xp, arrays, common = unify(op, xs)
+        return (xp, *[cast(xp, a, common) for a in arrays])
+
+    return promote
+
+
+promote, promote_numbers = promoting(True), promoting(False)
 
 
 def promote_floating(op, *xs):
@@ -130,7 +151,38 @@ def unify(op, xs):
             if a.ndim or x.device.type != "cpu":
                 raise mixed(op, xs)
             arrays[i] = xp.from_numpy(a, device)
+    if op.refuses:
+        op.refuses(op, [*dimensioned, *zero_dim, *numbers])
     return xp, arrays, dtypes.result_type_of(dimensioned, zero_dim, numbers)
+
+
+# ---------------------------------------------------------------------- what an op refuses: (op, dtypes of its operands)
+
+
+def bools(op, given):
+    """NotImplementedError where all operands are bool."""
+    if all(d is dtypes.bool for d in given):
+        raise not_implemented(op, dtypes.bool)
+
+
+def bools_saying(text):
+    """RuntimeError with torch's own text where all operands are bool."""
+
+    def refuses(op, given):
+        if all(d is dtypes.bool for d in given):
+            raise RuntimeError(text)
+
+    return refuses
+
+
+def whole_numbers(op, given):
+    """NotImplementedError where the tensors (the first operands) are not floating."""
+    if not given[0].is_floating_point:
+        raise not_implemented(op, given[0])
+
+
+def not_implemented(op, dtype):
+    return NotImplementedError(f"\"{op.name}_cpu\" not implemented for '{type_name(dtype)}'")
 
 
 def mixed(op, xs):

@@ -13,6 +13,8 @@ from .table import op
 # ---------------------------------------------------------------------- arithmetic
 
 BINARY = dict(coerce=coerce.promote)
+NUMBER = dict(coerce=coerce.number, refuses=coerce.bools)
+NO_BOOLS = dict(coerce=coerce.promote_numbers, refuses=coerce.bools)
 
 
 @op(
@@ -26,10 +28,22 @@ def add(xp, x, y, *, alpha=1):
     return xp.add(x, y if alpha == 1 else xp.mul(y, alpha))
 
 
+def _no_bool(row, given):
+    if dtypes.bool in given:
+        both = len(set(given)) == 1
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+            if both
+            else "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
+            "`~` or `logical_not()` operator instead."
+        )
+
+
 @op(
     vjp=dict(x=lambda g: g, y=lambda g, alpha: -g if alpha == 1 else g * -alpha),
     torch="sub",
     samples=binary(),
+    refuses=_no_bool,
     **BINARY,
 )
 def sub(xp, x, y, *, alpha=1):
@@ -54,7 +68,7 @@ def true_divide(xp, x, y):
     return xp.div(x, y)
 
 
-@op(torch="floor_divide", samples=binary(low2=0.5, high2=3), **BINARY)
+@op(torch="floor_divide", samples=binary(low2=0.5, high2=3), **NO_BOOLS)
 def floor_divide(xp, x, y):
     """floor(x / y)"""
     return xp.floor_divide(x, y)
@@ -64,7 +78,7 @@ def floor_divide(xp, x, y):
     vjp=dict(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.floor_divide(x, y)),
     torch="remainder",
     samples=binary(low2=0.5, high2=3),
-    **BINARY,
+    **NO_BOOLS,
 )
 def remainder(xp, x, y):
     """x - y * floor(x / y): the sign is y's, as in Python."""
@@ -75,7 +89,7 @@ def remainder(xp, x, y):
     vjp=dict(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.trunc(x / y)),
     torch="fmod",
     samples=binary(low2=0.5, high2=3),
-    **BINARY,
+    **NO_BOOLS,
 )
 def fmod(xp, x, y):
     """x - y * trunc(x / y): the sign is x's, as in C."""
@@ -107,20 +121,28 @@ def _log(xp, x):
     torch="pow",
     samples=binary(low=0.3, high=2.0),
     names=dict(y="exponent"),
-    **BINARY,
+    **NO_BOOLS,
 )
 def pow(xp, x, y):
-    """x ** y"""
+    """x ** y. Unlike torch: a bool tensor to the power True or False is refused as any other power of bools is."""
     return xp.pow(x, y)
 
 
-@op(vjp=dict(x=lambda g: -g), torch="neg", samples=unary())
+@op(
+    vjp=dict(x=lambda g: -g),
+    torch="neg",
+    samples=unary(),
+    refuses=coerce.bools_saying(
+        "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+        "`logical_not()` operator instead."
+    ),
+)
 def neg(xp, x):
     """-x"""
     return xp.neg(x)
 
 
-@op(vjp=dict(x=lambda xp, g, x: g * xp.sign(x)), torch="abs", samples=unary())
+@op(vjp=dict(x=lambda xp, g, x: g * xp.sign(x)), torch="abs", samples=unary(), **NUMBER)
 def abs(xp, x):
     """|x|; the derivative at 0 is 0."""
     return xp.abs(x)
@@ -154,7 +176,7 @@ def square(xp, x):
     return xp.mul(x, x)
 
 
-def _unary(name, rule, doc, *, low=-2.0, high=2.0, coerce=coerce.floating):
+def _unary(name, rule, doc, *, low=-2.0, high=2.0, **options):
     """Declares an op that is one call of the namespace: its block has nothing else to say."""
 
     def forward(xp, x):
@@ -162,7 +184,10 @@ def _unary(name, rule, doc, *, low=-2.0, high=2.0, coerce=coerce.floating):
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
     return op(
-        vjp=None if rule is None else dict(x=rule), torch=name, samples=unary(low, high), coerce=coerce
+        vjp=None if rule is None else dict(x=rule),
+        torch=name,
+        samples=unary(low, high),
+        **(dict(coerce=coerce.floating) | options),
     )(forward)
 
 
@@ -188,16 +213,16 @@ sigmoid = _unary("sigmoid", lambda g, out: g * ((1 - out) * out), "1 / (1 + exp(
 erf = _unary("erf", lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "Error function.")
 erfc = _unary("erfc", lambda xp, g, x: g * (-2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "1 - erf(x)")
 _zero = lambda xp, g: xp.zeros_like(g)
-floor = _unary("floor", _zero, "The largest integer not above x.", coerce=coerce.one)
-ceil = _unary("ceil", _zero, "The smallest integer not below x.", coerce=coerce.one)
-trunc = _unary("trunc", _zero, "x without its fraction.", coerce=coerce.one)
+floor = _unary("floor", _zero, "The largest integer not above x.", **NUMBER)
+ceil = _unary("ceil", _zero, "The smallest integer not below x.", **NUMBER)
+trunc = _unary("trunc", _zero, "x without its fraction.", **NUMBER)
 isnan = _unary("isnan", None, "Which elements are NaN.", coerce=coerce.one)
 isinf = _unary("isinf", None, "Which elements are infinite.", coerce=coerce.one)
 isfinite = _unary("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one)
 logical_not = _unary("logical_not", None, "Which elements are zero.", coerce=coerce.one)
 
 
-@op(vjp=dict(x=_zero), torch="round", samples=unary())
+@op(vjp=dict(x=_zero), torch="round", samples=unary(), **NUMBER)
 def round(xp, x, *, decimals=0):
     """To the nearest integer (ties to even), or to `decimals` places."""
     return xp.round(x, decimals=decimals)
@@ -397,7 +422,8 @@ clamp.op.public_front = public_clamp
         weight=lambda g, x, end: g * (end - x),
     ),
     torch="lerp",
-    coerce=coerce.promote,
+    coerce=coerce.promote_numbers,
+    refuses=coerce.whole_numbers,
     samples=calls(
         (((3, 4), (3, 4), Value(0.3)), {}), (((3, 4), (4,), (3, 4)), {}), (((), (), Value(0.7)), {})
     ),
@@ -416,13 +442,22 @@ def lerp(xp, x, end, weight):
         tensor2=lambda g, tensor1, value: g * (tensor1 * value),
     ),
     torch="addcmul",
-    coerce=coerce.promote,
+    coerce=coerce.promote_numbers,
+    refuses=coerce.bools,
     samples=calls((((3, 4), (3, 4), (4,)), dict(value=2)), (((), (), ()), {})),
 )
 def addcmul(xp, x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2"""
     product = xp.mul(tensor1, tensor2)
     return xp.add(x, product if value == 1 else product * value)
+
+
+def _no_whole_division(row, given):
+    if not any(d.is_floating_point for d in given):
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported: it would be a true division. Convert with .float() first, or "
+            "use input + value * torch.trunc(tensor1 / tensor2)."
+        )
 
 
 @op(
@@ -432,7 +467,8 @@ def addcmul(xp, x, tensor1, tensor2, *, value=1):
         tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)),
     ),
     torch="addcdiv",
-    coerce=coerce.promote,
+    coerce=coerce.promote_numbers,
+    refuses=_no_whole_division,
     samples=calls((((3, 4), (3, 4), Floats((4,), 0.5, 2.0)), dict(value=0.5))),
 )
 def addcdiv(xp, x, tensor1, tensor2, *, value=1):

@@ -6,6 +6,7 @@ import math
 from collections import namedtuple
 
 from .. import dtypes
+from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
 from . import coerce
 from .dims import count, reduced, restore, spread
@@ -56,17 +57,11 @@ def mean(xp, x, *, dim=None, keepdim=False, dtype=None):
     if not x.is_floating_point():
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{_long_name(x.dtype)} (convert with .float() first)"
+            f"{type_name(x.dtype)} (convert with .float() first)"
         )
     total = xp.sum(x, dim=dim, keepdim=keepdim)
     n = count(x.shape, dim)
     return total / n if n else total * math.nan
-
-
-def _long_name(dtype):
-    from ..printing import type_name
-
-    return type_name(dtype)
 
 
 def _prod_dx(xp, g, x, out, dim, keepdim):
@@ -143,7 +138,11 @@ def _arg(name):
     forward.__name__, forward.__module__ = name, __name__
     forward.__doc__ = f"The index of the {'largest' if name == 'argmax' else 'smallest'} element over `dim`, or of all, flat."
     return op(
-        torch=name, samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})), inplace=False
+        torch=name,
+        samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})),
+        coerce=coerce.number,
+        refuses=coerce.bools_saying(f"{name}(): does not support bool input"),
+        inplace=False,
     )(forward)
 
 
@@ -296,7 +295,7 @@ def log_softmax(xp, x, *, dim, dtype=None):
 
 def _floating_only(xp, x, kernel):
     if not xp.is_floating(x):
-        raise NotImplementedError(f"\"{kernel}\" not implemented for '{_long_name(dtypes.OF_RAW[x.dtype])}'")
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(dtypes.OF_RAW[x.dtype])}'")
 
 
 def _cumsum_dx(xp, g, dim):

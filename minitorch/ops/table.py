@@ -30,7 +30,7 @@ OPS: dict[str, Op] = {}
 tracers: list = []
 
 #: policies that take Python numbers
-PROMOTING = (coerce.promote, coerce.promote_floating)
+PROMOTING = (coerce.promote, coerce.promote_numbers, coerce.promote_floating)
 
 #: our letters inside a block -> torch's names for the same arguments outside
 TORCH_NAMES = {"x": "input", "y": "other"}
@@ -47,6 +47,7 @@ class Op:
     body        the forward is a composite: with tensors, its inner ops are recorded
     fused       (forward, backward) raw-array pair for a composite, or None
     numbers     Python numbers may stand for tensors
+    refuses     (op, dtypes of the operands): raises torch's error for dtypes that the op does not take
     public_front  what users call, where torch's signature is not the generated one
     """
 
@@ -71,9 +72,10 @@ class Op:
         defaults=None,
         name=None,
         numbers=None,
+        refuses=None,
     ):
         self.forward, self.vjp, self.torch, self.samples = forward, vjp or {}, torch, samples
-        self.coerce, self.view, self.outputs, self.returns = coerce, view, outputs, returns
+        self.coerce, self.view, self.outputs, self.returns, self.refuses = coerce, view, outputs, returns, refuses
         self.body, self.fused, self.method, self.inplace, self.varargs = body, fused, method, inplace, varargs
         self.name = name or forward.__name__
         self.node_name = "".join(part.capitalize() for part in self.name.split("_") if part) + "Backward0"
@@ -180,8 +182,8 @@ def front(row: Op):
         f"    xp, {arrays} = coerce(OP, {', '.join(public)})",
         "    try:",
         f"        result = forward({'' if row.fused else 'xp, '}{arrays}{keywords})",
-        "    except ValueError as error:",
-        f"        raise explained(error, {arrays}) from None",
+        "    except (ValueError, TypeError) as error:",
+        f"        raise explained(error, OP, {arrays}) from None",
     ]
     if row.outputs == 1:
         lines += [
@@ -317,8 +319,10 @@ def traced(row, inputs, keywords):
     return call()
 
 
-def explained(error, *arrays):
-    """torch's error for arrays that do not broadcast; any other error as it is."""
+def explained(error, row, *arrays):
+    """torch's error for dtypes that the op refuses and for arrays that do not broadcast; any other error as it is."""
+    if row.refuses and isinstance(error, TypeError):
+        row.refuses(row, [coerce.dtypes.OF_RAW[a.dtype] for a in arrays if is_array(a)])
     if "broadcast" not in str(error):
         return error
     shapes = [tuple(a.shape) for a in arrays if is_array(a)]
