@@ -1,0 +1,97 @@
+"""Turns: in each round every process runs its block once, while the others sleep."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from . import peers
+from .process import Process, ProcessError
+from .rows import OURS, Row
+
+PAUSE = 2e-3  # seconds until the threads of the process before, which spin a while for more work, have gone to sleep
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long a workload is measured: seconds of warm-up and of a block, rounds."""
+
+    warm_up: float
+    block: float
+    rounds: int
+
+
+def open_workers(names, threads):
+    """A process for each library, opened: (workers by name, what each says about itself, errors by name)."""
+    workers, about, errors = {}, {}, {}
+    for name in names:
+        worker = Process(name, peers.environment(threads))
+        try:
+            about[name] = worker.ask("benchmarks.worker:open_library", name, threads)
+        except ProcessError as error:
+            errors[name] = last_line(error)
+            worker.close()
+        else:
+            workers[name] = worker
+    return workers, about, errors
+
+
+def take_turns(names, rounds, ask):
+    """`{name: [answer of each round]}`. The order is reversed every round, so that none is always the first."""
+    found = {name: [] for name in names}
+    for number in range(rounds):
+        for name in names if number % 2 == 0 else reversed(names):
+            found[name].append(ask(name))
+            time.sleep(PAUSE)
+    return found
+
+
+def measure(workload, workers, budget, threads) -> Row:
+    """One workload in every library that has it. A library that fails is reported, the others go on."""
+    row = Row(workload.group, workload.name, threads, workload.size, shares=workload.shares)
+    first = {}
+    for name, worker in list(workers.items()):
+        try:
+            value = worker.ask("benchmarks.worker:prepare", workload, budget.warm_up)
+        except ProcessError as error:
+            drop(name, workers, row, error)
+            continue
+        if value is not False:
+            first[name] = value
+        time.sleep(PAUSE)
+
+    def ask(name):
+        try:
+            return workers[name].ask("benchmarks.worker:block", budget.block)
+        except ProcessError as error:
+            drop(name, workers, row, error)
+            raise
+
+    try:
+        row.rounds = take_turns(list(first), budget.rounds, ask)
+    except ProcessError:
+        pass  # noted by `drop`: the row has an error and no figures
+    for name in first:
+        if name in workers:
+            workers[name].ask("benchmarks.worker:forget")
+    row.note = disagreement(first)
+    return row
+
+
+def drop(name, workers, row, error):
+    """Notes the failure; a process that has ended takes no further part."""
+    row.errors[name] = last_line(error)
+    if workers[name].child.poll() is not None:
+        workers.pop(name).close()
+
+
+def disagreement(first):
+    """What the first step returned must be the same in torch and minitorch, or they were not given the same work."""
+    ours, theirs = first.get(OURS), first.get("torch")
+    if ours is None or theirs is None or abs(ours - theirs) <= 1e-3 * max(abs(theirs), 1e-3):
+        return ""
+    return f"the first step gives {ours:.6g}, torch {theirs:.6g}"
+
+
+def last_line(error):
+    return str(error).strip().splitlines()[-1][:300]

@@ -1,0 +1,66 @@
+"""What a worker process does: opens one library, prepares one workload at a time, times blocks of its step."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import statistics
+import time
+
+SAMPLE = 2e-4  # seconds of the shortest thing that is timed: the clock and its two calls cost 1e-7
+LONGEST_WARM_UP = 50  # steps
+
+current: dict = {}
+
+
+def open_library(peer: str, threads: int) -> dict:
+    """Imports the library of `peer` and limits it to `threads` threads; its version and BLAS."""
+    if hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[-threads:])
+    library = importlib.import_module(f"benchmarks.peers.{peer.replace('-', '_')}")
+    library.limit(threads)
+    current["library"] = library
+    return library.about()
+
+
+def prepare(workload, seconds: float):
+    """Builds the workload, warms it up. What its first step returned, as a float (None: nothing); `False`: not for
+    this library."""
+    current.pop("step", None)
+    step = current["library"].build(workload)
+    if step is None:
+        return False
+    first = step()
+    done = time.perf_counter() + seconds
+    for _ in range(LONGEST_WARM_UP):
+        step()
+        if time.perf_counter() > done:
+            break
+    begin = time.perf_counter()
+    step()
+    took = time.perf_counter() - begin
+    current["step"], current["calls"] = step, max(1, int(SAMPLE / max(took, 1e-9)))
+    return None if first is None else float(first)
+
+
+def block(seconds: float) -> float:
+    """Runs the step for about `seconds` and at least once: the median time of a call."""
+    step, calls, clock = current["step"], range(current["calls"]), time.perf_counter
+    times = []
+    now = clock()
+    end = now + seconds
+    while not times or now < end:
+        before = clock()
+        for _ in calls:
+            step()
+        now = clock()
+        times.append((now - before) / len(calls))
+    return statistics.median(times)
+
+
+def forget():
+    """Frees the workload."""
+    current.pop("step", None)
+    gc.collect()
