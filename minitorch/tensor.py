@@ -48,11 +48,11 @@ class Tensor:
     # _array    the raw array: a numpy.ndarray (device cpu) or a torch.Tensor (devices torch, cuda)
     # _cell  [number of in-place changes], shared by all views of one memory
     # _node     None (no gradient), LEAF (a leaf that requires grad) or the graph node that made it
-    __slots__ = ("__dict__", "__weakref__", "_array", "_cell", "_node")
+    # _grad     Tensor or None: the accumulated gradient of a leaf, or of a non-leaf after retain_grad()
+    # _view     autograd.views.View or None: it shares the memory of another tensor
+    # hooks     autograd.graph.Hooks of a leaf, or None
+    __slots__ = ("__dict__", "__weakref__", "_array", "_cell", "_grad", "_node", "_view", "hooks")
 
-    _grad = None  # Tensor: the accumulated gradient of a leaf, or of a non-leaf after retain_grad()
-    _view = None  # autograd.views.View, if it shares the memory of another tensor
-    hooks = None  # autograd.graph.Hooks of a leaf
     _inference = False
     name = None
     _backward_hooks = None
@@ -380,9 +380,7 @@ class Tensor:
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
         """Adds d self / d leaf to `.grad` of every leaf. `gradient` (same shape) is needed unless self has one element."""
-        from .autograd import backward
-
-        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+        api.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
@@ -440,7 +438,9 @@ class _quiet:
 def wrap(array) -> Tensor:
     """A tensor on a raw array, outside any graph."""
     t = _new(Tensor)
-    t._array, t._cell, t._node = array, [0], None
+    t._array = array
+    t._cell = [0]
+    t._node = t._grad = t._view = t.hooks = None
     return t
 
 
@@ -454,3 +454,5 @@ def _wrap(dim, ndim):
 
 #: checks and normalises a dimension: IndexError with torch's text when it is out of range
 wrap_dim = _wrap
+
+from .autograd import api  # noqa: E402  (it needs Tensor)

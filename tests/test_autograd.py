@@ -481,3 +481,51 @@ def test_tracers_see_every_call():
     finally:
         tracers.remove(tracer)
     assert seen == ["mse_loss", "sub", "square", "mean", "sum", "true_divide"]
+
+
+def order_with_leaves(T):
+    """Names in the order in which hooks of leaves and of results ran."""
+    ran = []
+    a, b = (T.tensor([1.0, 2.0], requires_grad=True) for _ in range(2))
+    h = a * 2
+    out = (h * b).sum() + (a * 1).sum()
+    for name, t in dict(a=a, b=b, h=h).items():
+        t.register_hook(lambda g, name=name: ran.append(name))
+    b.register_post_accumulate_grad_hook(lambda t: ran.append("b accumulated"))
+    out.backward()
+    return ran
+
+
+def test_hooks_of_a_leaf_run_when_its_gradient_is_complete():
+    assert order_with_leaves(minitorch) == order_with_leaves(torch)
+
+
+@pytest.mark.parametrize("wanted", [(1,), (2,), (1, 2)])
+def test_next_functions_of_where(wanted):
+    def names(T):
+        xs = [T.tensor([True, False]), T.ones(2), T.ones(2)]
+        for i in wanted:
+            xs[i].requires_grad_()
+        node = T.where(*xs).grad_fn
+        return [f and f.name() for f, _ in node.next_functions]
+
+    assert [n for n in names(minitorch) if n] == [n for n in names(torch) if n]
+
+
+def test_watchers_see_every_node_once():
+    from minitorch.autograd.engine import watchers
+
+    seen = []
+
+    def watch(node, g, call):
+        seen.append(node.name())
+        return call()
+
+    x = minitorch.ones(3, requires_grad=True)
+    watchers.append(watch)
+    try:
+        (x * x).tanh().sum().backward()
+    finally:
+        watchers.remove(watch)
+    assert seen == ["SumBackward0", "TanhBackward0", "MulBackward0"]
+    assert x.grad.tolist() == pytest.approx([2 * (1 - np.tanh(1.0) ** 2)] * 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..backends import backend_of
 from ..tensor import Tensor, wrap
+from .engine import accumulate, run
 from .graph import LEAF
 
 
@@ -18,8 +19,9 @@ def _tuple(x):
 
 
 def _start(tensors, gradients, create_graph):
+    """-> edges and their gradients, raw arrays (tensors if create_graph)"""
     tensors = _tuple(tensors)
-    gradients = _tuple(gradients) if gradients is not None else (None,) * len(tensors)
+    gradients = (None,) * len(tensors) if gradients is None else _tuple(gradients)
     if len(gradients) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
     roots, starts = [], []
@@ -29,19 +31,21 @@ def _start(tensors, gradients, create_graph):
         edge = edge_of(t)
         if edge is None:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        roots.append(edge)
         if g is None:
-            if t.numel() != 1:
+            a = t._array
+            if a.ndim and t.numel() != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            g = wrap(backend_of(t._array).ones_like(t._array))
-        elif not isinstance(g, Tensor):
+            ones = backend_of(a).ones_like(a)
+            starts.append(wrap(ones) if create_graph else ones)
+            continue
+        if not isinstance(g, Tensor):
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
-        elif g.shape != t.shape:
+        if g.shape != t.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
             )
-        elif g.dtype is not t.dtype:
-            g = g.to(t.dtype)
-        roots.append(edge)
+        g = g if g.dtype is t.dtype else g.to(t.dtype)
         starts.append(g if create_graph else g._array)
     return roots, starts
 
@@ -53,8 +57,6 @@ def backward(
 
     Errors (RuntimeError): a tensor without grad, a non-scalar without `grad_tensors`, a graph that was freed.
     """
-    from .engine import run
-
     if inputs is not None:
         inputs = _tuple(inputs)
         if not inputs:
@@ -66,20 +68,17 @@ def backward(
         return
     for t, g in zip(inputs, _gradients(roots, starts, inputs, keep, create_graph), strict=True):
         if g is not None:
-            g = g if isinstance(g, Tensor) else wrap(g.copy() if hasattr(g, "copy") else g.clone())
-            t._grad = g if t._grad is None else t._grad + g
+            accumulate(t, g, create_graph)
 
 
 def _gradients(roots, starts, inputs, keep, create_graph):
-    from .engine import run
-
     edges = []
     for t in inputs:
         edge = edge_of(t)
         if edge is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
         edges.append(edge)
-    return run(roots, starts, keep_graph=keep, create_graph=create_graph, inputs=edges, accumulate=False)
+    return run(roots, starts, keep_graph=keep, create_graph=create_graph, inputs=edges)
 
 
 def grad(

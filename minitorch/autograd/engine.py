@@ -1,227 +1,236 @@
 """The backward pass.
 
 Nodes are visited by descending creation number: everything that uses a result is younger than it, so when a node is
-popped its gradient is complete. No recursion, no count of dependencies. The engine alone un-broadcasts, casts, accumulates,
-checks and runs hooks; rules only compute.
+popped its gradient is complete. No recursion, no count of dependencies. The engine alone un-broadcasts, casts, accumulates
+and runs hooks; rules only compute.
 """
 
 from __future__ import annotations
 
-import heapq
-import sys
+from heapq import heappop, heappush
+from sys import getrefcount
 
+import numpy as np
 from numpy import ndarray
 
 from ..backends import backend_of
+from ..dtypes import OF_RAW
 from ..tensor import Tensor, wrap
-from .graph import Node, Output
+from .graph import Node, Output, hooked_leaves
 from .mode import state
 
+#: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
+watchers: list = []
 
-def run(roots, gradients, *, keep_graph, create_graph, inputs=None, accumulate=True):
+
+def run(roots, gradients, *, keep_graph, create_graph, inputs=None):
     """Pushes `gradients` (raw arrays, or tensors if create_graph) from `roots` (edges) to the leaves.
 
-    inputs      edges to compute gradients for; None: all leaves
-    accumulate  add to `.grad`; else return the gradients of `inputs`, in order (None: not reached)
+    inputs  None: adds to the `.grad` of all leaves.
+            Edges: returns their gradients, in order (None: not reached), and touches no leaf.
     """
-    only = None if inputs is None else leading_to(inputs, roots)
-    captured = {}
-    wanted_edges = set() if inputs is None else {id(e) for e in inputs}
-    grads: dict = {}
-    heap: list = []
-    waiting = consumers_of_hooked_leaves(roots) if hooked_leaves else None
-
-    def finish(leaf):
-        deliver_to_leaf(leaf, grads.pop(leaf), create_graph, accumulate, captured)
-
+    only = captured = waiting = None
+    if inputs is not None:
+        only, captured = leading_to(inputs, roots), dict.fromkeys(inputs)
+    if hooked_leaves.data:
+        waiting = consumers(roots)
+    grads: dict = {}  # edge -> gradient so far
+    heap: list = []  # of nodes with a gradient
     for edge, g in zip(roots, gradients, strict=True):
         if edge in grads:
             grads[edge] = grads[edge] + g
         else:
             grads[edge] = g
             if isinstance(edge, Node):
-                heapq.heappush(heap, (-edge.number, edge))
+                heappush(heap, (-edge.number, edge))
     before = state.grad
     state.grad = create_graph
     try:
         while heap:
-            node = heapq.heappop(heap)[1]
+            node = heappop(heap)[1]
             g = grads.pop(node)
-            hooks = node.hooks
+            hooks, plan, edges = node.hooks, node.plan, node.edges
             if hooks is not None:
                 g = run_tensor_hooks(hooks, g, create_graph)
-            if wanted_edges and id(node) in wanted_edges:
-                captured[node] = g
-            edges = node.edges
-            if only is None:
-                wanted = None
-            else:
-                wanted = tuple(id(e) in only for e in edges)
-                if not any(wanted):
+            if only is not None:
+                if node in captured:
+                    captured[node] = g
+                asked = tuple([edge in only for edge in edges])
+                if True not in asked:
                     continue
+                plan = plan.restricted(asked)
             if type(node) is Output:
-                into = grads.get(edges[0])
+                call, into = edges[0], grads.get(edges[0])
                 if into is None:
-                    into = grads[edges[0]] = [None] * len(edges[0].shape)
-                    heapq.heappush(heap, (-edges[0].number, edges[0]))
+                    into = grads[call] = [None] * len(call.shape)
+                    heappush(heap, (-call.number, call))
                 into[node.index] = g if into[node.index] is None else into[node.index] + g
                 continue
             if hooks is not None and hooks.pre:
                 g = run_pre_hooks(hooks, g, create_graph)
-            if node.trace is not None:
-                results = run_traced(node, g, create_graph, wanted)
+            if watchers:
+                results = watched(node, g, plan, create_graph)
             elif create_graph:
-                results = node.backward_tensors(g, wanted)
+                results = plan.backward_tensors(node, g)
             else:
-                results = node.backward(g, wanted)
+                results = plan.backward(node, g, node.xp)
             if hooks is not None and hooks.post:
                 results = run_post_hooks(hooks, results, g, create_graph)
+            if node.fits is not None:
+                results = fitted(node, results, create_graph)
             if not keep_graph:
-                node.release()
-            for i in range(len(edges)):
-                g = results[i]
-                edge = edges[i]
-                if g is None or (wanted is not None and not wanted[i]):
-                    if waiting is not None and not isinstance(edge, Node):
-                        ready(edge, waiting, grads, finish)
-                    continue
-                is_node = isinstance(edge, Node)
-                shape, dtype = (edge.shape, edge.dtype) if is_node else (edge._array.shape, edge._array.dtype)
-                if type(shape) is not list:
-                    array = g._array if create_graph else g
-                    if array.shape != shape or array.dtype != dtype:
-                        g = fit(g, shape, dtype, node, create_graph)
-                if edge in grads:
-                    grads[edge] = grads[edge] + g
-                else:
-                    grads[edge] = g
-                    if is_node:
-                        heapq.heappush(heap, (-edge.number, edge))
-                if waiting is not None and not is_node:
-                    ready(edge, waiting, grads, finish)
-        g = results = None  # the leaves may then take their arrays over
-        for leaf in list(grads):
-            finish(leaf)
+                node.saved = None
+            for edge, g in zip(edges, results, strict=True):
+                if g is not None and (only is None or edge in only):
+                    sofar = grads.get(edge)
+                    if sofar is not None:
+                        grads[edge] = sofar + g
+                    else:
+                        grads[edge] = g
+                        if isinstance(edge, Node):
+                            heappush(heap, (-edge.number, edge))
+                if waiting is not None and edge in waiting:
+                    waiting[edge] -= 1
+                    if waiting[edge] == 0 and edge in grads:
+                        deliver(edge, grads.pop(edge), captured, create_graph)
+        edge = g = results = sofar = None  # the leaves may then take their arrays over
+        while grads:
+            leaf, g = grads.popitem()
+            if leaf._grad is None and leaf.hooks is None and captured is None and own(g):
+                leaf._grad = wrap(g)
+            else:
+                deliver(leaf, g, captured, create_graph)
     finally:
         state.grad = before
-    if accumulate:
-        return None
-    return [captured.get(e) for e in inputs]
+    return None if captured is None else [captured[e] for e in inputs]
+
+
+def watched(node, g, plan, create_graph):
+    def call(depth=0):
+        if depth == len(watching):
+            return plan.backward_tensors(node, g) if create_graph else plan.backward(node, g, node.xp)
+        return watching[depth](node, g, lambda: call(depth + 1))
+
+    watching = tuple(watchers)
+    return call()
 
 
 # ---------------------------------------------------------------------- leaves
 
 
-def deliver_to_leaf(leaf, g, create_graph, accumulate, captured):
-    hooks = leaf.hooks
-    if hooks is not None and hooks.tensor:
-        g = run_tensor_hooks(hooks, g, create_graph)
-    if not accumulate:
-        captured[leaf] = g
-        return
-    if create_graph:
-        leaf._grad = g if leaf._grad is None else leaf._grad + g
-    elif leaf._grad is None:
-        # The array becomes `.grad` itself if nobody else holds it: 2 references are `g` here and the call's argument.
-        own = isinstance(g, ndarray) and g.flags.owndata and g.flags.c_contiguous and sys.getrefcount(g) <= 3
-        leaf._grad = wrap(g if own else copy_of(g))
-    elif leaf._grad._node is not None:
-        leaf._grad = wrap(leaf._grad._array + g)
+def own(g):
+    """Whether a raw array is plain memory that only the caller knows: 3 references are its variable, `g` here and the call below."""
+    return type(g) is ndarray and g.base is None and getrefcount(g) <= 3 and g.flags.c_contiguous
+
+
+def deliver(leaf, g, captured, create_graph):
+    """The complete gradient of a leaf goes through its hooks, and to `.grad` or to the caller."""
+    if leaf.hooks is not None:
+        g = run_tensor_hooks(leaf.hooks, g, create_graph)
+    if captured is None:
+        accumulate(leaf, g, create_graph)
     else:
-        leaf._grad._array += g
-        leaf._grad._cell[0] += 1
-    if hooks is not None:
-        for hook in list(hooks.accumulated.values()):
+        captured[leaf] = g
+
+
+def accumulate(leaf, g, create_graph=False):
+    """Adds a gradient (a raw array; a tensor if create_graph) to `leaf.grad`."""
+    grad = leaf._grad
+    if create_graph:
+        leaf._grad = g if grad is None else grad + g
+    elif grad is None:
+        leaf._grad = wrap(copy_of(g))
+    elif grad._node is not None:
+        leaf._grad = wrap(grad._array + g)
+    else:
+        grad._array += g
+        grad._cell[0] += 1
+    if leaf.hooks is not None:
+        for hook in list(leaf.hooks.accumulated.values()):
             hook(leaf)
 
 
 def copy_of(g):
-    if hasattr(g, "clone"):
-        return g.clone()
-    import numpy as np
-
-    return np.array(g, order="C")
+    return np.array(g, order="C") if isinstance(g, (ndarray, np.generic)) else g.clone()
 
 
-#: leaves with hooks: torch runs those as soon as the leaf's gradient is complete, which needs a count of its consumers
-hooked_leaves: set = set()
+# ---------------------------------------------------------------------- paths
 
 
-def consumers_of_hooked_leaves(roots):
-    counts, seen, stack = {}, set(), [r for r in roots if isinstance(r, Node)]
-    seen.update(stack)
-    while stack:
-        for edge in stack.pop().edges:
-            if not isinstance(edge, Node):
-                counts[edge] = counts.get(edge, 0) + 1
-            elif edge not in seen:
-                seen.add(edge)
-                stack.append(edge)
+def consumers(roots):
+    """leaf with hooks -> number of times that the graph below `roots` uses it."""
+    counts = dict.fromkeys(hooked_leaves.values(), 0)
+    for node in reached(roots):
+        for edge in node.edges:
+            if edge in counts:
+                counts[edge] += 1
     return counts
 
 
-def ready(leaf, waiting, grads, finish):
-    waiting[leaf] -= 1
-    if waiting[leaf] == 0 and leaf in grads and leaf.hooks is not None:
-        finish(leaf)
-
-
-def leading_to(inputs, roots):
-    """ids of the edges that lie on a path from `roots` to one of `inputs`."""
-    seen, order, stack = set(), [], [r for r in roots if isinstance(r, Node)]
-    seen.update(stack)
+def reached(roots):
+    """The nodes below `roots`, each once."""
+    stack = [r for r in roots if isinstance(r, Node)]
+    seen = set(stack)
     while stack:
         node = stack.pop()
-        order.append(node)
+        yield node
         for edge in node.edges:
             if isinstance(edge, Node) and edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
-    found = {id(e) for e in inputs}
-    for node in sorted(order, key=lambda n: n.number):
-        if any(id(e) in found for e in node.edges):
-            found.add(id(node))
+
+
+def leading_to(inputs, roots):
+    """The edges on a path from `roots` to one of `inputs`."""
+    found = set(inputs)
+    for node in sorted(reached(roots), key=lambda n: n.number):
+        if not found.isdisjoint(node.edges):
+            found.add(node)
     return found
 
 
 # ---------------------------------------------------------------------- shapes
 
 
+def fitted(node, results, create_graph):
+    """The gradients summed over broadcast dimensions and cast to what each receiver expects."""
+    out = []
+    for g, (shape, dtype) in zip(results, node.fits, strict=True):
+        if g is not None:
+            array = g._array if create_graph else g
+            if array.shape != shape or array.dtype != dtype:
+                g = fit(g, shape, dtype, node, create_graph)
+        out.append(g)
+    return out
+
+
 def fit(g, shape, dtype, node, create_graph):
-    """`g` summed over broadcast dimensions and cast to what the receiver expects."""
     if create_graph:
         from .. import ops as xp
-        from ..dtypes import OF_RAW
-
-        if tuple(g.shape) != tuple(shape):
-            g = unbroadcast(xp, g, tuple(shape), node)
-        return g if g._array.dtype == dtype else xp.to_dtype(g, dtype=OF_RAW[dtype])
-    xp = node.xp
-    if g.shape != shape:
+    else:
+        xp = node.xp
+    if tuple(g.shape) != tuple(shape):
         g = unbroadcast(xp, g, tuple(shape), node)
-    if g.dtype != dtype:
-        from ..dtypes import OF_RAW
-
-        g = xp.astype(g, OF_RAW[dtype])
-    return g
+    if (g._array if create_graph else g).dtype == dtype:
+        return g
+    return xp.to_dtype(g, dtype=OF_RAW[dtype]) if create_graph else xp.astype(g, OF_RAW[dtype])
 
 
 def unbroadcast(xp, g, shape, node):
     have = tuple(g.shape)
     extra = len(have) - len(shape)
-    dims = [i for i in range(len(have)) if i < extra or (shape[i - extra] == 1 and have[i] != 1)]
-    fits = extra >= 0 and all(have[i + extra] == n or n == 1 for i, n in enumerate(shape))
-    if not fits:
+    if extra < 0 or any(have[i + extra] != n != 1 for i, n in enumerate(shape)):
         raise RuntimeError(
             f"Function {node.name()} returned an invalid gradient: got {list(have)} but expected shape compatible with "
             f"{list(shape)}"
         )
+    dims = tuple(i for i in range(len(have)) if i < extra or (shape[i - extra] == 1 and have[i] != 1))
     if dims:
-        g = xp.sum(g, dim=tuple(dims), keepdim=True)
+        g = xp.sum(g, dim=dims, keepdim=True)
     return xp.reshape(g, shape=shape) if tuple(g.shape) != shape else g
 
 
-# ---------------------------------------------------------------------- hooks, anomaly mode
+# ---------------------------------------------------------------------- hooks
 
 
 def as_tensor(g, create_graph):
@@ -257,51 +266,26 @@ def run_tensor_hooks(hooks, g, create_graph):
     return as_raw(t, create_graph)
 
 
+def as_tuple(x):
+    return x if isinstance(x, tuple) else (x,)
+
+
 def run_pre_hooks(hooks, g, create_graph):
     outputs = as_tensor(g, create_graph)
     many = isinstance(outputs, tuple)
-    outputs = outputs if many else (outputs,)
+    outputs = as_tuple(outputs)
     for hook in list(hooks.pre.values()):
         replaced = hook(outputs)
         if replaced is not None:
-            outputs = replaced if isinstance(replaced, tuple) else (replaced,)
+            outputs = as_tuple(replaced)
     return as_raw(outputs if many else outputs[0], create_graph)
 
 
 def run_post_hooks(hooks, results, g, create_graph):
-    outputs = as_tensor(g, create_graph)
-    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    outputs = as_tuple(as_tensor(g, create_graph))
     inputs = as_tensor(tuple(results), create_graph)
     for hook in list(hooks.post.values()):
         replaced = hook(inputs, outputs)
         if replaced is not None:
-            inputs = replaced if isinstance(replaced, tuple) else (replaced,)
+            inputs = as_tuple(replaced)
     return tuple(as_raw(x, create_graph) for x in inputs)
-
-
-def run_traced(node, g, create_graph, wanted):
-    """Under `detect_anomaly`: an error, or a NaN in a gradient, names the forward line."""
-    import traceback
-    import warnings
-
-    def where():
-        return "".join(traceback.format_list(node.trace))
-
-    try:
-        results = node.backward_tensors(g, wanted) if create_graph else node.backward(g, wanted)
-    except Exception:
-        warnings.warn(
-            f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where()}",
-            stacklevel=4,
-        )
-        raise
-    if state.anomaly_nan:
-        for i, r in enumerate(results):
-            array = r._array if isinstance(r, Tensor) else r
-            if array is not None and bool((array != array).any()):
-                warnings.warn(
-                    f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{where()}",
-                    stacklevel=4,
-                )
-                raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
-    return results

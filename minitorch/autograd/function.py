@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..tensor import Tensor, _quiet, wrap
+from . import anomaly
 from .graph import LEAF, Node, Output, next_number
 from .mode import state
 from .views import set_history
@@ -48,9 +49,9 @@ class Context:
 class FunctionNode(Node):
     """The graph node of one call of a `Function`."""
 
-    __slots__ = ("ctx", "function", "n_inputs", "outputs", "positions")
+    __slots__ = ("ctx", "dtype", "function", "n_inputs", "outputs", "positions", "shape")
 
-    plan = property(lambda self: _Plan)
+    plan = property(lambda self: FunctionPlan)
 
     def name(self):
         return self.function.__name__ + "Backward"
@@ -105,40 +106,40 @@ class FunctionNode(Node):
         ref = self.outputs[number]
         return ref() if ref is not None else None
 
-    def _call(self, g):
+
+class FunctionPlan:
+    """How the engine runs the user's backward: with tensors, recorded or not."""
+
+    saved_names = ()
+
+    @staticmethod
+    def restricted(asked):
+        return FunctionPlan
+
+    @staticmethod
+    def backward(node, g, xp):
+        with _quiet():
+            return [None if r is None else r._array for r in FunctionPlan.backward_tensors(node, g)]
+
+    @staticmethod
+    def backward_tensors(node, g):
         grads = []
         for i, gi in enumerate(g):
-            if gi is None and self.ctx.materialize_grads:
-                gi = wrap(self.xp.zeros_raw(self.shape[i], self.dtype[i]))
-            elif gi is not None and not isinstance(gi, Tensor):
-                gi = wrap(self.xp.asarray(gi))
-            grads.append(gi)
-        results = self.function.backward(self.ctx, *grads)
-        results = results if isinstance(results, tuple) else (results,)
-        if len(results) < self.n_inputs or any(r is not None for r in results[self.n_inputs :]):
+            if gi is None and node.ctx.materialize_grads:
+                gi = node.xp.zeros_raw(node.shape[i], node.dtype[i])
+            grads.append(gi if gi is None or isinstance(gi, Tensor) else wrap(node.xp.asarray(gi)))
+        results = node.function.backward(node.ctx, *grads)
+        results, n = results if isinstance(results, tuple) else (results,), node.n_inputs
+        if len(results) < n or any(r is not None for r in results[n:]):
             raise RuntimeError(
-                f"function {self.name()} returned an incorrect number of gradients (expected {self.n_inputs}, got {len(results)})"
+                f"function {node.name()} returned an incorrect number of gradients (expected {n}, got {len(results)})"
             )
         for r in results:
             if r is not None and not isinstance(r, Tensor):
                 raise RuntimeError(
-                    f"function {self.name()} returned a gradient that is no tensor: {type(r).__name__}"
+                    f"function {node.name()} returned a gradient that is no tensor: {type(r).__name__}"
                 )
-        return tuple(results[p] for p in self.positions)
-
-    def backward(self, g, wanted):
-        with _quiet():
-            return tuple(None if r is None else r._array for r in self._call(g))
-
-    def backward_tensors(self, g, wanted):
-        return self._call(g)
-
-    def release(self):
-        self.saved = None
-
-
-class _Plan:
-    saved_names = ()
+        return [results[p] for p in node.positions]
 
 
 class Function:
@@ -197,11 +198,10 @@ class Function:
         node = FunctionNode()
         node.ctx, node.function, node.n_inputs, node.edges = ctx, cls, len(args), tuple(edges)
         node.positions = [i for i, needs in enumerate(ctx.needs_input_grad) if needs]
-        node.hooks, node.trace, node.number = None, None, next_number()
-        if state.anomaly:
-            from ..ops.table import stack
-
-            node.trace = stack()
+        node.hooks, node.number = None, next_number()
+        node.fits = [(args[i]._array.shape, args[i]._array.dtype) for i in node.positions]
+        if anomaly.enabled:
+            anomaly.remember(node)
         arrays = [o._array if isinstance(o, Tensor) else None for o in outputs]
         node.xp = backend_of(next(a for a in [*arrays, args[node.positions[0]]._array] if a is not None))
         node.shape = [None if a is None else a.shape for a in arrays]
@@ -209,7 +209,7 @@ class Function:
         node.outputs = [None] * len(outputs)
         for i, o in enumerate(outputs):
             if isinstance(o, Tensor) and o.is_floating_point() and id(o) not in constant:
-                made = Output(node, i, o._array)
+                made = Output(node, i)
                 node.outputs[i] = weakref.ref(made)
                 if id(o) in dirty:
                     set_history(o, made)

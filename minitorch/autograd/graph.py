@@ -8,6 +8,7 @@ last tensor.
 from __future__ import annotations
 
 import itertools
+import weakref
 
 #: `tensor._node` of a leaf that requires grad
 LEAF = type("Leaf", (), {"__slots__": (), "__repr__": lambda self: "LEAF"})()
@@ -24,51 +25,23 @@ class Node:
     edges     where the gradients go, one an input that requires grad
     saved     the values that the rules read, in the plan's order; `None` once released
     versions  (cell, version at saving) pairs, flat, for those of `saved` that can be changed in place
-    shape, dtype  of the result: what an incoming gradient is un-broadcast and cast to
+    fits      (shape, dtype) of each of `edges`, to un-broadcast and cast gradients to; `None`: they come out right
     number    creation number
     hooks     `None`, or the rare extras (`Hooks`)
-    trace     the forward call's stack, if made under `detect_anomaly`
     """
 
-    __slots__ = (
-        "__weakref__",
-        "dtype",
-        "edges",
-        "hooks",
-        "number",
-        "plan",
-        "saved",
-        "shape",
-        "trace",
-        "versions",
-        "xp",
-    )
-
-    def backward(self, g, wanted):
-        """Gradients for `edges` (raw arrays in, raw arrays out). `wanted`: which of them, or None for all."""
-        plan = self.plan if wanted is None else self.plan.restricted(wanted)
-        return plan.backward(self, g, self.xp)
-
-    def backward_tensors(self, g, wanted):
-        """The same with tensors, recording."""
-        plan = self.plan if wanted is None else self.plan.restricted(wanted)
-        return plan.backward_tensors(self, g)
-
-    def release(self):
-        self.saved = None
+    __slots__ = ("__weakref__", "edges", "fits", "hooks", "number", "plan", "saved", "versions", "xp")
 
     # what users see as `tensor.grad_fn`
 
     def name(self) -> str:
-        return self.plan.op.node_name
+        return type(self).__name__
 
     @property
     def next_functions(self):
         """((node, output number), ...) as torch shows them; leaves appear as `AccumulateGrad`."""
-        slots = [(None, 0)] * self.plan.n_differentiable
-        for position, edge in zip(self.plan.positions, self.edges, strict=True):
-            slots[position] = shown(edge)
-        return tuple(slots)
+        edges = dict(zip(self.plan.wanted, self.edges, strict=True))
+        return tuple([shown(edges[n]) if n in edges else (None, 0) for n in self.plan.differentiable])
 
     @property
     def metadata(self) -> dict:
@@ -99,10 +72,9 @@ class Output(Node):
 
     __slots__ = ("index",)
 
-    def __init__(self, node, index, array):
+    def __init__(self, node, index):
         self.plan, self.xp, self.edges, self.index = node.plan, node.xp, (node,), index
-        self.shape, self.dtype = array.shape, array.dtype
-        self.saved, self.versions, self.hooks, self.trace = (), (), None, None
+        self.saved, self.versions, self.hooks, self.fits = (), (), None, None
         self.number = next_number()
 
     def name(self):
@@ -111,9 +83,6 @@ class Output(Node):
     @property
     def next_functions(self):
         return self.edges[0].next_functions
-
-    def release(self):
-        pass
 
 
 class AccumulateGrad:
@@ -125,7 +94,7 @@ class AccumulateGrad:
     next_functions = ()
 
     def name(self) -> str:
-        return "struct torch::autograd::AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
     def __eq__(self, other):
         return isinstance(other, AccumulateGrad) and self.variable is other.variable
@@ -164,9 +133,16 @@ class Hooks:
 
 
 def extras(node):
+    """The hooks of a node or leaf, made at the first use."""
     if node.hooks is None:
         node.hooks = Hooks()
+        if not isinstance(node, Node):
+            hooked_leaves[id(node)] = node
     return node.hooks
+
+
+#: leaves with hooks: torch runs those as soon as the leaf's gradient is complete, which needs a count of its consumers
+hooked_leaves = weakref.WeakValueDictionary()
 
 
 RELEASED = (

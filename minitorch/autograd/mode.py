@@ -13,8 +13,6 @@ import threading
 class _State(threading.local):
     grad = True
     inference = False
-    anomaly = False
-    anomaly_nan = True
 
 
 state = _State()

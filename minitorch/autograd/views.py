@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from numpy import ndarray
 
+from ..backends import backend_of
 from .graph import LEAF
 from .mode import state
 
@@ -150,7 +151,9 @@ def set_history(x, node):
         if node is not None:
             x._node = node
         elif x._node is not None and x._node is not LEAF:  # it still requires grad: zero for the old values
-            _ops().OPS["copy_slices"].plan(1).record(x, copy_slices_backend(x), x, x, x._array, x._array, ())
+            _ops().OPS["copy_slices"].plan(1).record(
+                x, backend_of(x._array), x, x, x._array, x._array, x._node, None, ()
+            )
         return
     base = view.base
     if node is None and base._node is None:
@@ -163,15 +166,9 @@ def set_history(x, node):
         copy_slices = OPS["copy_slices"]
         mask = (base._node is not None) | (node is not None) << 1
         copy_slices.plan(mask).record(
-            base, copy_slices_backend(base), base, x, base._array, x._array, view.steps
+            base, backend_of(base._array), base, x, base._array, x._array, base._node, node, view.steps
         )
     finally:
         x._view = x_view
     x_view.history = None if base._node is not None else x_view.history
     x_view.node(x)
-
-
-def copy_slices_backend(base):
-    from ..backends import backend_of
-
-    return backend_of(base._array)

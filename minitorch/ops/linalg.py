@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+import numpy as np
+
+from ..backends import numpy as NUMPY
 from . import coerce
 from .dims import broadcast_shape
 from .samples import calls
@@ -104,8 +109,7 @@ def matmul(xp, x, y):
     return xp.matmul(x, y)
 
 
-def _linear_check(op, x, weight, bias):
-    xp, a, w, b = coerce.same(op, x, weight, bias)
+def _linear_checks(a, w, b):
     if a.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
         raise RuntimeError(
             f"mat1 and mat2 must have the same dtype, but got {_name(a)} and {_name(w)}"
@@ -118,7 +122,6 @@ def _linear_check(op, x, weight, bias):
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1] if a.ndim else 1} and {w.shape[-1]}x{w.shape[0]})"
         )
-    return xp, a, w, b
 
 
 def _name(a):
@@ -138,6 +141,39 @@ def _linear_dw(xp, g, x, weight_shape):
     return xp.matmul(_mT(xp, _rows(xp, g)), _rows(xp, x))
 
 
+def _linear_forward(x, weight, bias):
+    if x.dtype is not weight.dtype or weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
+        return linear.op.forward(NUMPY, x, weight, bias)
+    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # one product, not a batch of them
+    out = np.dot(rows, weight.T)
+    if bias is not None:
+        if bias.dtype is not out.dtype:
+            _linear_checks(x, weight, bias)
+        out += bias
+    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
+
+
+def _linear_backward(g, x, weight, wanted):
+    if x.ndim != 2 or weight.ndim != 2:
+        if weight.ndim != 2:
+            rules, read = linear.op.vjp.values(), ((weight,), (x, weight.shape), ())
+            return [rule(NUMPY, g, *r) if w else None for w, rule, r in zip(wanted, rules, read, strict=True)]
+        shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+        dx, *others = _linear_backward(g, x, weight, wanted)
+        return dx if dx is None else dx.reshape(shape), *others
+    dx, dw, db = wanted
+    return (
+        np.dot(g, weight) if dx else None,
+        np.dot(g.T, x) if dw else None,
+        np.dot(_ones(len(g), g.dtype), g) if db else None,  # the sum over rows, in half of np.sum's time
+    )
+
+
+@lru_cache(64)
+def _ones(n, dtype):
+    return np.ones(n, dtype)
+
+
 @op(
     vjp=dict(
         x=lambda xp, g, weight: (
@@ -146,8 +182,10 @@ def _linear_dw(xp, g, x, weight_shape):
         weight=_linear_dw,
         bias=lambda xp, g: xp.sum(g, dim=tuple(range(len(g.shape) - 1))) if len(g.shape) > 1 else g,
     ),
+    fused=(_linear_forward, _linear_backward),
+    exact=True,
     torch="nn.functional.linear",
-    coerce=_linear_check,
+    coerce=coerce.same,
     defaults=dict(bias=None),
     method=False,
     inplace=False,
@@ -161,6 +199,7 @@ def _linear_dw(xp, g, x, weight_shape):
 )
 def linear(xp, x, weight, bias):
     """x @ weight.T + bias, weight (out_features, in_features)."""
+    _linear_checks(x, weight, bias)
     out = xp.matmul(x, _mT(xp, weight) if len(weight.shape) > 1 else weight)
     if bias is not None:
         out += bias

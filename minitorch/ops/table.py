@@ -6,22 +6,25 @@
 
 declares an operation. From the signature of the forward and of its rules two kinds of small functions are generated,
 once: the *front* that users call (`print(ops.tanh.source)` shows it), and for each set of inputs that require grad a
-*plan* that saves what the rules read and calls them. Nothing is inspected when an operation runs.
+*plan* (`ops/plan.py`) that saves what the rules read and calls them. Nothing is inspected when an operation runs.
 """
 
 from __future__ import annotations
 
 import inspect
 import linecache
-import sys
+from functools import cached_property
 
 from numpy import ndarray
 
-from ..autograd.graph import LEAF, RELEASED, Node, Output, next_number
+from .. import ops
 from ..autograd.mode import state
 from ..autograd.views import View
+from ..backends import numpy as NUMPY
+from ..dtypes import OF_RAW
 from ..tensor import Tensor, wrap
 from . import coerce
+from .plan import Plan, VariadicPlan, node_class
 
 #: every operation by name
 OPS: dict[str, Op] = {}
@@ -29,11 +32,17 @@ OPS: dict[str, Op] = {}
 #: functions `(op, inputs, keywords, call) -> result` around every call: profiler, graph drawing, capture. Innermost last.
 tracers: list = []
 
-#: policies that take Python numbers
-PROMOTING = (coerce.promote, coerce.promote_numbers, coerce.promote_floating)
-
 #: our letters inside a block -> torch's names for the same arguments outside
 TORCH_NAMES = {"x": "input", "y": "other"}
+
+
+class Switches:
+    """`fused`: whether operations use their fused pair (and its kernels). Off for study and bisecting."""
+
+    fused = True
+
+
+switches = Switches()
 
 
 class Op:
@@ -43,9 +52,11 @@ class Op:
     vjp         rules by input name     torch     dotted path of the torch twin, under `torch`
     samples     dtype -> samples        coerce    policy in ops/coerce.py
     view        the result shares memory with the first input
+    inplace     elementwise: there is an in-place form
     outputs     number of results       returns   the class of several results (a named tuple)
     body        the forward is a composite: with tensors, its inner ops are recorded
-    fused       (forward, backward) raw-array pair for a composite, or None
+    fused       NumPy only, a faster equal: forward(*arrays, **metadata) and backward(g, ..., wanted), see `ops/plan.py`
+    exact       the rules give gradients of the inputs' own shapes and dtypes: the engine need not look
     numbers     Python numbers may stand for tensors
     refuses     (op, dtypes of the operands): raises torch's error for dtypes that the op does not take
     public_front  what users call, where torch's signature is not the generated one
@@ -65,6 +76,7 @@ class Op:
         optional=(),
         body=False,
         fused=None,
+        exact=None,
         names=None,
         method=True,
         inplace=True,
@@ -75,10 +87,15 @@ class Op:
         refuses=None,
     ):
         self.forward, self.vjp, self.torch, self.samples = forward, vjp or {}, torch, samples
-        self.coerce, self.view, self.outputs, self.returns, self.refuses = coerce, view, outputs, returns, refuses
+        self.coerce, self.view, self.outputs, self.returns, self.refuses = (
+            coerce,
+            view,
+            outputs,
+            returns,
+            refuses,
+        )
         self.body, self.fused, self.method, self.inplace, self.varargs = body, fused, method, inplace, varargs
         self.name = name or forward.__name__
-        self.node_name = "".join(part.capitalize() for part in self.name.split("_") if part) + "Backward0"
         self.__doc__ = forward.__doc__
         self.numbers = coerce in PROMOTING if numbers is None else numbers
         self.public_front = None
@@ -88,18 +105,31 @@ class Op:
         self.metadata = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         rename = TORCH_NAMES | (names or {})
         self.public = {n: rename.get(n, n) for n in self.inputs}
-        self.parameters = [self.public[n] for n in self.inputs] or [self.variadic]
+        self.parameters = list(self.public.values()) or [self.variadic]
         self.defaults = defaults or {}  # of inputs that may be left out
         self.optional = {i for i, n in enumerate(self.inputs) if n in optional or n in self.defaults}
+        # a rule of an elementwise op of one input cannot but give that input's shape
+        self.exact = bool(fused and body) or (inplace and len(self.inputs) == 1) if exact is None else exact
         unknown = set(self.vjp) - set(self.inputs) - {self.variadic}
         assert not unknown, f"{self.name}: rules for {unknown}, which are not inputs"
         self.plans: dict[int, Plan] = {}
-        self.front = None
-        self.source = ""
+        self.node_class = node_class(self.name, outputs)
+        self.front = composite_front(self) if body and not fused else front(self)
+        self.front.op, self.front.__doc__, self.front.__module__ = self, self.__doc__, forward.__module__
 
     @property
     def differentiable(self) -> bool:
         return bool(self.vjp) or self.body
+
+    @property
+    def source(self) -> str:
+        return self.front.source
+
+    @cached_property
+    def launch(self):
+        """The front without its look at the tracers: what `traced` goes on with."""
+        without = self.source.replace(TRACED.format(call=traced_call(self)), "")
+        return compile_function(self.name, without, **self.front.__globals__)
 
     def plan(self, mask: int) -> Plan:
         plan = self.plans.get(mask)
@@ -116,11 +146,6 @@ def op(**options):
 
     def declare(forward):
         row = Op(forward, **options)
-        build = composite_front if row.body and not row.fused else variadic_front if row.variadic else front
-        row.front = build(row)
-        row.front.op = row
-        row.front.__doc__ = row.__doc__
-        row.front.__module__ = forward.__module__
         OPS[row.name] = row
         return row.front
 
@@ -134,21 +159,11 @@ def composite(**options):
 
 # ---------------------------------------------------------------------- fronts
 
+#: policies that take Python numbers
+PROMOTING = (coerce.promote, coerce.promote_numbers, coerce.promote_floating)
 
-def signature_of(row: Op) -> str:
-    """Torch's signature: the arrays under torch's names, then the metadata, which may be given by position."""
-    parts = [
-        f"{row.public[n]}=None" if i in row.optional and n not in row.defaults else row.public[n]
-        for i, n in enumerate(row.inputs)
-    ] or [row.variadic]
-    parts = [
-        p if "=" in p or n not in row.defaults else f"{p}=DEFAULTS[{n!r}]"
-        for p, n in zip(parts, row.inputs or [row.variadic], strict=True)
-    ]
-    required = [n for n, d in row.metadata.items() if d is inspect.Parameter.empty]
-    optional = [f"{n}=METADATA[{n!r}]" for n in row.metadata if n not in required]
-    seen_default = any("=" in p for p in parts)
-    return ", ".join(parts + [f"{n}=None" if seen_default else n for n in required] + optional)
+#: first lines of every front
+TRACED = "    if tracers:\n        return {call}\n"
 
 
 def compile_function(name, source, **env):
@@ -160,160 +175,170 @@ def compile_function(name, source, **env):
     return env[name]
 
 
-def front(row: Op):
-    """The function users call: coerce, compute, wrap, record."""
-    inputs, keywords = row.inputs, "".join(f", {k}={k}" for k in row.metadata)
-    public = [row.public[n] for n in inputs]
-    arrays = ", ".join(f"a_{n}" for n in inputs)
-    lines = [
-        f"def {row.name}({signature_of(row)}):",
-        "    if tracers:",
-        f"        return traced(OP, ({', '.join(public)},), dict({keywords[2:]}))",
-        f"    return launch({', '.join(public)}{keywords})",
-        "",
-        f"def launch({', '.join(public + [f'{k}' for k in row.metadata])}):",
-    ]
-    if row.fused:  # NumPy only: elsewhere, and with kernels off, the body's own calls are recorded
-        lines += [
-            f"    if not switches.fused or type({public[0]}._array) is not ndarray:",
-            f"        return body(ops, {', '.join(public)}{keywords})",
+def signature_of(row: Op) -> str:
+    """Torch's signature: the arrays under torch's names, then the metadata, which may be given by position."""
+    parts = [row.public.get(n, n) for n in row.inputs or [row.variadic]]
+    for i, n in enumerate(row.inputs or [row.variadic]):
+        if n in row.defaults:
+            parts[i] += f"=DEFAULTS[{n!r}]"
+        elif i in row.optional:
+            parts[i] += "=None"
+    required = [n for n, d in row.metadata.items() if d is inspect.Parameter.empty]
+    optional = [f"{n}=METADATA[{n!r}]" for n in row.metadata if n not in required]
+    seen_default = any("=" in p for p in parts)
+    return ", ".join(parts + [f"{n}=None" if seen_default else n for n in required] + optional)
+
+
+def keywords(row: Op) -> str:
+    return "".join(f", {k}={k}" for k in row.metadata)
+
+
+def traced_call(row: Op) -> str:
+    inputs = f"tuple({row.variadic})" if row.variadic else f"({', '.join(row.parameters)},)"
+    return f"traced(OP, {inputs}, dict({keywords(row)[2:]}))"
+
+
+def entry(row: Op) -> list[str]:
+    """From what the user passed to `xp` and raw arrays: tensors of one dtype on the CPU in line, the policy for the rest."""
+    takes_number = row.coerce in PROMOTING
+    lines, guards = [], []
+    for i, n in enumerate(row.inputs):
+        x = row.public[n]
+        other = f"float({x}) if type({x}) in NUMBERS else None" if takes_number else "None"
+        lines.append(f"a_{n} = {x}._array if isinstance({x}, Tensor) else {other}")
+        guards.append(
+            f"({x} is None or type(a_{n}) is ndarray)" if i in row.optional else f"type(a_{n}) is ndarray"
+        )
+    arrays = [f"a_{n}" for n in row.inputs]
+    if takes_number and len(arrays) == 2:
+        x, y = arrays
+        guards = [
+            f"(type({x}) is ndarray and {x}.dtype.kind == 'f' and (type({y}) is float or type({y}) is ndarray and {x}.dtype is {y}.dtype)"
+            f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f')"
         ]
+    elif row.coerce in (coerce.floating, coerce.number):
+        guards += [f"{arrays[0]}.dtype.kind == 'f'"]
+    elif row.coerce not in (coerce.one, coerce.same):
+        return [f"xp, {', '.join(arrays)} = coerce(OP, {', '.join(row.parameters)})"]
+    return [
+        *lines,
+        f"if {' and '.join(guards)}:",
+        "    xp = NUMPY",
+        "else:",
+        f"    xp, {', '.join(arrays)} = coerce(OP, {', '.join(row.parameters)})",
+    ]
+
+
+def front(row: Op):
+    """The function users call: raw arrays, the forward, a tensor of the result, a node if an input requires grad."""
+    if row.variadic:
+        return variadic_front(row)
+    public, kw, arrays = ", ".join(row.parameters), keywords(row), ", ".join(f"a_{n}" for n in row.inputs)
+    lines = entry(row)
+    if row.fused and row.body:  # elsewhere, and with kernels off, the body's own calls are recorded
+        lines += ["if xp is not NUMPY or not switches.fused:", f"    return forward(ops, {public}{kw})"]
+    compute = f"forward(xp, {arrays}{kw})"
+    if row.fused:
+        fused = f"fused({arrays}{kw})"
+        compute = fused if row.body else f"{fused} if xp is NUMPY and switches.fused else {compute}"
     lines += [
-        f"    xp, {arrays} = coerce(OP, {', '.join(public)})",
-        "    try:",
-        f"        result = forward({'' if row.fused else 'xp, '}{arrays}{keywords})",
-        "    except (ValueError, TypeError) as error:",
-        f"        raise explained(error, OP, {arrays}) from None",
+        "try:",
+        f"    result = {compute}",
+        "except (ValueError, TypeError) as error:",
+        f"    raise explained(error, OP, {arrays}) from None",
     ]
     if row.outputs == 1:
         lines += [
-            "    if type(result) is not ndarray:",
-            "        result = xp.asarray(result)",
-            "    out = new(Tensor)",
-            "    out._array, out._node = result, None",
-            "    out._cell = x._cell".replace("x.", f"{public[0]}.") if row.view else "    out._cell = [0]",
+            "if type(result) is not ndarray:",
+            "    result = xp.asarray(result)",
+            "out = new(Tensor)",
+            "out._array = result",
+            f"out._cell = {row.parameters[0]}._cell" if row.view else "out._cell = [0]",
+            "out._node = out._grad = out.hooks = None",
+            f"out._view = View({row.parameters[0]}, OP, dict({kw[2:]}))" if row.view else "out._view = None",
         ]
     else:
-        lines += ["    out = tuple(wrap(xp.asarray(r)) for r in result)"]
-    if row.view:
-        lines += [f"    out._view = View({public[0]}, OP, dict({keywords[2:]}))"]
-    differentiable = [n for n in inputs if n in row.vjp] if not row.fused else inputs
-    if differentiable:
-        lines += ["    if state.grad:"]
-        scalars = row.numbers or row.optional
-        for n in differentiable:
-            x = row.public[n]
-            edge = f"({x}._node if {x}._view is None else {x}._edge)"
-            lines += [
-                f"        n_{n} = {edge}" + (f" if isinstance({x}, Tensor) else None" if scalars else "")
-            ]
-        mask = " | ".join(
-            f"(n_{n} is not None)" + (f" << {inputs.index(n)}" if inputs.index(n) else "")
-            for n in differentiable
-        )
+        lines += ["out = tuple([wrap(xp.asarray(r)) for r in result])"]
+    lines += recording(row)
+    lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
+    return made(row, lines)
+
+
+def recording(row: Op) -> list[str]:
+    """If an input requires grad, the plan for that set of inputs makes a node."""
+    differentiable = [n for n in row.inputs if n in row.vjp or (row.fused and row.body)]
+    if not differentiable:
+        return []
+    lines, bits = ["if state.grad:"], []
+    for n in differentiable:
+        i, x = row.inputs.index(n), row.public[n]
+        edge = f"{x}._node if {x}._view is None else {x}._edge"
         lines += [
-            f"        mask = {mask}",
-            "        if mask:",
-            f"            (plans.get(mask) or plan(mask)).record(out, xp, {', '.join(public)}, {arrays}"
-            + "".join(f", {k}" for k in row.metadata)
-            + ")",
+            f"    n_{n} = "
+            + (f"({edge}) if isinstance({x}, Tensor) else None" if row.numbers or i in row.optional else edge)
         ]
-    lines += ["    return out" if row.outputs == 1 else "    return returns(out)"]
-    env = dict(
-        OP=row,
-        coerce=row.coerce,
-        forward=row.fused[0] if row.fused else row.forward,
-        body=row.forward,
-        ops=sys.modules[__package__],
-        switches=switches,
-        plans=row.plans,
-        plan=row.plan,
-        returns=lambda out: row.returns(*out) if row.returns is not tuple else out,
-        **COMMON,
-        METADATA=row.metadata,
-        DEFAULTS=row.defaults,
-    )
-    made = compile_function(row.name, "\n".join(lines), **env)
-    row.source = made.source
-    row.launch = made.__globals__["launch"]
-    return made
+        bits += [f"(n_{n} is not None)" + (f" << {i}" if i else "")]
+    arguments = [
+        "out",
+        "xp",
+        *row.parameters,
+        *[f"a_{n}" for n in row.inputs],
+        *[f"n_{n}" for n in differentiable],
+        *row.metadata,
+    ]
+    return lines + [
+        f"    mask = {' | '.join(bits)}",
+        "    if mask:",
+        f"        (plans.get(mask) or plan(mask)).record({', '.join(arguments)})",
+    ]
+
+
+def made(row: Op, lines):
+    head = f"def {row.name}({signature_of(row)}):\n" + TRACED.format(call=traced_call(row))
+    return compile_function(
+        row.name,
+        head + "".join(f"    {line}\n" for line in lines),
+        OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, tracers=tracers, traced=traced, switches=switches,
+        NUMBERS=(float, int), NUMPY=NUMPY, ndarray=ndarray, Tensor=Tensor, View=View, new=object.__new__, wrap=wrap, ops=ops, state=state,
+        coerce=row.coerce, explained=explained, forward=row.forward, fused=row.fused and row.fused[0],
+        plans=row.plans, plan=row.plan, returns=row.returns, variadic=variadic, checked=checked,
+    )  # fmt: skip
 
 
 def composite_front(row: Op):
     """With tensors the body runs in the namespace of ops, and its inner calls are what is recorded."""
-    keywords = "".join(f", {k}={k}" for k in row.metadata)
-    public = ", ".join(
-        f"*{row.variadic}" if row.variadic else row.public[n] for n in (row.inputs or [row.variadic])
-    )
-    given = public.replace("*", "")
-    source = "\n".join(
-        [
-            f"def {row.name}({signature_of(row)}):",
-            "    if tracers:",
-            f"        return traced(OP, ({public},), dict({keywords[2:]}))",
-            f"    return launch({public}{keywords})",
-            "",
-            f"def launch({public}, *, {', '.join(row.metadata)}):"
-            if row.metadata
-            else f"def launch({public}):",
-            f"    check(OP, {given})" if not row.variadic else f"    check(OP, *{given})",
-            f"    return forward(ops, {public}{keywords})",
-        ]
-    )
-    from .. import ops
-
-    made = compile_function(
-        row.name,
-        source,
-        OP=row,
-        forward=row.forward,
-        ops=ops,
-        check=check_tensors,
-        METADATA=row.metadata,
-        DEFAULTS=row.defaults,
-        **COMMON,
-    )
-    row.source = source
-    row.launch = made.__globals__["launch"]
-    return made
+    inputs = f"*{row.variadic}" if row.variadic else ", ".join(row.parameters)
+    lines = [f"checked(OP, {inputs})"] if row.coerce is coerce.one else []
+    return made(row, [*lines, f"return forward(ops, {inputs}{keywords(row)})"])
 
 
-def check_tensors(row, *xs):
-    if row.coerce is coerce.one and not isinstance(xs[0], Tensor):
-        raise coerce.not_a_tensor(row, 0, xs[0])
+def checked(row, x, *others):
+    if not isinstance(x, Tensor):
+        raise coerce.not_a_tensor(row, 0, x)
 
 
 def variadic_front(row: Op):
     """An op on a list of tensors: one rule gives the gradients of all."""
-
-    def variadic(tensors, **metadata):
-        if tracers:
-            return traced(row, tuple(tensors), metadata)
-        return launch(*tensors, **metadata)
-
-    def launch(*tensors, **metadata):
-        xp, *arrays = row.coerce(row, *tensors)
-        out = wrap(xp.asarray(row.forward(xp, *arrays, **metadata)))
-        if state.grad:
-            mask = sum((t._edge is not None) << i for i, t in enumerate(tensors))
-            if mask:
-                VariadicPlan(row, mask, [a.shape for a in arrays], metadata).record(out, xp, tensors)
-        return out
-
-    row.launch = launch
-    keywords = "".join(f", {k}={k}" for k in row.metadata)
-    source = f"def {row.name}({signature_of(row)}):\n    return variadic({row.variadic}{keywords})"
-    row.source = source
-    return compile_function(row.name, source, variadic=variadic, METADATA=row.metadata, DEFAULTS=row.defaults)
+    return made(row, [f"return variadic(OP, {row.variadic}{keywords(row)})"])
 
 
-def traced(row, inputs, keywords):
+def variadic(row, tensors, **metadata):
+    xp, *arrays = row.coerce(row, *tensors)
+    out = wrap(xp.asarray(row.forward(xp, *arrays, **metadata)))
+    if state.grad:
+        nodes = [t._edge for t in tensors]
+        if any(n is not None for n in nodes):
+            VariadicPlan(row, nodes, arrays, metadata).record(out, xp, tensors, nodes)
+    return out
+
+
+def traced(row, inputs, metadata):
     """A call while someone watches: each tracer gets the op, its inputs and metadata, and a function that goes on."""
 
     def call(depth=0):
         if depth == len(watching):
-            return row.launch(*inputs, **keywords)
-        return watching[depth](row, inputs, keywords, lambda: call(depth + 1))
+            return row.launch(*([inputs] if row.variadic else inputs), **metadata)
+        return watching[depth](row, inputs, metadata, lambda: call(depth + 1))
 
     watching = tuple(tracers)
     return call()
@@ -321,11 +346,12 @@ def traced(row, inputs, keywords):
 
 def explained(error, row, *arrays):
     """torch's error for dtypes that the op refuses and for arrays that do not broadcast; any other error as it is."""
+    arrays = [a for a in arrays if hasattr(a, "shape")]
     if row.refuses and isinstance(error, TypeError):
-        row.refuses(row, [coerce.dtypes.OF_RAW[a.dtype] for a in arrays if is_array(a)])
+        row.refuses(row, [OF_RAW[a.dtype] for a in arrays])
     if "broadcast" not in str(error):
         return error
-    shapes = [tuple(a.shape) for a in arrays if is_array(a)]
+    shapes = [tuple(a.shape) for a in arrays]
     result = shapes[0]
     for shape in shapes[1:]:
         for i in range(1, min(len(result), len(shape)) + 1):
@@ -339,370 +365,3 @@ def explained(error, row, *arrays):
         shorter = (1,) * (len(longer) - len(shorter)) + shorter
         result = tuple(b if a == 1 else a for a, b in zip(longer, shorter, strict=True))
     return RuntimeError(str(error))
-
-
-class Switches:
-    """`fused`: whether composites use their fused pair (and its kernels). Off for study and bisecting."""
-
-    fused = True
-
-
-switches = Switches()
-COMMON = dict(
-    tracers=tracers,
-    traced=traced,
-    explained=explained,
-    state=state,
-    Tensor=Tensor,
-    new=object.__new__,
-    ndarray=ndarray,
-    View=View,
-    wrap=wrap,
-)
-
-
-# ---------------------------------------------------------------------- plans
-
-
-class Plan:
-    """For one op and one set of inputs that require grad (bit i of `mask`: input i): what to save, how to call the rules.
-
-    record           makes the node of a call
-    backward         (node, g, xp) -> gradients of those inputs, on raw arrays
-    backward_tensors (node, g) -> the same on tensors, recording
-    """
-
-    def __init__(self, row: Op, mask: int):
-        self.op, self.mask = row, mask
-        self.positions = [i for i in range(len(row.inputs)) if mask >> i & 1]
-        self.n_differentiable = sum(n in row.vjp for n in row.inputs)
-        self.wanted = [row.inputs[i] for i in self.positions]
-        self._restricted: dict = {}
-        if row.fused and not row.vjp:
-            self.rules = {}
-            self.saved_names = [*row.inputs, *row.metadata, "out"]
-        else:
-            self.rules = {
-                n: (row.vjp[n], list(inspect.signature(row.vjp[n]).parameters)) for n in self.wanted
-            }
-            needed = dict.fromkeys(p for _, names in self.rules.values() for p in names)
-            self.saved_names = [p for p in needed if p not in ("g", "xp") and not is_gradient(p)]
-        self.node_class = node_class(row)
-        self._generate()
-
-    def _generate(self):
-        row, saved = self.op, self.saved_names
-        values, versions = [], []
-        for name in saved:
-            if name in row.inputs:
-                values.append(f"a_{name}")
-                x = row.public[name]
-                cell = f"{x}._cell"
-                if row.numbers or row.inputs.index(name) in row.optional:
-                    versions += [
-                        f"({x}._cell if isinstance({x}, Tensor) else FIXED)",
-                        f"({x}._cell[0] if isinstance({x}, Tensor) else 0)",
-                    ]
-                else:
-                    versions += [cell, cell + "[0]"]
-            elif name == "out":
-                values.append("out._array" if row.outputs == 1 else "tuple(o._array for o in out)")
-                if row.outputs == 1:
-                    versions += ["out._cell", "out._cell[0]"]
-            elif name.startswith("out") and name[3:].isdigit():
-                values.append(f"out[{name[3:]}]._array")
-                versions += [f"out[{name[3:]}]._cell", f"out[{name[3:]}]._cell[0]"]
-            elif name.endswith("_shape") and name[:-6] in row.inputs:
-                values.append(f"a_{name[:-6]}.shape")
-            elif name in row.metadata:
-                values.append(name)
-            else:
-                raise TypeError(
-                    f"{row.name}: a rule has a parameter {name!r}: expected g, xp, out, "
-                    f"{', '.join([*row.inputs, *row.metadata])} or <input>_shape"
-                )
-        self.n_versions = len(versions) // 2
-        public = [row.public[n] for n in row.inputs]
-        arguments = public + [f"a_{n}" for n in row.inputs] + list(row.metadata)
-        edges = "".join(
-            f"{x} if ({x}._node if {x}._view is None else {x}._edge) is LEAF else {x}._node, "
-            for x in (row.public[n] for n in self.wanted)
-        )
-        lines = [
-            f"def record(out, xp, {', '.join(arguments)}):",
-            "    node = new(Node)",
-            "    node.plan, node.xp, node.hooks = PLAN, xp, None",
-            f"    node.edges = ({edges})",
-            f"    node.saved = ({''.join(v + ', ' for v in values)})",
-            f"    node.versions = ({''.join(v + ', ' for v in versions)})",
-            "    node.number = next_number()",
-            "    node.trace = stack() if state.anomaly else None",
-        ]
-        if row.outputs == 1:
-            lines += [
-                "    result = out._array",
-                "    node.shape, node.dtype = result.shape, result.dtype",
-                "    out._node = node",
-            ]
-        else:
-            lines += ["    attach_outputs(node, out)"]
-        lines += ["", "def backward(node, g, xp):"]
-        if versions:
-            changed = " or ".join(f"v[{i}][0] != v[{i + 1}]" for i in range(0, len(versions), 2))
-            lines += ["    v = node.versions", f"    if {changed}:", "        check_versions(node)"]
-        if saved:
-            lines += [f"    {', '.join(saved)}, = saved(node)"]
-        if row.outputs > 1:
-            lines += [f"    {', '.join(f'g{i}' for i in range(row.outputs))} = filled(node, g, xp)"]
-        if self.rules:
-            calls = ", ".join(f"rule_{n}({', '.join(names)})" for n, (_, names) in self.rules.items())
-            lines += [f"    return ({calls},)"]
-        else:
-            inputs = ", ".join([*row.inputs, *row.metadata, "out"])
-            lines += [f"    return fused_backward(PLAN, g, {inputs})"]
-        env = dict(
-            PLAN=self,
-            new=object.__new__,
-            Node=self.node_class,
-            next_number=next_number,
-            state=state,
-            stack=stack,
-            LEAF=LEAF,
-            Tensor=Tensor,
-            FIXED=[0],
-            check_versions=check_versions,
-            saved=saved_of,
-            filled=filled,
-            attach_outputs=attach_outputs,
-            fused_backward=fused_backward,
-            **{f"rule_{n}": rule for n, (rule, _) in self.rules.items()},
-        )
-        self.record = compile_function("record", "\n".join(lines), **env)
-        self.backward = self.record.__globals__["backward"]
-
-    def restricted(self, wanted):
-        """The same saved values, but only the gradients at the positions `wanted` of `edges` (None elsewhere)."""
-        if all(wanted):
-            return self
-        plan = self._restricted.get(wanted)
-        if plan is None:
-            plan = self._restricted[wanted] = Restricted(self, wanted)
-        return plan
-
-    def saved_tensors(self, node):
-        """name -> what the rules read, arrays as tensors with their place in the graph."""
-        return {name: self.saved_tensor(node, name) for name in self.saved_names}
-
-    def saved_tensor(self, node, name):
-        value = node.saved[self.saved_names.index(name)]
-        if not is_array(value):
-            return value
-        t = wrap(value)
-        if name == "out" and node.xp.is_floating(value):
-            t._node = node
-        elif name in self.wanted:
-            edge = node.edges[self.wanted.index(name)]
-            if not isinstance(edge, Node):
-                return edge if edge._array is value else cast_like(edge, value)
-            t._node = edge
-            if value.dtype != edge.dtype:  # the saved value was promoted: so must its history be
-                t._node = None
-                source = wrap(node.xp.asarray(node.xp.astype(value, coerce.dtypes.OF_RAW[edge.dtype])))
-                source._node = edge
-                return cast_like(source, value)
-        return t
-
-    def backward_tensors(self, node, g, wanted=None):
-        from .. import ops
-
-        check_versions(node)
-        saved_of(node)
-        if not self.rules:
-            return replay(node, g, self)
-        values = self.saved_tensors(node) | {"g": g, "xp": ops}
-        if self.op.outputs > 1:
-            values |= {f"g{i}": gi for i, gi in enumerate(filled(node, g, ops))}
-        return tuple(
-            rule(*[values[p] for p in names]) if wanted is None or n in wanted else None
-            for n, (rule, names) in self.rules.items()
-        )
-
-
-class Restricted:
-    """A plan of which only some gradients are asked for."""
-
-    def __init__(self, plan, wanted):
-        self.plan = plan
-        self.names = [n for n, w in zip(plan.wanted, wanted, strict=True) if w]
-
-    def backward(self, node, g, xp):
-        plan = self.plan
-        if not plan.rules:
-            return plan.backward(node, g, xp)
-        check_versions(node)
-        values = dict(zip(plan.saved_names, saved_of(node), strict=True)) | {"g": g, "xp": xp}
-        if plan.op.outputs > 1:
-            values |= {f"g{i}": gi for i, gi in enumerate(filled(node, g, xp))}
-        return tuple(
-            rule(*[values[p] for p in names]) if n in self.names else None
-            for n, (rule, names) in plan.rules.items()
-        )
-
-    def backward_tensors(self, node, g):
-        return self.plan.backward_tensors(node, g, self.names)
-
-
-class VariadicPlan:
-    """One call of an op on a list of tensors. Its rule gives the gradients of all of them."""
-
-    saved_names = ()
-
-    def __init__(self, row, mask, shapes, metadata):
-        self.op, self.shapes, self.metadata = row, shapes, metadata
-        self.positions = [i for i in range(len(shapes)) if mask >> i & 1]
-        self.n_differentiable = len(shapes)
-
-    def record(self, out, xp, tensors):
-        node = object.__new__(node_class(self.op))
-        node.plan, node.xp, node.hooks, node.saved, node.versions = self, xp, None, (), ()
-        nodes = [tensors[i]._edge for i in self.positions]
-        node.edges = tuple(tensors[i] if n is LEAF else n for i, n in zip(self.positions, nodes, strict=True))
-        node.number, node.trace = next_number(), stack() if state.anomaly else None
-        node.shape, node.dtype = out._array.shape, out._array.dtype
-        out._node = node
-
-    def restricted(self, wanted):
-        return self
-
-    def backward(self, node, g, xp):
-        saved_of(node)
-        gradients = self.op.vjp[self.op.variadic](xp, g, self.shapes, **self.metadata)
-        return tuple(gradients[i] for i in self.positions)
-
-    def backward_tensors(self, node, g):
-        from .. import ops
-
-        return self.backward(node, g, ops)
-
-
-def node_class(row):
-    """`MulBackward0` ...: a node type an op, as torch shows them."""
-    made = _node_classes.get(row.name)
-    if made is None:
-        made = _node_classes[row.name] = type(row.node_name, (Node,), {"__slots__": ()})
-    return made
-
-
-_node_classes: dict[str, type] = {}
-
-
-def is_gradient(name):
-    return name[0] == "g" and name[1:].isdigit()
-
-
-def is_array(value):
-    return isinstance(value, ndarray) or (hasattr(value, "dtype") and hasattr(value, "shape"))
-
-
-def cast_like(tensor, value):
-    from .. import ops
-
-    return ops.to_dtype(tensor, dtype=coerce.dtypes.OF_RAW[value.dtype])
-
-
-def saved_of(node):
-    if node.saved is None:
-        raise RuntimeError(RELEASED)
-    return node.saved
-
-
-def attach_outputs(node, out):
-    """Several results: the node's incoming gradient is a list, filled through one `Output` for each float result."""
-    node.shape, node.dtype = [o._array.shape for o in out], [o._array.dtype for o in out]
-    for i, o in enumerate(out):
-        if o.is_floating_point():
-            o._node = Output(node, i, o._array)
-
-
-def filled(node, gradients, xp):
-    """The list of gradients of several results, zeros for those that got none."""
-    return [
-        (wrap(node.xp.zeros_raw(s, d)) if xp is not node.xp else node.xp.zeros_raw(s, d)) if g is None else g
-        for g, s, d in zip(gradients, node.shape, node.dtype, strict=True)
-    ]
-
-
-def check_versions(node):
-    """RuntimeError if a saved value was changed in place after it was saved."""
-    versions = node.versions
-    for i in range(0, len(versions), 2):
-        cell, version = versions[i], versions[i + 1]
-        if cell[0] != version:
-            tensors = [
-                n
-                for n in node.plan.saved_names
-                if n in node.plan.op.inputs or (n.startswith("out") and n[3:].isdigit()) or n == "out"
-            ]
-            which = tensors[i // 2] if i // 2 < len(tensors) else "a saved value"
-            value = (
-                node.saved[node.plan.saved_names.index(which)]
-                if node.saved and which in node.plan.saved_names
-                else None
-            )
-            shape = list(value.shape) if is_array(value) else []
-            raise RuntimeError(
-                "one of the variables needed for gradient computation has been modified by an inplace operation: "
-                f"[torch.FloatTensor {shape}], which is {'the output 0' if which.startswith('out') else f'the saved input {which!r}'} of "
-                f"{node.name()}, is at version {cell[0]}; expected version {version} instead. Hint: enable anomaly "
-                "detection to find the operation that failed to compute its gradient, with "
-                "torch.autograd.set_detect_anomaly(True)."
-            )
-
-
-def stack():
-    import traceback
-
-    return traceback.extract_stack()[:-2]
-
-
-# ---------------------------------------------------------------------- fused composites
-
-
-def fused_backward(plan, g, *values):
-    """Raw gradients of a fused composite."""
-    row = plan.op
-    *arguments, out = values
-    inputs, metadata = arguments[: len(row.inputs)], arguments[len(row.inputs) :]
-    wanted = tuple(i in plan.positions for i in range(len(row.inputs)))
-    gradients = row.fused[1](g, out, *inputs, **dict(zip(row.metadata, metadata, strict=True)), wanted=wanted)
-    return tuple(gradients[i] for i in plan.positions)
-
-
-def replay(node, g, plan):
-    """The gradient of a fused composite, itself recorded: the body on fresh aliases of the saved inputs, or partial
-    derivatives would become total ones where one input depends on another."""
-    from .. import ops
-    from ..autograd.api import grad
-
-    row = plan.op
-    *arguments, _ = [node.saved[i] for i in range(len(plan.saved_names))]
-    metadata = dict(zip(row.metadata, arguments[len(row.inputs) :], strict=True))
-    saved = [
-        plan.saved_tensor(node, n) if arguments[i] is not None else None for i, n in enumerate(row.inputs)
-    ]
-    with state_grad(True):
-        leaves = [ops.alias(s) if i in plan.positions else s for i, s in enumerate(saved)]
-        out = row.forward(ops, *leaves, **metadata)
-        wanted = [leaves[i] for i in plan.positions]
-        return grad(out, wanted, g, create_graph=True, allow_unused=True)
-
-
-class state_grad:
-    def __init__(self, value):
-        self.value = value
-
-    def __enter__(self):
-        self.before, state.grad = state.grad, self.value
-
-    def __exit__(self, *exc):
-        state.grad = self.before
