@@ -129,7 +129,7 @@ def zeros_like(x):
 
 
 def ones_like(x):
-    return np.ones_like(x) if x.ndim else np.array(1, x.dtype)  # the start of every backward: 0.2 us, not 1.5
+    return np.ones_like(x)
 
 
 def full_like(x, fill_value):
