@@ -28,6 +28,19 @@ def is_inference_mode_enabled() -> bool:
     return state.inference
 
 
+class _NoVersion:
+    """The version cell of all tensors made in inference mode. Saving one for backward reads its version, and raises."""
+
+    def __getitem__(self, _):
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and "
+            "use it in autograd. (Inference tensors do not track version counter.)"
+        )
+
+
+INFERENCE = _NoVersion()
+
+
 class _Mode:
     """A context manager and decorator that sets some fields of `state` and restores them."""
 
@@ -112,7 +125,7 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """`no_grad`, and the results cannot be used in a recorded computation later."""
+    """`no_grad`, and no versions are counted: the results can't be changed in place or saved for a gradient later."""
 
     def __init__(self, mode: bool = True):
         self.fields = {"inference": mode, "grad": False if mode else state.grad}
