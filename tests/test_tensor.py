@@ -277,3 +277,38 @@ def test_import_is_light():
     code = "import sys, minitorch; print([m for m in ('torch', 'numba', 'pandas', 'matplotlib') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def inference_flags(T):
+    a = T.ones(2)
+    with T.inference_mode():
+        made = [a + 1, a > 1, T.zeros(2), T.rand(2), T.sort(a)[0], T.cat([a, a]), a.nonzero(), T.softmax(a, 0)]
+        normal = [a[0], a.view(2), a.mul_(1)]
+    assert not T.is_inference_mode_enabled()
+    after = [made[0][0], made[0].detach(), made[0].clone(), made[0] + 1]
+    return [x.is_inference() for x in made + normal + after], a._version
+
+
+def test_inference_mode():
+    """What is made inside is marked; views of normal tensors, and what is computed later, are not."""
+    assert inference_flags(minitorch) == inference_flags(torch)
+    p = minitorch.ones(2, requires_grad=True)
+    with minitorch.inference_mode():
+        x = minitorch.ones(2)
+        x.add_(1)
+        x[0] = 5
+        x.uniform_()
+    (p + x).sum().backward()  # x is not saved
+    assert p.grad.tolist() == [1, 1]
+
+
+def test_filling_expanded():
+    """Writing one number to elements that share their memory is allowed."""
+    for T in (torch, minitorch):
+        x = T.ones(1, 3).expand(2, 3)
+        x.fill_(2)
+        assert x.tolist() == [[2, 2, 2]] * 2
+        with pytest.warns(UserWarning, match="masked_fill_ on expanded"):
+            x.masked_fill_(T.tensor([[True, False, False], [False, False, False]]), 7)
+        assert x.tolist() == [[7, 2, 2]] * 2
+        assert x.zero_().sum() == 0

@@ -33,8 +33,9 @@ class _NoVersion:
 
     def __getitem__(self, _):
         raise RuntimeError(
-            "Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and "
-            "use it in autograd. (Inference tensors do not track version counter.)"
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
+            "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
+            "`torch.no_grad()` instead of `torch.inference_mode()`. (Inference tensors do not track version counter.)"
         )
 
 
@@ -125,10 +126,13 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """`no_grad`, and no versions are counted: the results can't be changed in place or saved for a gradient later."""
+    """`no_grad`, and no versions are counted: the results can't be changed in place or saved for a gradient later.
+
+    Unlike torch: `enable_grad` inside it records.
+    """
 
     def __init__(self, mode: bool = True):
-        self.fields = {"inference": mode, "grad": False if mode else state.grad}
+        self.fields = {"inference": mode, "grad": not mode}
 
     def clone(self):
         return inference_mode(self.fields["inference"])

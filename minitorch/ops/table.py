@@ -18,7 +18,7 @@ import sys
 from numpy import ndarray
 
 from ..autograd.graph import LEAF, RELEASED, Node, Output, next_number
-from ..autograd.mode import state
+from ..autograd.mode import INFERENCE, state
 from ..autograd.views import View
 from ..tensor import Tensor, wrap
 from . import coerce
@@ -218,6 +218,11 @@ def front(row: Op):
             + "".join(f", {k}" for k in row.metadata)
             + ")",
         ]
+    if not row.view:  # a view has the cell of its source
+        lines += [
+            "    elif state.inference:" if differentiable else "    if state.inference:",
+            "        out._cell = INFERENCE" if row.outputs == 1 else "        for o in out: o._cell = INFERENCE",
+        ]
     lines += ["    return out" if row.outputs == 1 else "    return returns(out)"]
     env = dict(
         OP=row,
@@ -298,6 +303,8 @@ def variadic_front(row: Op):
             mask = sum((t._edge is not None) << i for i, t in enumerate(tensors))
             if mask:
                 VariadicPlan(row, mask, [a.shape for a in arrays], metadata).record(out, xp, tensors)
+        elif state.inference:
+            out._cell = INFERENCE
         return out
 
     row.launch = launch
@@ -353,6 +360,7 @@ COMMON = dict(
     traced=traced,
     explained=explained,
     state=state,
+    INFERENCE=INFERENCE,
     Tensor=Tensor,
     new=object.__new__,
     ndarray=ndarray,
