@@ -144,7 +144,9 @@ def run(T, shape, program, start=None):
                 kept.append(VIEWS[name](source, n))
             elif name in OPS:
                 kept.append(OPS[name](T, source, n))
-            elif not any(n > 1 and s == 0 for n, s in zip(source.shape, source.stride(), strict=True)):
+            elif not source.numel() or not any(
+                n > 1 and s == 0 for n, s in zip(source.shape, source.stride(), strict=True)
+            ):
                 INPLACE[name](T, source, n, kept[n // 3 % len(kept)])
         except (RuntimeError, IndexError) as error:
             return [k.detach() for k in kept], (type(error), i)

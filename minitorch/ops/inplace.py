@@ -8,6 +8,7 @@ from ..autograd.mode import state
 from ..autograd.views import bump, check_history, check_writable, repeats, set_history, write
 from ..backends import backend_of
 from ..tensor import Tensor, wrap
+from .dims import broadcast_shape
 from .table import OPS
 
 
@@ -48,13 +49,11 @@ def copy_(self, src, non_blocking=False):
     from . import shape
 
     check_writable(self, [src])
-    if src.ndim > self.ndim:  # x[0, :] = a (1, n) is allowed: leading ones are dropped
-        extra = src.ndim - self.ndim
-        if any(n != 1 for n in src.shape[:extra]):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({list(self.shape)}) must match the existing size ({list(src.shape)})"
-            )
-        src = shape.reshape(src, src.shape[extra:])
+    common = broadcast_shape(self.shape, src.shape)
+    if common != self.shape:
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(common)}"
+        )
     result = src if src.shape == self.shape else shape.expand(src, self.shape)
     result = result.to(device=self.device, dtype=self.dtype)
     node = result._edge if state.grad and result.requires_grad else None
