@@ -7,7 +7,7 @@ import difflib
 import sys
 from pathlib import Path
 
-from . import peers, suite
+from . import suite
 
 EXAMPLES = """\
 examples:
@@ -126,7 +126,7 @@ def main(argv=None) -> int:
     console.show(found)
     paths = report.write(found, arguments.out)
     console.end(found, paths)
-    return 1 if any(row.errors for row in found.rows) else 0
+    return 1 if found.failed else 0
 
 
 if __name__ == "__main__":

@@ -46,7 +46,8 @@ def show(report):
     for threads, roof in report.roofs.items():
         rates = ", ".join(f"{bytes_of(at)}: {rate / 1e9:.0f}" for at, rate in roof["bandwidth"])
         console.print(
-            f"{threads} threads: {roof['gemm'] / 1e9:.0f} GFLOP/s; GB/s by footprint: {rates}", style="dim"
+            f"{threads} threads: {roof['gemm'] / 1e9:.0f} GFLOP/s; GB/s by bytes of a pass: {rates}",
+            style="dim",
         )
     for threads in report.choices.threads:
         for group in dict.fromkeys(row.group for row in report.rows):
@@ -55,19 +56,20 @@ def show(report):
 
 
 def group_table(group, threads, rows):
-    libraries = list(dict.fromkeys(name for row in rows for name in row.rounds))
-    peers = [name for name in libraries if name != OURS]
-    table = Table(title=f"{group}, threads: {threads}; median, and times minitorch's", title_justify="left")
-    table.add_column(group)
-    for name in (OURS, *peers):
-        table.add_column(name, justify="right")
-    table.add_column("x the bound", justify="right")
-    table.add_column("spread", justify="right")
+    measured = dict.fromkeys(name for row in rows for name in (*row.rounds, *row.errors))
+    peers = [name for name in measured if name != OURS]
+    timed = [name for name in (OURS, "torch") if name in measured]
+    table = Table(
+        title=f"{group}, {threads} threads: median, and how many times minitorch's", title_justify="left"
+    )
+    table.add_column(group, no_wrap=True)
+    for name in (*timed, *(f"{name} x" for name in peers), "bound x", "spread"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
             row.title,
-            figure(row, OURS),
-            *(f"{figure(row, name)}  {ratio_of(row.ratio(name)):>6}" for name in peers),
+            *(figure(row, name) for name in timed),
+            *(ratio_of(row.ratio(name)) for name in peers),
             f"{row.median() / row.bound:.2f}" if row.bound and row.median() else "",
             spread(row),
         )

@@ -25,7 +25,7 @@ class Process:
 
     def __init__(self, name: str, environment: dict | None = None):
         self.name = name
-        self.said = tempfile.TemporaryFile()  # what the library prints
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 - what the library prints; `close` closes it
         self.child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.process"],
             stdin=subprocess.PIPE,

@@ -1,14 +1,15 @@
-"""What this machine can do at best: products per second, and bytes per second by footprint. Measured, not looked up."""
+"""What this machine can do at best: products per second, and bytes per second by amount. Measured, not looked up."""
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
 
-#: elements of the square float32 matrices, and bytes that a pass over memory touches in all
+#: rows of the square float32 matrices, and bytes that a pass over memory reads and writes in all
 GEMM = (512, 1024, 2048)
-FOOTPRINTS = tuple(4**k * 100_000 for k in range(6))
+TRAFFIC = tuple(4**k * 100_000 for k in range(6))
 
 
 def gemm_peak(_threads, seconds=0.4):
@@ -45,26 +46,27 @@ def torch_gemm_peak(threads, seconds=0.4):
 
 
 def bandwidth(threads, seconds=0.1):
-    """[(bytes, bytes per second)]: the best of many passes of `c = a + b` over `bytes`, shared by the threads."""
+    """[(bytes, bytes per second)]: the best of many passes of `a += b` that read and write `bytes`, shared by threads."""
     import numpy as np
 
     def passes(arrays, count):
-        a, b, c = arrays
+        a, b = arrays
         begin = time.perf_counter()
         for _ in range(count):
-            np.add(a, b, out=c)
+            np.add(a, b, out=a)
         return (time.perf_counter() - begin) / count
 
     found = []
     with ThreadPoolExecutor(threads) as pool:
-        for footprint in FOOTPRINTS:
-            n = footprint // 12 // threads
-            arrays = [[np.ones(n, np.float32) for _ in range(3)] for _ in range(threads)]
-            count = max(1, 20_000_000 // footprint)
+        for traffic in TRAFFIC:
+            n = traffic // 12 // threads  # reads a and b, writes a
+            # ones: pages that were never written would all be one page of zeros
+            arrays = [[np.ones(n, np.float32) for _ in range(2)] for _ in range(threads)]
+            count = max(1, 20_000_000 // traffic)
             best, end = float("inf"), time.perf_counter() + seconds
             while time.perf_counter() < end:
                 best = min(best, max(pool.map(passes, arrays, [count] * threads)))
-            found.append((footprint, footprint / best))
+            found.append((traffic, traffic / best))
     return found
 
 
@@ -83,6 +85,14 @@ def bound(workload, roof):
     """Seconds that the peaks allow for the workload's products and traffic; None if it states neither."""
     if not (workload.flops or workload.traffic):
         return None
-    places = [footprint for footprint, _ in roof["bandwidth"]]
-    place = min(bisect_left(places, workload.traffic), len(places) - 1)
-    return workload.flops / roof["gemm"] + workload.traffic / roof["bandwidth"][place][1]
+    return workload.flops / roof["gemm"] + workload.traffic / rate_at(workload.traffic, roof["bandwidth"])
+
+
+def rate_at(traffic, bandwidth):
+    """Bytes per second of a pass of that many bytes: between two measured places, on a line over log(bytes)."""
+    places = [math.log(at) for at, _ in bandwidth]
+    rates = [rate for _, rate in bandwidth]
+    x = math.log(max(traffic, 1))
+    i = min(max(bisect_left(places, x), 1), len(places) - 1)
+    part = min(max((x - places[i - 1]) / (places[i] - places[i - 1]), 0), 1)
+    return rates[i - 1] + part * (rates[i] - rates[i - 1])

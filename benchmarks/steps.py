@@ -5,6 +5,8 @@ The optimizers ask for `fused=True`, torch's fastest on a CPU.
 
 from __future__ import annotations
 
+import itertools
+
 from .workload import Workload
 
 
@@ -12,7 +14,7 @@ def mlp(T, sizes, batch):
     """Linear layers with ReLU between, cross-entropy, Adam."""
     T.manual_seed(0)
     layers = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [T.nn.Linear(inputs, outputs), T.nn.ReLU()]
     return classifier_step(T, T.nn.Sequential(*layers[:-1]), sizes[0], sizes[-1], batch)
 
@@ -148,7 +150,7 @@ def inference(T, sizes):
     """One sample through a model, without a graph."""
     T.manual_seed(0)
     layers = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [T.nn.Linear(inputs, outputs), T.nn.ReLU()]
     model, x = T.nn.Sequential(*layers[:-1]).eval(), T.randn(1, sizes[0])
 
@@ -183,7 +185,7 @@ def work(sizes, batch):
     Products: forward, gradient of the weights, and of the input except in the first layer. Update: reads parameter,
     gradient and two moments, writes parameter and moments.
     """
-    products = [i * o for i, o in zip(sizes, sizes[1:], strict=False)]
+    products = [i * o for i, o in itertools.pairwise(sizes)]
     return 2 * batch * (3 * sum(products) - products[0]), 7 * 4 * sum(products)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from . import peers, roofline, steps, turns
+from . import data, memory, ops, optim, peers, roofline, scale, startup, steps, turns
 from .process import Process
 from .rows import OURS
 from .turns import Budget
@@ -17,12 +17,16 @@ from .workload import Workload
 #: groups whose workloads take turns in long-lived processes: (rows, budget of each)
 TIMED = {
     "steps": (steps.workloads, Budget(0.3, 0.12, 7)),
+    "ops": (ops.workloads, Budget(0.004, 0.006, 5)),
+    "optim": (optim.workloads, Budget(0.02, 0.03, 5)),
+    "data": (data.workloads, Budget(0.2, 0.2, 5)),
+    "scale": (scale.workloads, Budget(0.2, 0.2, 5)),
 }
 
 #: groups that need a fresh process for every figure: function of (choices, names, threads, progress) -> rows
-FRESH = {}
+FRESH = {"memory": memory.measure, "startup": startup.measure}
 
-GROUPS = (*TIMED, *FRESH)
+GROUPS = ("steps", "ops", "optim", "data", "memory", "startup", "scale")
 PEER_NAMES = tuple(name for name in peers.PEERS if name != OURS)
 
 
@@ -58,10 +62,21 @@ class Report:
         """Whether others used more than a fifth of the machine before the first measurement."""
         return self.machine["load_before"] > 0.2 * self.machine["cores"]
 
+    @property
+    def failed(self):
+        """Whether minitorch, or a workload in any library, failed."""
+        return OURS in self.left_out or any(row.errors for row in self.rows)
+
 
 def matches(choices):
     """Whether any row of the chosen groups is wanted."""
-    return any(choices.wants(w.name) for group in choices.groups for w in TIMED[group][0](choices))
+    return any(choices.wants(name) for group in choices.groups for name in names_of(group, choices))
+
+
+def names_of(group, choices):
+    if group in TIMED:
+        return [w.name for w in TIMED[group][0](choices)]
+    return ["import", "import and first step"] if group == "startup" else [w.name for w, _ in memory.PAIRS]
 
 
 def run(choices: Choices, progress) -> Report:
@@ -105,7 +120,7 @@ def run_threads(report, names, threads, progress):
             for worker in workers.values():
                 worker.close()
     for group in choices.groups:
-        if group in FRESH:
+        if group in FRESH and any(choices.wants(name) for name in names_of(group, choices)):
             report.rows += FRESH[group](choices, names, threads, progress)
 
 
@@ -120,6 +135,8 @@ def timed_workloads(report):
                 budget = Budget(budget.warm_up / 3, budget.block / 3, min(3, budget.rounds))
             if rows:
                 found[group] = (rows, budget)
+    if "ops" in choices.groups:
+        report.left_out |= ops.left_out()
     if choices.workloads:
         own = [Workload("own", path.rpartition(":")[2], path, peers=True) for path in choices.workloads]
         found["own"] = (own, TIMED["steps"][1])

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from . import dtypes
+from .autograd.mode import INFERENCE, state
 from .backends import backend_for, backend_of
 from .device import device as Device
 from .tensor import Size, Tensor, wrap
@@ -15,7 +16,10 @@ CPU = Device("cpu")
 
 
 def finish(array, requires_grad=False) -> Tensor:
+    """A new tensor of the user's; an inference tensor in inference mode."""
     t = wrap(array)
+    if state.inference:
+        t._cell = INFERENCE
     return t.requires_grad_() if requires_grad else t
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import dtypes
-from .autograd.views import check_writable, set_history
+from .autograd.views import bump, check_writable, set_history
 from .backends import backend_of
 from .creation import finish, place, shape_from
 from .generator import Generator, default_generator
@@ -115,7 +115,7 @@ def in_place(self, fill) -> Tensor:
             scratch = dense((*shape, 2), (*array.stride(), 0.5), dtype)[..., 0]
         fill(scratch)
         array[...] = backend_of(array).from_numpy(np.ascontiguousarray(scratch), self.device)
-    self._cell[0] += 1
+    bump(self)
     set_history(self, None)
     return self
 

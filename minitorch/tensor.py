@@ -10,7 +10,7 @@ import numpy as np
 
 from . import dtypes
 from .autograd.graph import LEAF, Node, extras
-from .autograd.mode import state
+from .autograd.mode import INFERENCE, state
 from .device import device as Device
 
 _new = object.__new__
@@ -53,7 +53,6 @@ class Tensor:
     # hooks     autograd.graph.Hooks of a leaf, or None
     __slots__ = ("__dict__", "__weakref__", "_array", "_cell", "_grad", "_node", "_view", "hooks")
 
-    _inference = False
     name = None
     _backward_hooks = None
 
@@ -124,10 +123,9 @@ class Tensor:
         a = self._array
         if not isinstance(a, np.ndarray):
             return a.storage_offset()
-        owner = a
-        while isinstance(owner.base, np.ndarray):
-            owner = owner.base
-        return (a.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // a.itemsize
+        from .memory import owner_of
+
+        return (a.__array_interface__["data"][0] - owner_of(a).__array_interface__["data"][0]) // a.itemsize
 
     def data_ptr(self) -> int:
         a = self._array
@@ -282,6 +280,11 @@ class Tensor:
         """RuntimeError for integer and bool tensors, and to switch it off on a non-leaf (use `.detach()`)."""
         if requires_grad and not self.dtype.is_floating_point:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if requires_grad and self._cell is INFERENCE and not state.inference:
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed. Use .clone() to get a "
+                "normal tensor."
+            )
         if not self.is_leaf:
             if not requires_grad:
                 raise RuntimeError(
@@ -416,7 +419,7 @@ class Tensor:
         return self._view is not None
 
     def is_inference(self) -> bool:
-        return self._inference
+        return self._cell is INFERENCE
 
     @property
     def _version(self) -> int:

@@ -4,6 +4,7 @@ import copy
 import math
 import warnings
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -251,17 +252,25 @@ def test_plateau(mode, threshold_mode, patience, cooldown, min_lr):
             a.load_state_dict(state)
 
 
-def test_plateau_says_that_the_metric_is_nan():
+@pytest.mark.parametrize("nan", [math.nan, np.float32("nan"), torch.tensor(math.nan)])
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_plateau_refuses_nan_and_changes_nothing(nan, mode):
+    """Unlike torch, which counts NaN as no improvement: here torch does not see those steps."""
     ours, ref = sgd(), sgd()
-    a, b = mine.ReduceLROnPlateau(ours, patience=1), theirs.ReduceLROnPlateau(ref, patience=1)
-    for i, metric in enumerate([1.0, math.nan, math.nan, math.nan, 0.5]):
-        if math.isnan(metric):
-            with pytest.warns(UserWarning, match=f"metric of step {i + 1} is NaN"):
+    a, b = (m.ReduceLROnPlateau(o, mode, patience=1) for m, o in ((mine, ours), (theirs, ref)))
+    for metric in [1.0, nan, 2.0, 2.0, nan, nan, 0.5, 2.0]:
+        if metric is nan:
+            before = copy.deepcopy((groups(ours), a.state_dict()))
+            step = a.last_epoch + 1
+            with pytest.raises(
+                ValueError, match=f"metric of step {step} is NaN.*EarlyStopping.*lower learning rate"
+            ):
                 a.step(metric)
-        else:
-            a.step(metric)
-        b.step(metric)
+            assert (groups(ours), a.state_dict()) == before
+            continue
+        a.step(metric), b.step(metric)
         assert groups(ours) == groups(ref)
+        assert a.state_dict() == b.state_dict()
 
 
 def test_plateau_with_a_group_added_later():

@@ -323,6 +323,73 @@ def inplace_on_saved(T):
     return lambda: z.backward(), [x, y, z]
 
 
+def made_in_inference_mode(T):
+    with T.inference_mode():
+        return T.ones(3) * 2
+
+
+@mistake("Inference tensors cannot be saved for backward", "clone")
+def inference_saved(T):
+    x, w = made_in_inference_mode(T), leaf(T, 3)
+    return lambda: w * x, [w]
+
+
+@mistake("Inplace update to inference tensor outside InferenceMode is not allowed", "clone")
+def inference_in_place(T):
+    x = made_in_inference_mode(T)
+    return lambda: x[0].add_(1), []
+
+
+@mistake("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed")
+def inference_requires_grad(T):
+    x = made_in_inference_mode(T)
+    return lambda: x.requires_grad_(), []
+
+
+@mistake("do not track version counter")
+def inference_version(T):
+    x = made_in_inference_mode(T)
+    return lambda: x._version, []
+
+
+OVERLAP = "some elements of the input tensor and the written-to tensor refer to a single memory location"
+
+
+@mistake(OVERLAP, "clone()")
+def inplace_with_own_transpose(T):
+    x = T.ones(3, 3)
+    return lambda: x.mul_(x.t()), [x]
+
+
+@mistake(OVERLAP, "clone()")
+def copy_onto_itself_shifted(T):
+    x = T.ones(4)
+    return lambda: x[1:].copy_(x[:-1]), [x]
+
+
+@mistake("more than one element of the written-to tensor refers to a single memory location", "clone()")
+def inplace_on_expanded(T):
+    x = T.ones(1, 3).expand(2, 3)
+    return lambda: x.add_(1), [x]
+
+
+@mistake("modified by an inplace operation", "expected version")
+def inplace_with_itself(T):
+    x = leaf(T, 3)
+    y = x * 1
+    y.mul_(y)
+    return lambda: y.sum().backward(), [x, y]
+
+
+@mistake("modified by an inplace operation", "expected version")
+def inplace_through_a_view_of_a_saved_value(T):
+    x = leaf(T, 3)
+    y = x * 1
+    z = y * y
+    y[0].zero_()
+    return lambda: z.sum().backward(), [x, y]
+
+
 @mistake("requires grad", "detach().numpy()")
 def numpy_with_grad(T):
     x = leaf(T, 3)

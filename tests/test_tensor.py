@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -277,3 +278,90 @@ def test_import_is_light():
     code = "import sys, minitorch; print([m for m in ('torch', 'numba', 'pandas', 'matplotlib') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def inference_flags(T):
+    a = T.ones(2)
+    with T.inference_mode():
+        made = [a + 1, a > 1, T.zeros(2), T.rand(2), T.sort(a)[0], T.cat([a, a]), a.nonzero(), T.softmax(a, 0)]
+        normal = [a[0], a.view(2), a.mul_(1)]
+    assert not T.is_inference_mode_enabled()
+    after = [made[0][0], made[0].detach(), made[0].clone(), made[0] + 1]
+    return [x.is_inference() for x in made + normal + after], a._version
+
+
+def test_inference_mode():
+    """What is made inside is marked; views of normal tensors, and what is computed later, are not."""
+    assert inference_flags(minitorch) == inference_flags(torch)
+    p = minitorch.ones(2, requires_grad=True)
+    with minitorch.inference_mode():
+        x = minitorch.ones(2)
+        x.add_(1)
+        x[0] = 5
+        x.uniform_()
+    (p + x).sum().backward()  # x is not saved
+    assert p.grad.tolist() == [1, 1]
+
+
+def test_filling_expanded():
+    """Writing one number to elements that share their memory is allowed."""
+    for T in (torch, minitorch):
+        x = T.ones(1, 3).expand(2, 3)
+        x.fill_(2)
+        assert x.tolist() == [[2, 2, 2]] * 2
+        with pytest.warns(UserWarning, match="masked_fill_ on expanded"):
+            x.masked_fill_(T.tensor([[True, False, False], [False, False, False]]), 7)
+        assert x.tolist() == [[7, 2, 2]] * 2
+        assert x.zero_().sum() == 0
+
+
+INDEXING = {
+    "mask, one number of another dtype": lambda T, x: x.__setitem__(x > 3, T.tensor(2, dtype=T.int64)),
+    "mask, many of another dtype": lambda T, x: x.__setitem__(x > 3, T.ones(8, dtype=T.float64)),
+    "array, another dtype": lambda T, x: x.__setitem__(T.tensor([0, 1]), T.ones(4, dtype=T.float64)),
+    "array, one number of another dtype": lambda T, x: x.__setitem__(T.tensor([0]), T.tensor(1, dtype=T.int64)),
+    "slice, another dtype": lambda T, x: x.__setitem__(slice(1), T.ones(4, dtype=T.float64)),
+    "True": lambda T, x: x.__setitem__(True, T.ones(4)),
+    "False": lambda T, x: x.__setitem__(False, 5.0),
+    "a tensor True": lambda T, x: x.__setitem__(T.tensor(True), 5.0),
+    "a list": lambda T, x: x.__setitem__(0, [1.0, 2.0, 3.0, 4.0]),
+    "None as a value": lambda T, x: x.__setitem__(0, None),
+    "leading ones": lambda T, x: x.__setitem__((slice(None), 0), T.ones(1, 1, 3)),
+    "leading twos": lambda T, x: x.__setitem__((slice(None), 0), T.ones(2, 3)),
+    "arrays that do not broadcast": lambda T, x: x[T.tensor([0, 1, 2]), T.tensor([0, 1])],
+    "mask and array that do not broadcast": lambda T, x: x[T.tensor([True, True, True]), T.tensor([0, 1])],
+    "int8": lambda T, x: x[T.tensor([0, 1], dtype=T.int8)],
+    "uint8": lambda T, x: x[T.tensor([0, 1, 1], dtype=T.uint8)],
+    "range": lambda T, x: x[range(2)],
+    "tuple in tuple": lambda T, x: x[(0, 1),],
+    "out of range after None": lambda T, x: x[None, 0, 9],
+    "copy_ of too many dimensions": lambda T, x: x.copy_(T.ones(1, 3, 4)),
+    "copy_ that does not broadcast": lambda T, x: x.copy_(T.ones(3)),
+}
+
+
+@pytest.mark.parametrize("name", INDEXING)
+def test_index_or_refuse(name):
+    """The same values, or the same error: torch's words, which ours may follow by what to do."""
+    results = []
+    for T in BOTH:
+        x = T.arange(12.0).reshape(3, 4)
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                out = INDEXING[name](T, x)
+            results.append((x if out is None else out).tolist())
+        except (RuntimeError, IndexError, TypeError) as error:
+            results.append((type(error), str(error), x.tolist()))
+    ours, theirs = results
+    if isinstance(theirs, tuple):
+        assert (ours[0], ours[2]) == (theirs[0], theirs[2])
+        assert ours[1].startswith(theirs[1])
+    else:
+        assert ours == theirs
+
+
+def test_nested_list_is_a_tuple():
+    for T in BOTH:
+        x = T.arange(12.0).reshape(3, 4)
+        with pytest.warns(UserWarning, match="non-tuple sequence"):
+            assert x[[[0, 1], [1, 2]]].tolist() == [1, 6]

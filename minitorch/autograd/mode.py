@@ -26,6 +26,20 @@ def is_inference_mode_enabled() -> bool:
     return state.inference
 
 
+class _NoVersion:
+    """The version cell of all tensors made in inference mode. Saving one for backward reads its version, and raises."""
+
+    def __getitem__(self, _):
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
+            "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
+            "`torch.no_grad()` instead of `torch.inference_mode()`. (Inference tensors do not track version counter.)"
+        )
+
+
+INFERENCE = _NoVersion()
+
+
 class _Mode:
     """A context manager and decorator that sets some fields of `state` and restores them."""
 
@@ -110,10 +124,13 @@ class set_grad_enabled(_Mode):
 
 
 class inference_mode(_Mode):
-    """`no_grad`, and the results cannot be used in a recorded computation later."""
+    """`no_grad`, and no versions are counted: the results can't be changed in place or saved for a gradient later.
+
+    Unlike torch: `enable_grad` inside it records.
+    """
 
     def __init__(self, mode: bool = True):
-        self.fields = {"inference": mode, "grad": False if mode else state.grad}
+        self.fields = {"inference": mode, "grad": not mode}
 
     def clone(self):
         return inference_mode(self.fields["inference"])

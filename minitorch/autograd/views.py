@@ -9,11 +9,11 @@ base. `write` turns the result of an out-of-place op into an in-place one; on a 
 
 from __future__ import annotations
 
-from numpy import ndarray
+from numpy import ndarray, shares_memory
 
 from ..backends import backend_of
 from .graph import LEAF
-from .mode import state
+from .mode import INFERENCE, state
 
 
 class View:
@@ -57,20 +57,39 @@ def replay(xp, base, steps):
     return base
 
 
+def repeats(x) -> bool:
+    """Whether several elements of `x` are one memory location, as `expand` makes them."""
+    strides = x._array.strides if type(x._array) is ndarray else x._array.stride()
+    return 0 in strides and any(n > 1 and s == 0 for n, s in zip(x.shape, strides, strict=True)) and x.numel() > 0
+
+
 def check_writable(x, others=()):
     """RuntimeError if changing `x` in place is not allowed; to be called before anything is changed."""
-    array = x._array
-    if (
-        isinstance(array, ndarray)
-        and 0 in array.strides
-        and array.size
-        and any(n > 1 and s == 0 for n, s in zip(array.shape, array.strides, strict=True))
-    ):
+    if repeats(x):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
         )
-    if x._inference and not state.inference:
+    for other in others:
+        if other._cell is x._cell and other is not x and overlaps(x._array, other._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+                "location. Please clone() the tensor before performing the operation."
+            )
+    check_history(x, others)
+
+
+def overlaps(a, b) -> bool:
+    """Whether two arrays share memory but are not the same elements in the same order."""
+    if type(a) is not ndarray:
+        return False  # not refused there; right all the same, since a result is computed before it is written
+    same = a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
+    return not same and shares_memory(a, b)
+
+
+def check_history(x, others=()):
+    """RuntimeError if a change of `x` could not be recorded, or be seen by what is recorded."""
+    if x._cell is INFERENCE and not state.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal "
             "tensor before doing inplace update."
@@ -96,8 +115,8 @@ def check_writable(x, others=()):
             )
 
 
-def write(x, result, name):
-    """`x` becomes `result` in place: its memory, version and history. RuntimeError if shape or dtype do not fit."""
+def write(x, result, row):
+    """`x` becomes `result`, made by `row`, in place: its memory, version and history. RuntimeError if shape or dtype do not fit."""
     source, array = result._array, x._array
     if result.shape != x.shape:
         raise RuntimeError(
@@ -110,35 +129,45 @@ def write(x, result, name):
             f"result type {type_name(result.dtype)} can't be cast to the desired output type {type_name(x.dtype)}"
         )
     node = result._node
-    if node is not None and node.saved is not None:
+    if node is not None and node.saved and node.plan.op is row:
         keep_saved_values(node, x, result)
     array[...] = (
         source if isinstance(array, ndarray) or source.device == array.device else source.to(array.device)
     )
-    x._cell[0] += 1
+    bump(x)
     if node is not None:
         node.versions = tuple(x._cell[0] if v is NEW_VERSION else v for v in node.versions)
     set_history(x, node)
     return x
 
 
+def bump(x):
+    """Counts a change of `x` in place."""
+    if x._cell is not INFERENCE:
+        x._cell[0] += 1
+
+
 NEW_VERSION = object()
 
 
 def keep_saved_values(node, x, result):
-    """What the node saved of the old `x` is copied; what it saved of the result is now `x`'s own memory."""
-    old, new = x._array, result._array
+    """Of the old `x`, the first input, the node keeps a copy; of the result, `x`'s own memory, in its new version.
+
+    If `x` or a view of it is among the other inputs too, their saved value is about to be overwritten: its version is left
+    as it is, and backward raises. All as torch does it.
+    """
+    old, row = x._array, node.plan.op
     saved, versions = list(node.saved), list(node.versions)
-    for i, value in enumerate(saved):
-        if value is old:
+    for i, name in enumerate(node.plan.saved_names):
+        if name == row.inputs[0] and saved[i] is old:
             saved[i] = old.copy() if isinstance(old, ndarray) else old.clone()
-        elif value is new and old.dtype == new.dtype:
+        elif name == "out" and saved[i] is result._array and old.dtype == result._array.dtype:
             saved[i] = old
-    for i in range(0, len(versions), 2):
-        if versions[i] is x._cell:
-            versions[i : i + 2] = [[0], 0]
-        elif versions[i] is result._cell:
-            versions[i : i + 2] = [x._cell, NEW_VERSION]
+    for i, name in enumerate(node.plan.guarded):
+        if name == row.inputs[0]:
+            versions[2 * i : 2 * i + 2] = [[0], 0]
+        elif name == "out":
+            versions[2 * i : 2 * i + 2] = [x._cell, NEW_VERSION]
     node.saved, node.versions = tuple(saved), tuple(versions)
 
 

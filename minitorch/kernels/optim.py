@@ -1,7 +1,8 @@
 """The updates of `minitorch.optim` as kernels: one pass over memory, equal to torch's for-loop bit for bit.
 
-All arrays are one-dimensional, contiguous and of one dtype; the scalars are doubles and are rounded to that dtype,
-as torch rounds them.
+A kernel is the `update` of the optimizer of its name (`minitorch.optim.adam.update` ...), which is its documentation: the
+same arguments, the same result. All arrays are one-dimensional, contiguous and of one dtype; the numbers are doubles and
+are rounded to that dtype, as torch rounds them. For an array that is None, Numba compiles a loop without its lines.
 """
 
 from __future__ import annotations
@@ -33,47 +34,26 @@ else:
 
 
 @kernel
-def sgd(p, g, weight_decay, lr, maximize):
-    """`p -= lr * (±g + weight_decay * p)`"""
-    number = p.dtype.type
-    decay, minus_lr = number(weight_decay), number(-lr)
-    for i in range(p.size):
-        x = -g[i] if maximize else g[i]
-        if weight_decay != 0:
-            x = fma(p[i], decay, x)
-        p[i] = fma(x, minus_lr, p[i])
-
-
-@kernel
-def sgd_momentum(p, g, buf, first, weight_decay, momentum, rate, nesterov, lr, maximize):
-    """`d = ±g + weight_decay * p; buf = d if first else momentum * buf + rate * d`
-    `p -= lr * (d + momentum * buf if nesterov else buf)`"""
+def sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
     number = p.dtype.type
     decay, minus_lr, mu, new = number(weight_decay), number(-lr), number(momentum), number(rate)
     for i in range(p.size):
         x = -g[i] if maximize else g[i]
         if weight_decay != 0:
             x = fma(p[i], decay, x)
-        b = x if first else fma(x, new, buf[i] * mu)
-        buf[i] = b
-        if nesterov:
-            b = fma(b, mu, x)
-        p[i] = fma(b, minus_lr, p[i])
+        if buf is not None:
+            b = x if first else fma(x, new, buf[i] * mu)
+            buf[i] = b
+            x = fma(b, mu, x) if nesterov else b
+        p[i] = fma(x, minus_lr, p[i])
 
 
 @kernel
-def adam(p, g, m, v, shrink, weight_decay, beta1, beta2, root, eps, step_size, maximize):
-    """`p *= shrink; d = ±g + weight_decay * p; m += (1 - beta1) * (d - m); v = beta2 * v + (1 - beta2) * d * d`
-    `p -= step_size * m / (sqrt(v) / root + eps)`"""
+def adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
     number = p.dtype.type
-    keep, decay, w1, b2, w2 = (
-        number(shrink),
-        number(weight_decay),
-        number(1 - beta1),
-        number(beta2),
-        number(1 - beta2),
-    )
-    r, e, size, near = number(root), number(eps), number(-step_size), abs(w1) < number(0.5)
+    keep, decay, b2, w2 = number(shrink), number(weight_decay), number(beta2), number(1 - beta2)
+    r, e, minus_size, w1 = number(root), number(eps), number(-size), number(1 - beta1)
+    near = abs(w1) < number(0.5)
     c1 = w1 if near else w1 - number(1)
     for i in range(p.size):
         x = -g[i] if maximize else g[i]
@@ -84,64 +64,15 @@ def adam(p, g, m, v, shrink, weight_decay, beta1, beta2, root, eps, step_size, m
         b = fma(w2 * x, x, v[i] * b2)
         m[i] = a
         v[i] = b
-        p[i] = q + size * a / (number(math.sqrt(b)) / r + e)
+        if v_max is not None:
+            top = v_max[i]
+            b = top if top > b or top != top else b
+            v_max[i] = b
+        p[i] = q + minus_size * a / (number(math.sqrt(b)) / r + e)
 
 
 @kernel
-def amsgrad(p, g, m, v, v_max, shrink, weight_decay, beta1, beta2, root, eps, step_size, maximize):
-    """`adam` with `v_max = maximum(v_max, v)` in place of v in the last line."""
-    number = p.dtype.type
-    keep, decay, w1, b2, w2 = (
-        number(shrink),
-        number(weight_decay),
-        number(1 - beta1),
-        number(beta2),
-        number(1 - beta2),
-    )
-    r, e, size, near = number(root), number(eps), number(-step_size), abs(w1) < number(0.5)
-    c1 = w1 if near else w1 - number(1)
-    for i in range(p.size):
-        x = -g[i] if maximize else g[i]
-        q = p[i] * keep
-        if weight_decay != 0:
-            x = fma(q, decay, x)
-        a = fma(c1, x - m[i], m[i] if near else x)
-        b = fma(w2 * x, x, v[i] * b2)
-        m[i] = a
-        v[i] = b
-        top = v_max[i]
-        top = top if top > b or top != top else b
-        v_max[i] = top
-        p[i] = q + size * a / (number(math.sqrt(top)) / r + e)
-
-
-@kernel
-def rmsprop(p, g, v, lr, alpha, eps, weight_decay, maximize):
-    """`d = ±g + weight_decay * p; v = alpha * v + (1 - alpha) * d * d; p -= lr * d / (sqrt(v) + eps)`"""
-    number = p.dtype.type
-    decay, a, w, e, minus_lr = (
-        number(weight_decay),
-        number(alpha),
-        number(1 - alpha),
-        number(eps),
-        number(-lr),
-    )
-    for i in range(p.size):
-        x = -g[i] if maximize else g[i]
-        if weight_decay != 0:
-            x = fma(p[i], decay, x)
-        b = fma(w * x, x, v[i] * a)
-        v[i] = b
-        p[i] = p[i] + minus_lr * x / (number(math.sqrt(b)) + e)
-
-
-@kernel
-def rmsprop_options(
-    p, g, v, mean, buf, lr, alpha, eps, weight_decay, momentum, centered, with_momentum, maximize
-):
-    """`d = ±g + weight_decay * p; v = alpha * v + (1 - alpha) * d * d`
-    `mean += (1 - alpha) * (d - mean); s = sqrt(v - mean * mean) + eps`, or not centered `s = sqrt(v) + eps`
-    `buf = momentum * buf + d / s; p -= lr * buf`, or without momentum `p -= lr * d / s`"""
+def rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
     number = p.dtype.type
     decay, a, w, e = number(weight_decay), number(alpha), number(1 - alpha), number(eps)
     mu, minus_lr, near = number(momentum), number(-lr), abs(w) < number(0.5)
@@ -152,22 +83,21 @@ def rmsprop_options(
             x = fma(p[i], decay, x)
         b = fma(w * x, x, v[i] * a)
         v[i] = b
-        if centered:
+        if mean is not None:
             h = fma(c, x - mean[i], mean[i] if near else x)
             mean[i] = h
             b = fma(-h, h, b)
         s = number(math.sqrt(b)) + e
-        if with_momentum:
+        if buf is None:
+            p[i] = p[i] + minus_lr * x / s
+        else:
             h = buf[i] * mu + x / s
             buf[i] = h
             p[i] = fma(h, minus_lr, p[i])
-        else:
-            p[i] = p[i] + minus_lr * x / s
 
 
 @kernel
-def adagrad(p, g, total, rate, weight_decay, eps, maximize):
-    """`d = ±g + weight_decay * p; total += d * d; p -= rate * d / (sqrt(total) + eps)`"""
+def adagrad(p, g, total, rate, eps, weight_decay, maximize):
     number = p.dtype.type
     decay, minus_rate, e = number(weight_decay), number(-rate), number(eps)
     for i in range(p.size):

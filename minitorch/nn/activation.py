@@ -1,47 +1,42 @@
-"""Activation modules: each is one call of its function."""
+"""Activation modules: each is one call of its function, with its settings in torch's order."""
 
 from __future__ import annotations
 
+from ..ops.table import compile_function
 from . import functional as F
 from .module import Module
 
 
-def _module(name, function, doc, inplace=False, torch_doc="", **defaults):
-    """A Module class whose forward is `function(input, **its own attributes)` and whose constructor has torch's arguments."""
-    fields = dict(defaults, inplace=False) if inplace else dict(defaults)
-
-    def __init__(self, *args, **kwargs):
-        Module.__init__(self)
-        if len(args) > len(fields) or set(kwargs) - set(fields):
-            raise TypeError(f"{name}.__init__() takes ({', '.join(fields)}), got {args} {kwargs}")
-        for field, value in {**fields, **dict(zip(fields, args, strict=False)), **kwargs}.items():
-            setattr(self, field, value)
-
-    def forward(self, input):
-        return function(input, **{f: getattr(self, f) for f in fields})
+def _module(name, function, doc, **settings):
+    """A Module class with torch's constructor, whose forward is `function(input, *its settings)`. The two are generated, so that
+    signatures are true and a call costs no more than a written one."""
+    parameters = "".join(f", {s}={default!r}" for s, default in settings.items())
+    source = [f"def __init__(self{parameters}):", "    Module.__init__(self)"]
+    source += [f"    self.{s} = {s}" for s in settings]
+    init = compile_function("__init__", "\n".join(source), Module=Module)
+    arguments = "".join(f", self.{s}" for s in settings)
+    source = f"def forward(self, input):\n    return function(input{arguments})"
+    forward = compile_function("forward", source, function=function)
 
     def extra_repr(self):
-        shown = [f"{f}={getattr(self, f)!r}" for f in defaults]
-        return ", ".join(shown + (["inplace=True"] if inplace and self.inplace else []))
+        shown = [f"{s}={getattr(self, s)!r}" for s in settings if s != "inplace"]
+        return ", ".join(shown + (["inplace=True"] if "inplace" in settings and self.inplace else []))
 
-    return type(
-        name,
-        (Module,),
-        dict(__init__=__init__, forward=forward, extra_repr=extra_repr, __doc__=doc, __module__=__name__),
-    )
+    methods = dict(__init__=init, forward=forward, extra_repr=extra_repr)
+    return type(name, (Module,), dict(methods, __doc__=doc, __module__=__name__))
 
 
-ReLU = _module("ReLU", F.relu, "max(x, 0)", inplace=True)
-ReLU6 = _module("ReLU6", F.relu6, "min(max(x, 0), 6)", inplace=True)
+ReLU = _module("ReLU", F.relu, "max(x, 0)", inplace=False)
+ReLU6 = _module("ReLU6", F.relu6, "min(max(x, 0), 6)", inplace=False)
 LeakyReLU = _module(
-    "LeakyReLU", F.leaky_relu, "x where positive, else negative_slope * x", inplace=True, negative_slope=0.01
+    "LeakyReLU", F.leaky_relu, "x where positive, else negative_slope * x", negative_slope=0.01, inplace=False
 )
-ELU = _module("ELU", F.elu, "x where positive, else alpha * (exp(x) - 1)", inplace=True, alpha=1.0)
+ELU = _module("ELU", F.elu, "x where positive, else alpha * (exp(x) - 1)", alpha=1.0, inplace=False)
 GELU = _module("GELU", F.gelu, "x * Phi(x)", approximate="none")
-SiLU = _module("SiLU", F.silu, "x * sigmoid(x)", inplace=True)
+SiLU = _module("SiLU", F.silu, "x * sigmoid(x)", inplace=False)
 Softplus = _module("Softplus", F.softplus, "log(1 + exp(beta * x)) / beta", beta=1.0, threshold=20.0)
 Hardtanh = _module(
-    "Hardtanh", F.hardtanh, "x limited to [min_val, max_val]", inplace=True, min_val=-1.0, max_val=1.0
+    "Hardtanh", F.hardtanh, "x limited to [min_val, max_val]", min_val=-1.0, max_val=1.0, inplace=False
 )
 Sigmoid = _module("Sigmoid", F.sigmoid, "1 / (1 + exp(-x))")
 Tanh = _module("Tanh", F.tanh, "Hyperbolic tangent")

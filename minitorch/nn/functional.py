@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ..ops import (  # noqa: F401
     batch_norm,
     binary_cross_entropy,
@@ -22,7 +24,6 @@ from ..ops import (  # noqa: F401
     one_hot,
     sigmoid,
     smooth_l1_loss,
-    softmin,
     softplus,
     softsign,
     tanh,
@@ -30,22 +31,23 @@ from ..ops import (  # noqa: F401
 )
 from ..ops import log_softmax as _log_softmax
 from ..ops import softmax as _softmax
+from ..ops import softmin as _softmin
 from ..ops.inplace import apply as _apply
 from ..ops.table import OPS as _OPS
+from ..ops.table import compile_function as _compile_function
 
 
 def _with_inplace(name):
-    """An activation with torch's last argument `inplace`."""
+    """The front of an activation with torch's last argument `inplace`."""
     row = _OPS[name]
-    n = len(row.metadata)
-
-    def activation(input, *args, inplace=False, **kwargs):
-        if len(args) > n:
-            *args, inplace = args
-        return _apply(name, input, *args, **kwargs) if inplace else row.front(input, *args, **kwargs)
-
-    activation.__name__, activation.__doc__ = name, row.__doc__
-    return activation
+    arguments = ", ".join(["input", *row.metadata])
+    parameters = ", ".join(["input", *(f"{k}={default!r}" for k, default in row.metadata.items())])
+    source = f"""\
+def {name}({parameters}, inplace=False):
+    return apply({name!r}, {arguments}) if inplace else front({arguments})"""
+    function = _compile_function(name, source, apply=_apply, front=row.front)
+    function.__doc__ = row.__doc__
+    return function
 
 
 relu, relu6, leaky_relu, elu, silu, hardtanh = map(
@@ -53,21 +55,20 @@ relu, relu6, leaky_relu, elu, silu, hardtanh = map(
 )
 
 
-def _implicit_dim(name, ndim):
-    import warnings
+def _with_implicit_dim(front):
+    """The front of an op along `dim`, which may be left out, as in the first versions of torch."""
 
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=4,
-    )
-    return 0 if ndim in (0, 1, 3) else 1
+    def function(input, dim=None, _stacklevel=3, dtype=None):
+        if dim is None:
+            warnings.warn(
+                f"Implicit dimension choice for {front.__name__} has been deprecated. Change the call to include dim=X as an argument.",
+                stacklevel=_stacklevel,
+            )
+            dim = 0 if input.ndim in (0, 1, 3) else 1
+        return front(input, dim, dtype)
+
+    function.__name__, function.__doc__ = front.__name__, front.__doc__
+    return function
 
 
-def softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """exp(x) / sum(exp(x)) along `dim`."""
-    return _softmax(input, _implicit_dim("softmax", input.ndim) if dim is None else dim, dtype)
-
-
-def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
-    """x - logsumexp(x) along `dim`."""
-    return _log_softmax(input, _implicit_dim("log_softmax", input.ndim) if dim is None else dim, dtype)
+softmax, log_softmax, softmin = map(_with_implicit_dim, (_softmax, _log_softmax, _softmin))

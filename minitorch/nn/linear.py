@@ -37,7 +37,12 @@ class Linear(Module):
             init.uniform_(self.bias, -bound, bound)
 
     def forward(self, input):
-        return F.linear(input, self._parameters["weight"], self._parameters["bias"])
+        try:
+            p = self._parameters
+            weight, bias = p["weight"], p["bias"]
+        except KeyError:  # one was replaced by a plain attribute
+            weight, bias = self.weight, self.bias
+        return F.linear(input, weight, bias)
 
     def extra_repr(self):
         return (

@@ -14,6 +14,7 @@ class BatchNorm1d(Module):
     only one value a channel), whose running averages are used in evaluation. https://arxiv.org/abs/1502.03167"""
 
     dims, shape_text = (2, 3), "2D or 3D"
+    _version = 2  # torch's: num_batches_tracked is part of the state
 
     def __init__(
         self,
@@ -24,13 +25,15 @@ class BatchNorm1d(Module):
         track_running_stats=True,
         device=None,
         dtype=None,
+        *,
+        bias=True,
     ):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         like = dict(device=device, dtype=dtype)
-        for name in ("weight", "bias"):
-            self.register_parameter(name, Parameter(empty(num_features, **like)) if affine else None)
+        for name, wanted in (("weight", affine), ("bias", affine and bias)):
+            self.register_parameter(name, Parameter(empty(num_features, **like)) if wanted else None)
         self.register_buffer("running_mean", zeros(num_features, **like) if track_running_stats else None)
         self.register_buffer("running_var", ones(num_features, **like) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", tensor(0, device=device) if track_running_stats else None)
@@ -44,8 +47,9 @@ class BatchNorm1d(Module):
 
     def reset_parameters(self):
         self.reset_running_stats()
-        if self.affine:
+        if self.weight is not None:
             init.ones_(self.weight)
+        if self.bias is not None:
             init.zeros_(self.bias)
 
     def forward(self, input):
@@ -80,7 +84,7 @@ class BatchNorm1d(Module):
     def extra_repr(self):
         return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -110,10 +114,10 @@ class LayerNorm(Module):
         )
 
     def reset_parameters(self):
-        if self.elementwise_affine:
+        if self.weight is not None:
             init.ones_(self.weight)
-            if self.bias is not None:
-                init.zeros_(self.bias)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, input):
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)

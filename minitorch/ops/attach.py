@@ -94,7 +94,7 @@ def attach():
             setattr(Tensor, name + "_", inplace.method(ALIASES[name]))
     Tensor.reshape = variadic(ops.reshape, "reshape")
     Tensor.tile = variadic(ops.tile, "tile")
-    for name in ("copy_", "fill_", "zero_"):
+    for name in ("copy_", "fill_", "zero_", "masked_fill_"):
         setattr(Tensor, name, getattr(inplace, name))
     for name, function in convert.SHORTCUTS.items():
         setattr(Tensor, name, function)

@@ -24,8 +24,8 @@ def move(x, device):
     return backend_for(device).from_numpy(backend_of(x).to_numpy(x), device)
 
 
-def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
-    """Another dtype and/or device; itself if nothing changes. Forms: to(dtype), to(device), to(device, dtype), to(other)."""
+def destination(args, dtype, device):
+    """(dtype, device) of the arguments of `to`; None: as it is."""
     for a in args:
         if isinstance(a, dtypes.dtype):
             dtype = a
@@ -35,6 +35,12 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
             dtype, device = a.dtype, a.device
         elif not isinstance(a, bool) and a is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
+    return dtype, device
+
+
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
+    """Another dtype and/or device; itself if nothing changes. Forms: to(dtype), to(device), to(device, dtype), to(other)."""
+    dtype, device = destination(args, dtype, device)
     out = self
     if device is not None:
         device = Device(device)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import namedtuple
 
 import numpy as np
 
 from .. import dtypes
 from ..backends import backend_of
+from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
 from . import coerce, shape
 from .dims import broadcast_shape
@@ -48,7 +50,7 @@ def index_put(xp, x, y, *, index, accumulate=False):
 
 def getitem(x, index):
     """Views for slices, integers, None and `...`; a copy once an index array or mask is among them."""
-    index = index if isinstance(index, tuple) else (index,)
+    index = _as_tuple(index)
     if not any(_is_array_like(i) for i in index):
         return _basic(x, index)
     x, index = _split(x, index)
@@ -60,33 +62,56 @@ def getitem(x, index):
 
 
 def setitem(x, index, value):
-    """In place; `value` is broadcast and cast to x's type."""
+    """In place; `value`, a tensor or a number, is broadcast to x[index]; with an index array its dtype must be x's."""
     from . import inplace
 
-    index = index if isinstance(index, tuple) else (index,)
+    index = _as_tuple(index)
     if not isinstance(value, Tensor):
-        from ..creation import tensor
-
-        value = tensor(value, dtype=x.dtype, device=x.device)
+        value = _number_like(x, value)
+    if any(_is_array_like(i) for i in index):
+        x, index = _split(x, index)
+    else:
+        x, index = _basic(x, index), ()
     if not any(_is_array_like(i) for i in index):
-        inplace.copy_(_basic(x, index), value)
-        return
-    x, index = _split(x, index)
-    if not any(_is_array_like(i) for i in index):
-        inplace.copy_(x, value)
+        extra = value.ndim - x.ndim
+        if extra > 0 and all(n == 1 for n in value.shape[:extra]):  # x[0, :] = a (1, n) is allowed
+            value = shape.reshape(value, value.shape[extra:])
+        inplace.copy_(x, shape.expand(value, x.shape))
         return
     raw = _raw_index(x, index)
     _check_index(x, raw)
+    if value.numel() == 1 and value.dtype is not x.dtype and all(_is_mask(i) for i in raw if hasattr(i, "dtype")):
+        value = value.to(x.dtype)  # torch fills a mask with one number of any dtype
     if value.ndim:
         _check_value(x, raw, value)
     if value.dtype is not x.dtype:
-        from ..printing import type_name
-
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
             f"{type_name(x.dtype)} for the destination and {type_name(value.dtype)} for the source."
         )
     inplace.apply("index_put", x, value, index=raw)
+
+
+def _number_like(x, value):
+    from ..creation import full
+
+    if not isinstance(value, (int, float, np.number, np.bool_)):
+        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{type_name(x.dtype)}Tensor (use a tensor)")
+    return full((), value, dtype=x.dtype, device=x.device)
+
+
+def _as_tuple(index):
+    """As torch: a list that has a sequence, slice, tensor, None or `...` in it stands for a tuple."""
+    if isinstance(index, tuple):
+        return index
+    nested = (list, tuple, range, slice, Tensor, type(None), type(Ellipsis))
+    if isinstance(index, list) and len(index) < 32 and any(isinstance(i, nested) for i in index):
+        warnings.warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] instead of x[seq].",
+            stacklevel=3,
+        )
+        return tuple(index)
+    return (index,)
 
 
 def _split(x, index):
@@ -107,6 +132,7 @@ def _split(x, index):
             basic.append(None)
             arrays.append(np.array([bool(i)]))
         elif _is_array_like(i):
+            i = list(i) if isinstance(i, (tuple, range)) else i
             i = np.asarray(i) if isinstance(i, list) and _plain_list(i) else i
             count = i.ndim if str(getattr(i, "dtype", "")).endswith("bool") else 1
             basic += [slice(None)] * count
@@ -131,7 +157,7 @@ def _plain_list(i):
 
 
 def _is_array_like(i):
-    return isinstance(i, (Tensor, list, np.ndarray, bool, np.bool_))
+    return isinstance(i, (Tensor, list, tuple, range, np.ndarray, bool, np.bool_))
 
 
 def _basic(x, index):
@@ -161,7 +187,7 @@ def _basic(x, index):
                 )
             i, n = i.__index__(), x.shape[dim]
             if not -n <= i < n:
-                raise IndexError(f"index {i} is out of bounds for dimension {dim} with size {n}")
+                raise IndexError(f"index {i} is out of bounds for dimension {position} with size {n}")
             x, touched = shape.select(x, dim, i), True
         else:
             raise IndexError(
@@ -179,6 +205,9 @@ def _resolved(s):
     return slice(*(None if v is None else int(v) for v in (s.start, s.stop, s.step)))
 
 
+INDEX_DTYPES = (dtypes.int64, dtypes.int32, dtypes.uint8, dtypes.bool)
+
+
 def _raw_index(x, index):
     out = []
     for i in index:
@@ -189,7 +218,7 @@ def _raw_index(x, index):
                         f"indices should be either on cpu or on the same device as the indexed tensor ({x.device})"
                     )
                 i = i.to(x.device)
-            if i.dtype.is_floating_point:
+            if i.dtype not in INDEX_DTYPES:
                 raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
             i = i._array if i.dtype is not dtypes.uint8 else i.bool()._array
         elif isinstance(i, (list, np.ndarray)):
@@ -213,11 +242,14 @@ def _check_index(x, index):
     used = sum(_consumes(i) for i in index)
     if used > x.ndim:
         raise IndexError(f"too many indices for tensor of dimension {x.ndim}")
+    arrays = [i for i in index if hasattr(i, "dtype")]
+    if len(arrays) > 1:
+        _check_together(arrays)
     for i in index:
         if i is Ellipsis:
             dim += x.ndim - used
             continue
-        if hasattr(i, "dtype") and i.dtype not in _BOOLS(i):
+        if hasattr(i, "dtype") and not _is_mask(i):
             n = x.shape[dim]
             if i.shape and 0 in i.shape:
                 pass
@@ -250,14 +282,25 @@ def _check_value(x, index, value):
         )
 
 
-def _BOOLS(i):
-    return (np.dtype(bool),) if isinstance(i, np.ndarray) else (dtypes.bool.torch,)
+def _check_together(arrays):
+    shapes = [(int(a.sum()),) if _is_mask(a) else tuple(a.shape) for a in arrays]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise IndexError(
+            "shape mismatch: indexing tensors could not be broadcast together with shapes "
+            f"{', '.join(str(list(s)) for s in shapes)}"
+        ) from None
+
+
+def _is_mask(i):
+    return i.dtype == (bool if isinstance(i, np.ndarray) else dtypes.bool.torch)
 
 
 def _consumes(i):
     if i is None or i is Ellipsis or isinstance(i, (bool, np.bool_)):
         return 0
-    return i.ndim if hasattr(i, "dtype") and i.dtype in _BOOLS(i) else 1
+    return i.ndim if hasattr(i, "dtype") and _is_mask(i) else 1
 
 
 # ---------------------------------------------------------------------- gather and scatter

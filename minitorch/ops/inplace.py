@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 from ..autograd.mode import state
-from ..autograd.views import check_writable, set_history, write
-from ..tensor import Tensor
+from ..autograd.views import bump, check_history, check_writable, repeats, set_history, write
+from ..backends import backend_of
+from ..tensor import Tensor, wrap
+from .dims import broadcast_shape
 from .table import OPS
 
 
@@ -12,8 +16,21 @@ def apply(name, x, *args, **kwargs):
     """Runs op `name` on x and writes the result into x. Nothing is changed if anything is wrong."""
     row = OPS[name]
     check_writable(x, [a for a in args if isinstance(a, Tensor)])
-    result = (row.public_front or row.front)(x, *args, **kwargs)
-    return write(x, result, name)
+    if row.public_front or (row.body and not row.fused):
+        result = (row.public_front or row.front)(saved_apart(x), *args, **kwargs)
+    else:
+        result = row.front(x, *args, **kwargs)
+    return write(x, result, row)
+
+
+def saved_apart(x):
+    """`x` in other memory, at the same place in the graph: what the inner ops of a composite save is not overwritten."""
+    edge = x._edge
+    if not state.grad or edge is None:
+        return x
+    apart = wrap(backend_of(x._array).clone(x._array))
+    apart._node = edge
+    return apart
 
 
 def method(name):
@@ -32,13 +49,11 @@ def copy_(self, src, non_blocking=False):
     from . import shape
 
     check_writable(self, [src])
-    if src.ndim > self.ndim:  # x[0, :] = a (1, n) is allowed: leading ones are dropped
-        extra = src.ndim - self.ndim
-        if any(n != 1 for n in src.shape[:extra]):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({list(self.shape)}) must match the existing size ({list(src.shape)})"
-            )
-        src = shape.reshape(src, src.shape[extra:])
+    common = broadcast_shape(self.shape, src.shape)
+    if common != self.shape:
+        raise RuntimeError(
+            f"output with shape {list(self.shape)} doesn't match the broadcast shape {list(common)}"
+        )
     result = src if src.shape == self.shape else shape.expand(src, self.shape)
     result = result.to(device=self.device, dtype=self.dtype)
     node = result._edge if state.grad and result.requires_grad else None
@@ -46,9 +61,8 @@ def copy_(self, src, non_blocking=False):
         from .pointwise import clone
 
         node = clone(result)._node
-    array = self._array
-    array[...] = result._array
-    self._cell[0] += 1
+    self._array[...] = result._array
+    bump(self)
     set_history(self, node)
     return self
 
@@ -63,9 +77,34 @@ def fill_(self, value):
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
             )
         return copy_(self, value)
-    return copy_(self, full((), value, dtype=self.dtype, device=self.device))
+    result = full((), value, dtype=self.dtype, device=self.device)
+    return fill_repeated(self, ..., result) if repeats(self) else copy_(self, result)
 
 
 def zero_(self):
     """Every element becomes 0."""
     return fill_(self, 0)
+
+
+def masked_fill_(self, mask, value):
+    """In-place form of `masked_fill`."""
+    if not repeats(self):
+        return apply("masked_fill", self, mask, value)
+    warnings.warn(
+        "Use of masked_fill_ on expanded tensors is deprecated. Please clone() the tensor before performing this operation.",
+        stacklevel=2,
+    )
+    result = OPS["masked_fill"].front(self, mask, value)
+    chosen = mask.expand(self.shape)
+    return fill_repeated(self, chosen._array, result[chosen][:1].reshape(()) if bool(chosen.any()) else result)
+
+
+def fill_repeated(x, index, value):
+    """`x`, several elements of which are one memory location, becomes `value` (0-d) at `index`: the order of writing does not
+    matter. RuntimeError if a gradient would have to pass."""
+    if state.grad and x.requires_grad:
+        check_writable(x)
+    check_history(x)
+    x._array[index] = value._array
+    bump(x)
+    return x

@@ -400,13 +400,47 @@ def clamp(xp, x, *, min=None, max=None):
     return xp.clamp(x, min=min, max=max)
 
 
+def _with_bounds(row, *xs):
+    xp, *arrays = coerce.promote(row, *[x for x in xs if x is not None])
+    given = iter(arrays)
+    return (xp, *[None if x is None else next(given) for x in xs])
+
+
+@op(
+    vjp=dict(
+        x=_clamp_dx,
+        min=lambda xp, g, x, min, max: g * _below(xp, x, min, max),
+        max=lambda xp, g, x, min, max: g * _above(xp, x, min, max),
+    ),
+    torch="clamp",
+    samples=calls((((3, 4), (3, 4), (4,)), {}), (((3, 4), None, (4,)), {}), (((3, 4), (), None), {})),
+    coerce=_with_bounds,
+    optional=("min", "max"),
+    numbers=True,
+    method=False,
+    inplace=False,
+)
+def clamp_between(xp, x, min, max):
+    """x limited by tensors, one of which may be None; where min > max the result is max."""
+    return xp.clamp(x, min=min, max=max)
+
+
+def _below(xp, x, min, max):
+    holds = xp.lt(x, min) if max is None else xp.logical_and(xp.lt(x, min), xp.lt(min, max))
+    return xp.where(holds, xp.ones_like(x), xp.zeros_like(x))
+
+
+def _above(xp, x, min, max):
+    holds = xp.gt(x, max) if min is None else xp.logical_or(xp.gt(x, max), xp.lt(max, min))
+    return xp.where(holds, xp.ones_like(x), xp.zeros_like(x))
+
+
 def public_clamp(input, min=None, max=None):
     """x limited to [min, max]: numbers or tensors, one of which may be left out."""
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, Tensor) or isinstance(max, Tensor):
-        input = input if min is None else maximum(input, min)
-        return input if max is None else minimum(input, max)
+        return clamp_between(input, min, max)
     if not input.is_floating_point() and any(isinstance(v, float) for v in (min, max)):
         input = to_dtype(input, dtypes.get_default_dtype())
     return clamp(input, min, max)

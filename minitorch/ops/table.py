@@ -18,7 +18,7 @@ from functools import cached_property
 from numpy import ndarray
 
 from .. import ops
-from ..autograd.mode import state
+from ..autograd.mode import INFERENCE, state
 from ..autograd.views import View
 from ..backends import numpy as NUMPY
 from ..dtypes import OF_RAW
@@ -260,6 +260,11 @@ def front(row: Op):
     else:
         lines += ["out = tuple([wrap(xp.asarray(r)) for r in result])"]
     lines += recording(row)
+    if not row.view:  # a view has the cell of its source
+        lines += [
+            "elif state.inference:" if row.differentiable else "if state.inference:",
+            "    out._cell = INFERENCE" if row.outputs == 1 else "    for o in out: o._cell = INFERENCE",
+        ]
     lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
     return made(row, lines)
 
@@ -299,6 +304,7 @@ def made(row: Op, lines):
         row.name,
         head + "".join(f"    {line}\n" for line in lines),
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, tracers=tracers, traced=traced, switches=switches,
+        INFERENCE=INFERENCE,
         NUMBERS=(float, int), NUMPY=NUMPY, ndarray=ndarray, Tensor=Tensor, View=View, new=object.__new__, wrap=wrap, ops=ops, state=state,
         coerce=row.coerce, explained=explained, forward=row.forward, fused=row.fused and row.fused[0],
         plans=row.plans, plan=row.plan, returns=row.returns, variadic=variadic, checked=checked,
@@ -329,6 +335,8 @@ def variadic(row, tensors, **metadata):
         nodes = [t._edge for t in tensors]
         if any(n is not None for n in nodes):
             VariadicPlan(row, nodes, arrays, metadata).record(out, xp, tensors, nodes)
+    elif state.inference:
+        out._cell = INFERENCE
     return out
 
 

@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-from ..ops.table import switches
 from .arithmetic import add, addcdiv_, addcmul_, sqrt
-from .optimizer import (
-    Optimizer,
-    check,
-    check_implementation,
-    check_lr,
-    count_step,
-    full_like,
-    gradient_vector,
-    kernels,
-    new_step,
-    scalar,
-)
+from .optimizer import Optimizer, check, check_implementation, check_lr, scalar
+from .state import full_like, new_step
 
 
-def update(p, g, total, step, *, lr, lr_decay=0.0, weight_decay=0.0, eps=1e-10, maximize=False):
-    """Step number `step` (from 1) on raw arrays; changes `p` and `total` in place.
+def update(p, g, total, rate, eps, weight_decay, maximize):
+    """One step on raw arrays; changes `p` and `total` in place.
 
-    g     = g + weight_decay * p         (-g if maximize)
+    g     = g + weight_decay * p               (-g if maximize)
     total = total + g * g
-    p     = p - lr / (1 + (step - 1) * lr_decay) * g / (sqrt(total) + eps)
+    p     = p - rate * g / (sqrt(total) + eps)
+
+    rate = lr / (1 + (step - 1) * lr_decay) in step 1, 2 ...
     """
     if maximize:
         g = -g
     if weight_decay != 0:
         g = add(g, p, weight_decay)
     addcmul_(total, g, g, 1)
-    s = sqrt(total)
-    s += eps
-    addcdiv_(p, g, s, -decayed(lr, lr_decay, step))
-
-
-def decayed(lr, lr_decay, step):
-    """The learning rate of step number `step`."""
-    return lr / (1 + (step - 1) * lr_decay)
+    addcdiv_(p, g, sqrt(total) + eps, -rate)
 
 
 class Adagrad(Optimizer):
@@ -52,24 +36,16 @@ class Adagrad(Optimizer):
         tensor([0.9000, 1.9000], requires_grad=True)
 
     Args:
-        params: tensors or groups, see `Optimizer`.
-        lr: learning rate, >= 0; a number or a tensor of one element.
-        lr_decay: step t has the rate `lr / (1 + (t - 1) * lr_decay)`; >= 0.
-        weight_decay: L2 penalty, >= 0, added to the gradient.
+        lr_decay: the rate of step t is `lr / (1 + (t - 1) * lr_decay)`; >= 0.
         initial_accumulator_value: where the sum of squares starts, >= 0.
         eps: added to the denominator, >= 0.
-        maximize: goes up the gradient.
-        foreach, fused: accepted, without effect.
-
-    Raises:
-        ValueError: a negative option.
-        NotImplementedError: differentiable=True.
+        params, lr, weight_decay, foreach, maximize, differentiable, fused: see `Optimizer`.
 
     Source: Duchi et al., Adaptive subgradient methods for online learning and stochastic optimization (2011);
     https://pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
     """
 
-    _unsupported = ("differentiable",)
+    update, kernel = staticmethod(update), "adagrad"
 
     def __init__(
         self,
@@ -103,43 +79,18 @@ class Adagrad(Optimizer):
             "fused": fused,
         }
         super().__init__(params, defaults)
-        for group in self.param_groups:
+        for group in self.param_groups:  # the others make their state in the first step
             for p in group["params"]:
-                self._start(p)
+                self.state[p] = {"step": new_step(), "sum": full_like(p, self._first_value)}
 
-    def _start(self, p):
-        state = self.state[p]
-        state["step"] = new_step()
-        state["sum"] = full_like(p, self.defaults["initial_accumulator_value"])
+    @property
+    def _first_value(self):
+        return self.defaults["initial_accumulator_value"]
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("foreach", None)
-            group.setdefault("maximize", False)
-            group.setdefault("differentiable", False)
-            group.setdefault("fused", None)
+    def _state_names(self, group):
+        return "step", "sum"
 
-    def _step_group(self, group):
-        options = {
-            name: scalar(group[name]) for name in ("lr", "lr_decay", "weight_decay", "eps", "maximize")
-        }
-        decay, eps, maximize = (
-            float(options["weight_decay"]),
-            float(options["eps"]),
-            bool(options["maximize"]),
-        )
-        for p in group["params"]:
-            if p._grad is None:
-                continue
-            state = self.state[p]
-            if not state:
-                self._start(p)
-            array, g, total, step = p._array, p._grad._array, state["sum"]._array, count_step(state)
-            p._cell[0] += 1
-            vectors = self._vectors(p, array, total) if switches.fused else None
-            if vectors is None:
-                update(array, g, total, step, **options)
-            else:
-                rate = float(decayed(options["lr"], options["lr_decay"], step))
-                kernels().adagrad(vectors[0], gradient_vector(g), vectors[1], rate, decay, eps, maximize)
+    def _numbers(self, group):
+        lr, lr_decay = scalar(group["lr"]), scalar(group["lr_decay"])
+        fixed = float(group["eps"]), float(scalar(group["weight_decay"])), bool(group["maximize"])
+        return lambda step: (float(lr / (1 + (step - 1) * lr_decay)), *fixed)

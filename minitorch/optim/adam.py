@@ -2,68 +2,35 @@
 
 from __future__ import annotations
 
-from ..ops.table import switches
 from ..tensor import Tensor
 from .arithmetic import add, addcdiv_, addcmul_, lerp_, maximum_, sqrt
-from .optimizer import (
-    Optimizer,
-    check,
-    check_implementation,
-    check_lr,
-    count_step,
-    full_like,
-    gradient_vector,
-    kernels,
-    new_step,
-    scalar,
-)
+from .optimizer import Optimizer, check, check_implementation, check_lr, scalar
 
 
-def update(
-    p,
-    g,
-    m,
-    v,
-    v_max,
-    step,
-    *,
-    lr,
-    beta1,
-    beta2,
-    eps,
-    weight_decay=0.0,
-    maximize=False,
-    decoupled_weight_decay=False,
-):
-    """Step number `step` (from 1) on raw arrays; changes `p, m, v` and `v_max` (None without amsgrad) in place.
+def update(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
+    """One step on raw arrays; changes `p, m, v` and `v_max` (None without amsgrad) in place.
 
-    g     = g + weight_decay * p         (-g if maximize; decoupled: p = (1 - lr * weight_decay) * p instead)
+    p     = shrink * p                         (AdamW: shrink = 1 - lr * weight_decay, and then weight_decay = 0)
+    g     = g + weight_decay * p               (-g if maximize)
     m     = m + (1 - beta1) * (g - m)
     v     = beta2 * v + (1 - beta2) * g * g
-    v_max = maximum(v_max, v)            (amsgrad; it takes the place of v below)
-    p     = p - lr / (1 - beta1**step) * m / (sqrt(v) / sqrt(1 - beta2**step) + eps)
+    v_max = maximum(v_max, v)                  (amsgrad; it takes the place of v below)
+    p     = p - size * m / (sqrt(v) / root + eps)
+
+    size = lr / (1 - beta1**step) and root = sqrt(1 - beta2**step): m and v start at zero and are too small at first.
     """
     if maximize:
         g = -g
+    if shrink != 1:
+        p *= shrink
     if weight_decay != 0:
-        if decoupled_weight_decay:
-            p *= 1 - lr * weight_decay
-        else:
-            g = add(g, p, weight_decay)
+        g = add(g, p, weight_decay)
     lerp_(m, g, 1 - beta1)
     v *= beta2
     addcmul_(v, g, g, 1 - beta2)
     if v_max is not None:
         v = maximum_(v_max, v)
-    size, root = corrections(lr, beta1, beta2, step)
-    denominator = sqrt(v) / root
-    denominator += eps
-    addcdiv_(p, m, denominator, -size)
-
-
-def corrections(lr, beta1, beta2, step):
-    """`lr / (1 - beta1**step)` and `sqrt(1 - beta2**step)`: m and v start at zero and are too small at first."""
-    return lr / (1 - beta1**step), (1 - beta2**step) ** 0.5
+    addcdiv_(p, m, sqrt(v) / root + eps, -size)
 
 
 class Adam(Optimizer):
@@ -78,25 +45,17 @@ class Adam(Optimizer):
         tensor([0.9000, 1.9000], requires_grad=True)
 
     Args:
-        params: tensors or groups, see `Optimizer`.
-        lr: learning rate, >= 0; a number or a tensor of one element.
         betas: decay of the means of the gradient and of its square, in [0, 1).
         eps: added to the denominator, >= 0.
-        weight_decay: L2 penalty, >= 0, added to the gradient.
         amsgrad: divides by the largest mean square so far.
-        maximize: goes up the gradient.
         decoupled_weight_decay: shrinks the parameter instead, as `AdamW`.
-        foreach, fused: accepted, without effect.
-
-    Raises:
-        ValueError: an option out of its range.
-        NotImplementedError: capturable=True or differentiable=True.
+        params, lr, weight_decay, foreach, maximize, capturable, differentiable, fused: see `Optimizer`.
 
     Source: Kingma and Ba, Adam (2015); Reddi et al., On the convergence of Adam and beyond (2018);
     https://pytorch.org/docs/stable/generated/torch.optim.Adam.html
     """
 
-    _unsupported = ("capturable", "differentiable")
+    update, kernel = staticmethod(update), "adam"
 
     def __init__(
         self,
@@ -139,73 +98,20 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("amsgrad", False)
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("capturable", False)
-            group.setdefault("differentiable", False)
-            group.setdefault("decoupled_weight_decay", False)
-            group.setdefault("fused", None)
+    def _state_names(self, group):
+        return "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
-    def _step_group(self, group):
-        lr, weight_decay, eps = scalar(group["lr"]), scalar(group["weight_decay"]), group["eps"]
-        beta1, beta2 = map(scalar, group["betas"])
-        amsgrad, maximize, decoupled = group["amsgrad"], group["maximize"], group["decoupled_weight_decay"]
-        shrink, decay = (float(1 - lr * weight_decay), 0.0) if decoupled else (1.0, float(weight_decay))
-        b1, b2, e, up = float(beta1), float(beta2), float(eps), bool(maximize)
-        fused, states, known = switches.fused, self.state, None
-        for p in group["params"]:
-            grad = p._grad
-            if grad is None:
-                continue
-            state = states[p]
-            if not state:
-                _start(p, state, amsgrad)
-            m, v = state["exp_avg"]._array, state["exp_avg_sq"]._array
-            v_max = state["max_exp_avg_sq"]._array if amsgrad else None
-            step = count_step(state)
-            array = p._array
-            p._cell[0] += 1
-            given = (array, m, v) if v_max is None else (array, m, v, v_max)
-            vectors = self._vectors(p, *given) if fused else None
-            if vectors is None:
-                update(
-                    array,
-                    grad._array,
-                    m,
-                    v,
-                    v_max,
-                    step,
-                    lr=lr,
-                    beta1=beta1,
-                    beta2=beta2,
-                    eps=eps,
-                    weight_decay=weight_decay,
-                    maximize=maximize,
-                    decoupled_weight_decay=decoupled,
-                )
-                continue
-            if step != known:  # mostly one step count for all
-                size, root = corrections(lr, beta1, beta2, step)
-                size, root, known = float(size), float(root), step
-            g = gradient_vector(grad._array)
-            if v_max is None:
-                p1, m1, v1 = vectors
-                kernels().adam(p1, g, m1, v1, shrink, decay, b1, b2, root, e, size, up)
-            else:
-                p1, m1, v1, top = vectors
-                kernels().amsgrad(p1, g, m1, v1, top, shrink, decay, b1, b2, root, e, size, up)
-
-
-def _start(p, state, amsgrad):
-    state["step"] = new_step()
-    state["exp_avg"] = full_like(p)
-    state["exp_avg_sq"] = full_like(p)
-    if amsgrad:
-        state["max_exp_avg_sq"] = full_like(p)
+    def _numbers(self, group):
+        lr, decay, (beta1, beta2) = (
+            scalar(group["lr"]),
+            scalar(group["weight_decay"]),
+            map(scalar, group["betas"]),
+        )
+        shrink, decay = (
+            (float(1 - lr * decay), 0.0) if group["decoupled_weight_decay"] else (1.0, float(decay))
+        )
+        fixed = float(beta1), float(beta2), float(group["eps"]), decay, shrink, bool(group["maximize"])
+        return lambda step: (float(lr / (1 - beta1**step)), float((1 - beta2**step) ** 0.5), *fixed)
 
 
 def _check_betas(betas, foreach, capturable):

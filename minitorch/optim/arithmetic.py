@@ -79,4 +79,4 @@ def maximum_(x, y):
     """`x = maximum(x, y)`; NaN if either is."""
     if isinstance(x, np.ndarray):
         return np.maximum(x, y, out=x)
-    return x.copy_(x.maximum(y))
+    return x.copy_(x.clone().maximum(y))  # a clone: if this is recorded, the derivative needs the old x

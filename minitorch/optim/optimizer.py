@@ -1,24 +1,28 @@
-"""Optimizer: parameter groups, state, `state_dict`, hooks. The mathematics is in `sgd.py`, `adam.py` ..."""
+"""Optimizer: parameter groups, the step, hooks, `state_dict`. The mathematics is in `sgd.py`, `adam.py` ..."""
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
-from copy import deepcopy
-from operator import is_
 from typing import Any
 
 import numpy as np
 
-from .. import dtypes
 from ..autograd.mode import enable_grad
-from ..tensor import Tensor, wrap
+from ..ops.table import switches
+from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
+from . import saving
+from .hooks import register, register_optimizer_step_post_hook, register_optimizer_step_pre_hook, with_hooks
+from .state import Arrays, new_step
 
-_global_optimizer_pre_hooks: OrderedDict[int, Callable] = OrderedDict()
-_global_optimizer_post_hooks: OrderedDict[int, Callable] = OrderedDict()
+__all__ = [
+    "Optimizer",
+    "register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook",
+    "required",
+]
 
 
 class _Required:
@@ -28,53 +32,6 @@ class _Required:
 
 #: as a default: every group must give the value itself
 required = _Required()
-
-
-def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
-    """`hook(optimizer, args, kwargs) -> None or (args, kwargs)` before every `step` of every optimizer."""
-    return _register(_global_optimizer_pre_hooks, hook)
-
-
-def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
-    """`hook(optimizer, args, kwargs)` after every `step` of every optimizer."""
-    return _register(_global_optimizer_post_hooks, hook)
-
-
-def _register(hooks: OrderedDict, hook: Callable, prepend: bool = False) -> RemovableHandle:
-    handle = RemovableHandle(hooks)
-    hooks[handle.id] = hook
-    if prepend:
-        hooks.move_to_end(handle.id, last=False)
-    return handle
-
-
-def _with_hooks(step):
-    """`step` with the hooks around it."""
-
-    @functools.wraps(step)
-    def hooked(self, *args, **kwargs):
-        pre, post = self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks
-        if not (pre or post or _global_optimizer_pre_hooks or _global_optimizer_post_hooks):
-            return step(self, *args, **kwargs)
-        if type(self).step is not hooked:  # called by the step of a subclass, which has run them
-            return step(self, *args, **kwargs)
-        args = (self, *args)  # the hooks of torch see the optimizer among the arguments
-        for hook in (*_global_optimizer_pre_hooks.values(), *pre.values()):
-            result = hook(self, args, kwargs)
-            if result is None:
-                continue
-            if not (isinstance(result, tuple) and len(result) == 2):
-                raise RuntimeError(
-                    f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}."
-                )
-            args, kwargs = result
-        out = step(*args, **kwargs)
-        for hook in (*post.values(), *_global_optimizer_post_hooks.values()):
-            hook(self, args, kwargs)
-        return out
-
-    hooked.hooked = True
-    return hooked
 
 
 class Optimizer:
@@ -95,19 +52,37 @@ class Optimizer:
 
     Args:
         params: tensors, `(name, tensor)` pairs, or dicts with `"params"` and the options of that group.
-        defaults: the options of groups that don't set them.
+        defaults: the options of groups that don't set them. The optimizers here share these:
+            lr: learning rate, >= 0; a number or a tensor of one element.
+            weight_decay: L2 penalty, >= 0: `weight_decay * p` is added to the gradient.
+            maximize: goes up the gradient.
+            differentiable: the step is recorded, so that one can differentiate through it with respect to the
+                parameters (which are then results, no leaves) and the gradients. Unlike torch: not to a tensor `lr`.
+            foreach, fused, capturable: accepted, without effect. Unlike torch: `capturable` on the cpu, too.
 
     Raises:
         TypeError: a tensor in place of a list of tensors; something else than tensors; a set.
-        ValueError: no parameters; a non-leaf; a parameter in two groups; a required option that is missing.
+        ValueError: no parameters; a non-leaf; a parameter in two groups; a required option that is missing; an
+            option out of its range.
     """
 
-    _unsupported: tuple[str, ...] = ()  # options that can't be True
+    # What the optimizers here are made of: `update(p, g, *state, *numbers)`, one step on raw arrays, in place ...
+    update: Callable
+    kernel: str  # ... the same as a loop over vectors, in `minitorch.kernels.optim`
+    _first_value = 0.0  # of the state
+
+    def _state_names(self, group: dict) -> tuple[str | None, ...]:
+        """The state of a parameter, in the order of `update`, after `"step"`; None: these options don't need it."""
+        raise NotImplementedError
+
+    def _numbers(self, group: dict) -> Callable[[float], tuple]:
+        """A function that gives the `numbers` of step 1, 2 ... (if there's no count in the state, all but 1 are 2)."""
+        raise NotImplementedError
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
-            cls.step = _with_hooks(cls.__dict__["step"])
+            cls.step = with_hooks(cls.__dict__["step"])
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         self.defaults = defaults
@@ -131,7 +106,7 @@ class Optimizer:
         for name in ("step", "state_dict", "load_state_dict"):
             for when in ("pre", "post"):
                 self.__dict__.setdefault(f"_optimizer_{name}_{when}_hooks", OrderedDict())
-        self._known_vectors = {}  # id of a parameter -> (arrays, the same as vectors or None)
+        self._arrays: dict[Tensor, Arrays] = {}
 
     def __getstate__(self) -> dict:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -140,6 +115,9 @@ class Optimizer:
         self.__dict__.update(state)
         self._prepare()
         for group in self.param_groups:
+            for name, value in saving.LATER.items():
+                if name in self.defaults:
+                    group.setdefault(name, value)
             for p in group["params"]:
                 count = self.state[p].get("step") if p in self.state else None
                 if count is not None and not isinstance(count, Tensor):
@@ -181,7 +159,7 @@ class Optimizer:
                 raise TypeError(
                     f"optimizer can only optimize Tensors, but one of the params is {_type_name(p)}"
                 )
-            if not (p.is_leaf or p.retains_grad):
+            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
                 raise ValueError(
                     "can't optimize a non-leaf Tensor: it is the result of a computation. Use its `.detach()` with "
                     "`requires_grad_()`, made before the computation"
@@ -195,9 +173,6 @@ class Optimizer:
                     f"parameter group didn't specify a value of required optimization parameter {name}"
                 )
             new.setdefault(name, default)
-        for name in self._unsupported:
-            if new.get(name):
-                raise NotImplementedError(_ADVICE[name].format(type(self).__name__))
         taken = set()
         for group in self.param_groups:
             taken.update(group["params"])
@@ -230,9 +205,11 @@ class Optimizer:
                     p._grad._array[...] = 0
                     p._grad._cell[0] += 1
 
-    @_with_hooks
+    @with_hooks
     def step(self, closure: Callable | None = None):
         """Changes the parameters that have a gradient. Returns the closure's result, else None.
+
+        Nothing is changed if the closure raises or a gradient doesn't fit its parameter (RuntimeError).
 
         Args:
             closure: computes the loss again (zero_grad, forward, backward) and returns it.
@@ -241,20 +218,59 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            self._step_group(group)
+        ready = [(group, self._numbers(group), self._gather(group)) for group in self.param_groups]
+        for group, numbers, found in ready:
+            if group.get("differentiable"):
+                self._record_group(numbers, found)
+            else:
+                self._step_group(numbers, found)
         return loss
 
-    def _step_group(self, group: dict) -> None:
-        """The update of all parameters of one group, on raw arrays: nothing is recorded."""
-        raise NotImplementedError
+    def _gather(self, group: dict) -> list[tuple[Tensor, Arrays]]:
+        """The parameters of a group that have a gradient, and their arrays. What can go wrong does so here."""
+        names, found = self._state_names(group), []
+        for p in group["params"]:
+            grad = p._grad
+            if grad is None:
+                continue
+            a, g = p._array, grad._array
+            if g.dtype != a.dtype or g.shape != a.shape:
+                raise RuntimeError(
+                    f"{type(self).__name__}: a parameter of shape {list(p.shape)} and dtype {p.dtype} has a gradient "
+                    f"of shape {list(grad.shape)} and dtype {grad.dtype}. Convert it too, or set it to None"
+                )
+            arrays, state = self._arrays.get(p), self.state.get(p)
+            if arrays is None or not arrays.fit(a, state, names):
+                arrays = self._arrays[p] = Arrays(p, state or {}, names, self._first_value)
+            found.append((p, arrays))
+        return found
 
-    def _vectors(self, p: Tensor, *arrays) -> list | None:
-        """The arrays of p as vectors for a kernel; None if these aren't for one (another device, not contiguous)."""
-        known = self._known_vectors.get(id(p))
-        if known is None or len(known[0]) != len(arrays) or not all(map(is_, known[0], arrays)):
-            known = self._known_vectors[id(p)] = arrays, _as_vectors(arrays)
-        return known[1]
+    def _step_group(self, numbers: Callable, found: list[tuple[Tensor, Arrays]]) -> None:
+        """The update of all parameters of a group, on raw arrays: nothing is recorded."""
+        known = kernel = None
+        for p, arrays in found:
+            step = arrays.count(self.state, p)
+            if step != known:  # mostly one count for all
+                scalars, known = numbers(step), step
+            p._cell[0] += 1
+            g = p._grad._array
+            if arrays.flat is None or not switches.fused:
+                self.update(arrays.raw, g, *arrays.state, *scalars)
+                continue
+            if kernel is None:
+                kernel = getattr(kernels(), self.kernel)
+            g = g.ravel() if g.flags.carray else np.array(g, order="C").ravel()
+            kernel(arrays.flat, g, *arrays.flat_state, *scalars)
+
+    def _record_group(self, numbers: Callable, found: list[tuple[Tensor, Arrays]]) -> None:
+        """The same update on tensors, recorded."""
+        with enable_grad():
+            for p, arrays in found:
+                scalars, state = numbers(arrays.count(self.state, p)), self.state[p]
+                # Clones: the graph of the last step has saved the present ones.
+                new = {name: state[name].clone() for name in arrays.names if name and name != "step"}
+                self.update(p, p._grad, *[new.get(name) for name in arrays.names if name != "step"], *scalars)
+                state.update(new)
 
     # ------------------------------------------------------------------ saving and loading
 
@@ -262,17 +278,7 @@ class Optimizer:
         """`{"state": {number of the parameter: its state}, "param_groups": [...]}`; torch's keys, tensors not copied."""
         for hook in self._optimizer_state_dict_pre_hooks.values():
             hook(self)
-        numbers: dict[int, int] = {}
-        groups, start = [], 0
-        for group in self.param_groups:
-            packed = {key: value for key, value in group.items() if key != "params"}
-            for i, p in enumerate(group["params"], start):
-                numbers.setdefault(id(p), i)
-            packed["params"] = [numbers[id(p)] for p in group["params"]]
-            start += len(group["params"])
-            groups.append(packed)
-        state = {(numbers[id(k)] if isinstance(k, Tensor) else k): v for k, v in self.state.items()}
-        result = {"state": state, "param_groups": groups}
+        result = saving.pack(self.param_groups, self.state)
         for hook in self._optimizer_state_dict_post_hooks.values():
             changed = hook(self, result)
             result = result if changed is None else changed
@@ -288,37 +294,8 @@ class Optimizer:
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
             changed = hook(self, state_dict)
             state_dict = state_dict if changed is None else changed
-        groups, saved = self.param_groups, deepcopy(state_dict["param_groups"])
-        if len(groups) != len(saved):
-            raise ValueError(
-                f"loaded state dict has a different number of parameter groups: {len(saved)}, the optimizer has "
-                f"{len(groups)}"
-            )
-        for i, (group, new) in enumerate(zip(groups, saved, strict=True)):
-            if len(group["params"]) != len(new["params"]):
-                raise ValueError(
-                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group: "
-                    f"group {i} has {len(new['params'])} parameters, the optimizer's {len(group['params'])}"
-                )
-        by_number = {
-            n: p
-            for group, new in zip(groups, saved, strict=True)
-            for n, p in zip(new["params"], group["params"], strict=True)
-        }
-        state = defaultdict(dict)
-        for key, value in state_dict["state"].items():
-            if key in by_number:
-                state[by_number[key]] = _cast(by_number[key], value)
-            else:
-                state[key] = value
-        for group, new in zip(groups, saved, strict=True):
-            new["params"] = group["params"]
-            if "param_names" in group:
-                new.setdefault("param_names", group["param_names"])
-            for key, value in new.items():
-                if key != "params" and _is_foreign(value):
-                    new[key] = _converted(value)
-        self.__setstate__({"state": state, "param_groups": saved})
+        groups, state = saving.unpack(state_dict, self.param_groups)
+        self.__setstate__({"state": state, "param_groups": groups})
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 
@@ -326,38 +303,41 @@ class Optimizer:
 
     def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """`hook(optimizer, args, kwargs) -> None or (args, kwargs)` before every `step`."""
-        return _register(self._optimizer_step_pre_hooks, hook)
+        return register(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """`hook(optimizer, args, kwargs)` after every `step`."""
-        return _register(self._optimizer_step_post_hooks, hook)
+        return register(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """`hook(optimizer)` before every `state_dict`."""
-        return _register(self._optimizer_state_dict_pre_hooks, hook, prepend)
+        return register(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """`hook(optimizer, state_dict) -> None or another state_dict`."""
-        return _register(self._optimizer_state_dict_post_hooks, hook, prepend)
+        return register(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """`hook(optimizer, state_dict) -> None or the state_dict to load`."""
-        return _register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+        return register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """`hook(optimizer)` after every `load_state_dict`."""
-        return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+        return register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
 
-_ADVICE = {
-    "capturable": "{}: capturable=True is for CUDA graphs, which minitorch doesn't have. Leave it False: the numbers "
-    "are the same",
-    "differentiable": "{}: differentiable=True is not supported, steps are not recorded. Write the update with tensor "
-    "operations (p = p - lr * grad) if you differentiate through it",
-}
+def kernels():
+    """`minitorch.kernels.optim`, imported on the first step: Numba takes a moment to load."""
+    global _kernels
+    if _kernels is None:
+        from ..kernels import optim as _kernels
+    return _kernels
 
 
-# ---------------------------------------------------------------------- for the optimizers
+_kernels = None
+
+
+# ---------------------------------------------------------------------- for the optimizers: their options
 
 
 def check(name: str, value, low: float = 0.0) -> None:
@@ -384,89 +364,9 @@ def check_implementation(foreach, fused, differentiable) -> None:
 def scalar(value):
     """A hyperparameter as a number; a tensor's keeps its dtype (`numpy.float32`), and so torch's rounding."""
     if not isinstance(value, Tensor):
-        return value
+        return value * 1.0  # TypeError for what isn't a number, before anything is changed
     a = value._array
     return a.reshape(())[()] if isinstance(a, np.ndarray) else a.item()
-
-
-def new_step(value: float = 0.0) -> Tensor:
-    """The step count of one parameter: a float32 tensor on the cpu (float64 if that is the default dtype), as torch's."""
-    kind = np.float64 if dtypes.get_default_dtype() is dtypes.float64 else np.float32
-    return wrap(np.array(value, kind))
-
-
-def full_like(p: Tensor, value: float = 0.0) -> Tensor:
-    """A state tensor of the memory layout of `p`."""
-    a = p._array
-    if isinstance(a, np.ndarray):
-        return wrap(np.full_like(a, value))
-    out = a.clone()
-    out.fill_(value)
-    return wrap(out)
-
-
-def count_step(state: dict) -> float:
-    """Adds one to `state["step"]`, in float32; returns it."""
-    count = state["step"]._array
-    count.fill(count.item() + 1)
-    return count.item()
-
-
-def _as_vectors(arrays) -> list | None:
-    dtype = arrays[0].dtype
-    if dtype not in (np.float32, np.float64):  # also the case of a torch.Tensor
-        return None
-    if not all(type(a) is np.ndarray and a.flags.carray and a.dtype == dtype for a in arrays):
-        return None
-    return [a.reshape(-1) for a in arrays]
-
-
-def kernels():
-    """`minitorch.kernels.optim`, imported on the first step: Numba takes a moment to load."""
-    global _kernels
-    if _kernels is None:
-        from ..kernels import optim as _kernels
-    return _kernels
-
-
-_kernels = None
-
-
-def gradient_vector(g: np.ndarray) -> np.ndarray:
-    """A gradient as a vector for a kernel; a copy only if its layout asks for it."""
-    g = g.ravel()
-    return g if g.flags.behaved else g.copy()
-
-
-# ---------------------------------------------------------------------- loading
-
-
-def _is_foreign(value) -> bool:
-    """A torch tensor or a NumPy array."""
-    return isinstance(value, np.ndarray) or (
-        type(value).__module__.split(".")[0] == "torch" and hasattr(value, "numpy")
-    )
-
-
-def _converted(value) -> Tensor:
-    return wrap(np.array(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy()))
-
-
-def _cast(p: Tensor, value, key=None):
-    """A loaded value as state of `p`: tensors get its dtype and device, except the step count."""
-    if _is_foreign(value):
-        value = _converted(value)
-    if isinstance(value, Tensor):
-        if key == "step":
-            return value.cpu()
-        return (
-            value.to(device=p.device, dtype=p.dtype) if p.is_floating_point() else value.to(device=p.device)
-        )
-    if isinstance(value, dict):
-        return {k: _cast(p, v, k) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set)):
-        return type(value)(_cast(p, v) for v in value)
-    return value
 
 
 def _type_name(value) -> str:

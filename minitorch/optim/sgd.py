@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from ..ops.table import switches
 from .arithmetic import add, add_
-from .optimizer import (
-    Optimizer,
-    check,
-    check_implementation,
-    check_lr,
-    full_like,
-    gradient_vector,
-    kernels,
-    scalar,
-)
+from .optimizer import Optimizer, check, check_implementation, check_lr, scalar
 
 
-def update(
-    p, g, buf, first, *, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False
-):
+def update(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
     """One step on raw arrays; changes `p` and `buf` (None without momentum) in place.
 
-    d   = g + weight_decay * p                          (-g if maximize)
-    buf = momentum * buf + (1 - dampening) * d          (d in the first step)
-    p  -= lr * buf                                      (lr * (d + momentum * buf) if nesterov)
+    g   = g + weight_decay * p                 (-g if maximize)
+    buf = momentum * buf + rate * g            (g in the first step; rate = 1 - dampening)
+    p   = p - lr * buf                         (lr * (g + momentum * buf) if nesterov; lr * g without momentum)
     """
-    d = -g if maximize else g
+    if maximize:
+        g = -g
     if weight_decay != 0:
-        d = add(d, p, weight_decay)
+        g = add(g, p, weight_decay)
     if buf is not None:
         if first:
-            buf[...] = d
+            buf[...] = g
         else:
             buf *= momentum
-            add_(buf, d, 1 - dampening)
-        d = add(d, buf, momentum) if nesterov else buf
-    add_(p, d, -lr)
+            add_(buf, g, rate)
+        g = add(g, buf, momentum) if nesterov else buf
+    add_(p, g, -lr)
 
 
 class SGD(Optimizer):
@@ -50,24 +39,17 @@ class SGD(Optimizer):
         tensor([0.8000, 1.6000], requires_grad=True)
 
     Args:
-        params: tensors or groups, see `Optimizer`.
-        lr: learning rate, >= 0; a number or a tensor of one element.
         momentum: >= 0; 0 keeps no buffer.
         dampening: the gradient enters the buffer times `1 - dampening`.
-        weight_decay: L2 penalty, added to the gradient.
         nesterov: looks ahead; needs a momentum and no dampening.
-        maximize: goes up the gradient.
-        foreach, fused: accepted, without effect.
-
-    Raises:
-        ValueError: a negative option; nesterov without momentum.
-        NotImplementedError: differentiable=True.
+        params, lr, weight_decay, maximize, foreach, differentiable, fused: see `Optimizer`. Unlike torch: the first
+            step is differentiable with respect to its gradient with a momentum, too (torch detaches the buffer).
 
     Source: Sutskever et al., On the importance of initialization and momentum in deep learning (2013);
     https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
-    _unsupported = ("differentiable",)
+    update, kernel = staticmethod(update), "sgd"
 
     def __init__(
         self,
@@ -102,58 +84,14 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group.setdefault("nesterov", False)
-            group.setdefault("maximize", False)
-            group.setdefault("foreach", None)
-            group.setdefault("differentiable", False)
-            group.setdefault("fused", False)
+    def _state_names(self, group):
+        return ("momentum_buffer",) if group["momentum"] != 0 else (None,)
 
-    def _step_group(self, group):
-        lr, weight_decay = float(scalar(group["lr"])), float(scalar(group["weight_decay"]))
-        momentum, dampening = float(scalar(group["momentum"])), float(group["dampening"])
-        nesterov, maximize = bool(group["nesterov"]), bool(group["maximize"])
-        buf, first, vectors = None, False, None
-        for p in group["params"]:
-            if p._grad is None:
-                continue
-            array, g = p._array, p._grad._array
-            if momentum != 0:
-                state = self.state[p]
-                first = state.get("momentum_buffer") is None
-                if first:
-                    state["momentum_buffer"] = full_like(p)
-                buf = state["momentum_buffer"]._array
-            p._cell[0] += 1
-            if switches.fused:
-                vectors = self._vectors(p, array) if buf is None else self._vectors(p, array, buf)
-            if not switches.fused or vectors is None:
-                update(
-                    array,
-                    g,
-                    buf,
-                    first,
-                    lr=lr,
-                    momentum=momentum,
-                    dampening=dampening,
-                    weight_decay=weight_decay,
-                    nesterov=nesterov,
-                    maximize=maximize,
-                )
-            elif buf is None:
-                kernels().sgd(vectors[0], gradient_vector(g), weight_decay, lr, maximize)
-            else:
-                kernels().sgd_momentum(
-                    vectors[0],
-                    gradient_vector(g),
-                    vectors[1],
-                    first,
-                    weight_decay,
-                    momentum,
-                    1 - dampening,
-                    nesterov,
-                    lr,
-                    maximize,
-                )
+    def _numbers(self, group):
+        lr, decay, momentum = (float(scalar(group[name])) for name in ("lr", "weight_decay", "momentum"))
+        rate, nesterov, maximize = (
+            1 - float(group["dampening"]),
+            bool(group["nesterov"]),
+            bool(group["maximize"]),
+        )
+        return lambda step: (step == 1, lr, momentum, rate, decay, nesterov, maximize)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 
 
 class Checkpoint:
@@ -14,7 +13,7 @@ class Checkpoint:
     `fit(..., callbacks=[Checkpoint("best.pt", monitor="val_loss")])`. The file holds a `state_dict` for each
     name, `"epoch"` and `"value"`: go on with `model.load_state_dict(load(path)["model"])`.
 
-    It is written beside its place under another name and then renamed: a crash leaves the old file as it was.
+    The file is written by `save`, whole or not at all: a crash leaves the old one as it was.
 
     Args:
         path: of the file; its folder must exist.
@@ -41,15 +40,17 @@ class Checkpoint:
 
     def step(self, value=None, **parts) -> bool:
         """Saves `parts` (each has a `state_dict`) if `value` is the best so far or None. True if saved."""
-        self.epoch += 1
-        if value is not None:
-            value = float(value)
-            if not self._improves(value):
-                return False
-            self.best, self.best_epoch = value, self.epoch
-        states = {name: part.state_dict() for name, part in parts.items() if part is not None}
-        self._write({**states, "epoch": self.epoch, "value": value})
-        return True
+        from .. import save
+
+        epoch, value = self.epoch + 1, None if value is None else float(value)
+        best = value is not None and self._improves(value)
+        if best or value is None:
+            states = {name: part.state_dict() for name, part in parts.items() if part is not None}
+            save({**states, "epoch": epoch, "value": value}, self.path)
+        self.epoch = epoch
+        if best:
+            self.best, self.best_epoch = value, epoch
+        return best or value is None
 
     def on_epoch_end(self, run) -> None:
         """The callback of `fit`."""
@@ -62,17 +63,3 @@ class Checkpoint:
         if self.best_epoch is None:
             return True
         return value < self.best if self.mode == "min" else value > self.best
-
-    def _write(self, state: dict) -> None:
-        from .. import save
-
-        folder, name = os.path.split(os.path.abspath(self.path))
-        handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".part", dir=folder)
-        os.close(handle)
-        try:
-            save(state, beside)
-            os.replace(beside, self.path)
-        except BaseException:
-            if os.path.exists(beside):
-                os.unlink(beside)
-            raise

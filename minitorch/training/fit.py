@@ -76,7 +76,8 @@ def fit(
         train, validation: batches: a DataLoader, or any iterable that can be gone through again each epoch.
         callbacks: things with `on_epoch_end(run)`, which stops the training by returning True, and perhaps
             `on_fit_end(run)`: EarlyStopping, Checkpoint, your own.
-        scheduler: stepped once an epoch; ReduceLROnPlateau gets the validation loss (or the training loss).
+        scheduler: stepped once an epoch; ReduceLROnPlateau gets the validation loss (or the training loss). It
+            refuses NaN: that error is raised unless a callback, such as EarlyStopping, ends the training.
         metrics: `{name: function(output, target) -> number}`, averaged like the loss.
 
     The model is in training mode while it trains and is left in the mode it was in.
@@ -100,11 +101,13 @@ def fit(
             row["lr"] = float(optimizer.param_groups[0]["lr"])
             run.history.add(row)
             bar.set_postfix({name: f"{value:.4g}" for name, value in row.items()})
-            _step(scheduler, run.history)
+            refused = _step(scheduler, run.history)
             # Every callback sees every epoch, whichever of them says stop.
             stops = [callback.on_epoch_end(run) for callback in callbacks]
             if any(stops):
                 break
+            if refused:
+                raise refused
         for callback in callbacks:
             getattr(callback, "on_fit_end", lambda run: None)(run)
     finally:
@@ -177,13 +180,18 @@ def _parts(batch):
     return batch[:-1], batch[-1]
 
 
-def _step(scheduler, history) -> None:
+def _step(scheduler, history) -> ValueError | None:
+    """Returns the error with which ReduceLROnPlateau refuses NaN: the callbacks come first."""
     if scheduler is None:
-        return
-    if hasattr(scheduler, "num_bad_epochs"):  # ReduceLROnPlateau
-        scheduler.step(history.last(None))
-    else:
+        return None
+    if not hasattr(scheduler, "num_bad_epochs"):
         scheduler.step()
+        return None
+    try:
+        scheduler.step(history.last(None))
+    except ValueError as error:
+        return error
+    return None
 
 
 def _bar(progress: bool, train, epochs: int):

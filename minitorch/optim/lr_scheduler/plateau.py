@@ -11,8 +11,8 @@ from .base import EPOCH_IS_DEPRECATED, LRScheduler, check_optimizer, group_value
 class ReduceLROnPlateau(LRScheduler):
     """`lr = max(lr * factor, min_lr)` after more than `patience` epochs without gain: `step(val_loss)`.
 
-    Unlike torch: a NaN metric gives a UserWarning that names the step. The learning rates are torch's,
-    which counts a NaN as an epoch without improvement; to end the training, use `training.EarlyStopping`.
+    Unlike torch: a NaN metric raises ValueError and changes nothing; torch counts it as one more epoch
+    without improvement, and trains on with weights that are lost.
 
     Args:
         mode: `"min"` for losses, `"max"` for scores.
@@ -25,7 +25,7 @@ class ReduceLROnPlateau(LRScheduler):
         eps: changes no larger than this are not made.
 
     Raises:
-        ValueError: `factor >= 1`, an unknown mode, a `min_lr` list of the wrong length.
+        ValueError: `factor >= 1`, an unknown mode, a `min_lr` list of the wrong length; in `step`, NaN.
         TypeError: not an optimizer.
     """
 
@@ -86,12 +86,10 @@ class ReduceLROnPlateau(LRScheduler):
         else:
             warnings.warn(EPOCH_IS_DEPRECATED, UserWarning, stacklevel=2)
         if math.isnan(current):
-            warnings.warn(
-                f"ReduceLROnPlateau: the metric of step {epoch} is NaN. It counts as no improvement, but a "
-                "smaller learning rate will not bring the weights back: stop, reload the best weights "
-                "(EarlyStopping does both) and start with a lower learning rate or clipped gradients.",
-                UserWarning,
-                stacklevel=2,
+            raise ValueError(
+                f"ReduceLROnPlateau: the metric of step {epoch} is NaN, and no learning rate brings such weights "
+                "back: stop here, reload the best weights (training.EarlyStopping does both), and start again with "
+                "a lower learning rate or clipped gradients (nn.utils.clip_grad_norm_)"
             )
         self.last_epoch = epoch
         if self._is_better(current, self.best):

@@ -1,0 +1,79 @@
+"""Peak memory of a training step, in a fresh process for each library: Linux only, which can reset the peak."""
+
+from __future__ import annotations
+
+import gc
+import re
+from pathlib import Path
+
+from . import peers, turns
+from .process import Process, ProcessError
+from .rows import Row
+from .steps import perceptron, row
+from .workload import Workload
+
+ROUNDS, STEPS = 2, 5
+
+#: the step, and the same at a size that needs no memory: it loads all code before the memory is first read
+PAIRS = [
+    (perceptron((784, 256, 128, 10), 128), perceptron((2, 16, 2), 32)),
+    (perceptron((1024, 1024, 1024, 10), 256), perceptron((2, 16, 2), 32)),
+    (row("16 layers of 64, tanh", "deep_tanh", 64, 16, 64), row("", "deep_tanh", 2, 16, 2)),
+    (row("GPT block", "gpt_block", 16, 128, 128, 4), row("", "gpt_block", 2, 2, 8, 2)),
+    (row("attention", "attention", 8, 8, 256, 32), row("", "attention", 1, 1, 2, 2)),
+]
+
+
+def peak(peer: str, threads: int, workload: Workload, small: Workload) -> tuple[int, int]:
+    """(bytes that training adds to the library, bytes of the whole process) at the peak of a few steps."""
+    from .worker import current, open_library
+
+    open_library(peer, threads)
+    library = current["library"]
+    run(library.build(small))
+    gc.collect()
+    before = status("VmRSS")
+    step = library.build(workload)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
+    run(step)
+    whole = status("VmHWM")
+    return whole - before, whole
+
+
+def run(step):
+    for _ in range(STEPS):
+        step()
+
+
+def status(name):
+    """A line of /proc/self/status, in bytes."""
+    return 1024 * int(re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
+
+
+def measure(choices, names, threads, progress):
+    """Two rows a workload: the step's own peak, and that of the process."""
+    pairs = [(w, small) for w, small in PAIRS if choices.wants(w.name)]
+    if not Path("/proc/self/clear_refs").exists():
+        return []
+    libraries = [name for name in names if name in ("minitorch", "torch")]
+    advance = progress(f"memory, {threads} thread{'s' * (threads > 1)}", len(pairs))
+    found = []
+    for workload, small in pairs:
+        advance(workload.name, 0)
+        own = Row("memory", workload.name, threads, unit="B")
+        whole = Row("memory", f"{workload.name}, whole process", threads, unit="B")
+
+        def ask(name, workload=workload, small=small):
+            with Process(name, peers.environment(threads)) as process:
+                return process.ask(f"{__name__}:peak", name, threads, workload, small)
+
+        try:
+            rounds = turns.take_turns(libraries, ROUNDS, ask)
+        except ProcessError as error:
+            own.errors["all"] = turns.last_line(error)
+        else:
+            own.rounds = {name: [a for a, _ in values] for name, values in rounds.items()}
+            whole.rounds = {name: [b for _, b in values] for name, values in rounds.items()}
+        found += [own, whole] if whole.rounds else [own]
+        advance(workload.name, 1)
+    return found

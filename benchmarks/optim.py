@@ -1,0 +1,70 @@
+"""Every optimizer, one update of 10^3 to 10^7 parameters in eight tensors."""
+
+from __future__ import annotations
+
+from .workload import Workload
+
+SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
+QUICK = (10**3, 10**5, 10**6)
+TENSORS = 8
+
+#: options with which an optimizer is a different one
+VARIANTS = {
+    "SGD": {"plain": {}, "momentum": {"momentum": 0.9}, "Nesterov": {"momentum": 0.9, "nesterov": True}},
+    "Adam": {"plain": {}, "amsgrad": {"amsgrad": True}},
+    "RMSprop": {"plain": {}, "centered": {"centered": True}},
+}
+
+
+def update(T, name, size, options):
+    """One step of the optimizer with fixed gradients: fused where torch has that, else its `foreach` form."""
+    import inspect
+
+    T.manual_seed(0)
+    parameters = [T.nn.Parameter(T.randn(size // TENSORS)) for _ in range(TENSORS)]
+    for p in parameters:
+        p.grad = T.randn(size // TENSORS)
+    optimizer = getattr(T.optim, name)
+    known = inspect.signature(optimizer).parameters
+    fastest = next(({word: True} for word in ("fused", "foreach") if word in known), {})
+    optimizer = optimizer(parameters, lr=1e-3, **fastest, **options)
+
+    def step():
+        optimizer.step()
+
+    return step
+
+
+def names():
+    """The optimizers of minitorch that work on gradients as they are, without a closure."""
+    import minitorch
+
+    found = vars(minitorch.optim).items()
+    base = minitorch.optim.Optimizer
+    return [
+        n
+        for n, c in found
+        if isinstance(c, type) and issubclass(c, base) and c is not base and n not in NEED_MORE
+    ]
+
+
+#: left out: a closure, sparse gradients, matrices
+NEED_MORE = ("LBFGS", "SparseAdam", "Muon")
+
+
+def workloads(choices):
+    found = []
+    for name in sorted(names()):
+        for variant, options in VARIANTS.get(name, {"plain": {}}).items():
+            title = name if variant == "plain" else f"{name}, {variant}"
+            for size in QUICK if choices.quick else SIZES:
+                traffic = 4 * size * PASSES.get(title, 0)
+                function = f"{__name__}:update"
+                found.append(
+                    Workload("optim", title, function, (name, size, options), size=size, traffic=traffic)
+                )
+    return found
+
+
+#: how often an update must read or write an array of all parameters: parameter (twice), gradient, moments (twice)
+PASSES = {"SGD": 3, "SGD, momentum": 5, "SGD, Nesterov": 5, "Adam": 7, "AdamW": 7, "RMSprop": 5, "Adagrad": 5}
