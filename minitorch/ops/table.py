@@ -45,7 +45,7 @@ class Op:
     view        the result shares memory with the first input
     outputs     number of results       returns   the class of several results (a named tuple)
     body        the forward is a composite: with tensors, its inner ops are recorded
-    fused       (forward, backward) raw-array pair for a composite, or None
+    fused       (forward, backward) raw-array pair for a composite, or None; the forward may return NotImplemented
     numbers     Python numbers may stand for tensors
     refuses     (op, dtypes of the operands): raises torch's error for dtypes that the op does not take
     public_front  what users call, where torch's signature is not the generated one
@@ -173,18 +173,20 @@ def front(row: Op):
         "",
         f"def launch({', '.join(public + [f'{k}' for k in row.metadata])}):",
     ]
-    if row.fused:  # NumPy only: elsewhere, and with kernels off, the body's own calls are recorded
-        lines += [
-            f"    if not switches.fused or type({public[0]}._array) is not ndarray:",
-            f"        return body(ops, {', '.join(public)}{keywords})",
-        ]
     lines += [
         f"    xp, {arrays} = coerce(OP, {', '.join(public)})",
+    ]
+    recorded = f"        return body(ops, {', '.join(public)}{keywords})"
+    if row.fused:  # NumPy only: elsewhere, and with kernels off, the body's own calls are recorded
+        lines += [f"    if not switches.fused or type(a_{inputs[0]}) is not ndarray:", recorded]
+    lines += [
         "    try:",
         f"        result = forward({'' if row.fused else 'xp, '}{arrays}{keywords})",
         "    except (ValueError, TypeError) as error:",
         f"        raise explained(error, OP, {arrays}) from None",
     ]
+    if row.fused:
+        lines += ["    if result is NotImplemented:", recorded]
     if row.outputs == 1:
         lines += [
             "    if type(result) is not ndarray:",
