@@ -9,8 +9,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from .rows import OURS
-from .words import bytes_of, ratio_of, seconds_of
+from .rows import OURS, Row, geometric_mean
+from .targets import judge
+from .words import bytes_of, figure_of, ratio_of
 
 # A pipe or a CI log has no width of its own: take one that the tables fit into.
 console = Console() if Console().is_terminal else Console(width=140)
@@ -52,7 +53,59 @@ def show(report):
     for threads in report.choices.threads:
         for group in dict.fromkeys(row.group for row in report.rows):
             rows = [row for row in report.rows if (row.group, row.threads) == (group, threads)]
-            console.print(group_table(group, threads, rows))
+            tables = (
+                operations_tables(threads, rows) if group == "ops" else [group_table(group, threads, rows)]
+            )
+            for table in tables:
+                console.print(table)
+    verdicts(report)
+
+
+def operations_tables(threads, rows):
+    """Over a thousand rows in two tables: by size, and the slowest beside torch."""
+    rows = [row for row in rows if row.ratio()]
+    sizes = Table(title=f"ops, {threads} threads: torch's time over minitorch's", title_justify="left")
+    for name in ("elements", "ops", "geometric mean", "worst", "", "slower than torch"):
+        sizes.add_column(name, justify="left" if name == "" else "right")
+    for size in sorted({row.size for row in rows}):
+        here = sorted((row for row in rows if row.size == size), key=Row.ratio)
+        mean = ratio_of(geometric_mean([row.ratio() for row in here]))
+        slower = sum(row.ratio() < 1 for row in here)
+        sizes.add_row(f"{size:,}", str(len(here)), mean, ratio_of(here[0].ratio()), here[0].name, str(slower))
+    yield sizes
+    yield group_table("ops, worst", threads, sorted(rows, key=Row.ratio)[:12])
+
+
+def verdicts(report):
+    found = judge(report)
+    if not found:
+        return
+    table = Table(title="Targets", title_justify="left")
+    for name in ("target", "threads", "must be", "is", "", "decided by"):
+        table.add_column(name, justify="right" if name in ("threads", "must be", "is") else "left")
+    for v in found:
+        mark = Text("reached", "green") if v.reached else Text("missed", "red")
+        table.add_row(v.target.title, str(v.threads), v.limit, v.words, mark, v.detail)
+    console.print(table)
+
+
+def compared(before, after, found, groups):
+    """The changes beyond noise, and the mean of each group."""
+    for name, machine in (("before", before), ("after", after)):
+        console.print(f"{name:7} {machine['commit']}, {machine['date']}, {machine['processor']}", style="dim")
+    real = [c for c in found if c.verdict != "same"]
+    table = Table(title=f"{len(real)} of {len(found)} rows changed beyond noise", title_justify="left")
+    for name in ("row", "threads", "time", "noise", ""):
+        table.add_column(name, justify="right" if name in ("threads", "time", "noise") else "left")
+    for c in real:
+        color = "green" if c.verdict == "faster" else "red"
+        title = f"{c.row.group}: {c.row.title}"
+        table.add_row(
+            title, str(c.row.threads), f"x {c.factor:.2f}", f"{c.noise:.0%}", Text(c.verdict, color)
+        )
+    console.print(table)
+    for group, (rows, mean) in groups.items():
+        console.print(f"{group:8} {rows:5} rows, time x {mean:.3f} (geometric mean)")
 
 
 def group_table(group, threads, rows):
@@ -68,27 +121,12 @@ def group_table(group, threads, rows):
     for row in rows:
         table.add_row(
             row.title,
-            *(figure(row, name) for name in timed),
+            *(figure_of(row, name) for name in timed),
             *(ratio_of(row.ratio(name)) for name in peers),
             f"{row.median() / row.bound:.2f}" if row.bound and row.median() else "",
-            spread(row),
+            f"{row.widest:.0%}" if row.widest is not None else "",
         )
     return table
-
-
-def figure(row, library):
-    if library in row.errors:
-        return Text("failed", "red")
-    value = row.median(library)
-    if value is None:
-        return ""
-    return bytes_of(value) if row.unit == "B" else seconds_of(value)
-
-
-def spread(row):
-    """The largest of the libraries' spreads, in percent."""
-    found = [s for s in map(row.spread, row.rounds) if s is not None]
-    return f"{max(found):.0%}" if found else ""
 
 
 def end(report, paths):

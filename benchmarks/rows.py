@@ -44,6 +44,11 @@ class Row:
         low, middle, high = statistics.quantiles(rounds, n=4)
         return (high - low) / 2 / middle if middle else None
 
+    @property
+    def widest(self):
+        """The largest of the libraries' spreads."""
+        return max((s for s in map(self.spread, self.rounds) if s is not None), default=None)
+
     def ratios(self, library="torch"):
         """Round by round, how many times as much the library needs as minitorch."""
         return [

@@ -11,6 +11,8 @@ from .rows import OURS, Row
 
 PAUSE = 2e-3  # seconds until the threads of the process before, which spin a while for more work, have gone to sleep
 
+LONG, FEWEST = 0.1, 3  # seconds of a round, all libraries together, from which on so few rounds do
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -49,15 +51,16 @@ def take_turns(names, rounds, ask):
 def measure(workload, workers, budget, threads) -> Row:
     """One workload in every library that has it. A library that fails is reported, the others go on."""
     row = Row(workload.group, workload.name, threads, workload.size, shares=workload.shares)
-    first = {}
+    first, took = {}, 0.0
     for name, worker in list(workers.items()):
         try:
-            value = worker.ask("benchmarks.worker:prepare", workload, budget.warm_up)
+            prepared = worker.ask("benchmarks.worker:prepare", workload, budget.warm_up)
         except ProcessError as error:
             drop(name, workers, row, error)
             continue
-        if value is not False:
-            first[name] = value
+        if prepared is not None:
+            first[name] = prepared[0]
+            took += prepared[1]
         time.sleep(PAUSE)
 
     def ask(name):
@@ -68,7 +71,7 @@ def measure(workload, workers, budget, threads) -> Row:
             raise
 
     try:
-        row.rounds = take_turns(list(first), budget.rounds, ask)
+        row.rounds = take_turns(list(first), budget.rounds if took < LONG else FEWEST, ask)
     except ProcessError:
         pass  # noted by `drop`: the row has an error and no figures
     for name in first:

@@ -22,3 +22,11 @@ def bytes_of(value):
 
 def ratio_of(value):
     return "" if value is None else f"{value:.2f}x"
+
+
+def figure_of(row, library):
+    """The row's median of a library, or its bound, in its unit; empty where nothing was measured."""
+    value = row.bound if library == "bound" else row.median(library)
+    if value is None:
+        return "failed" if library in row.errors else ""
+    return bytes_of(value) if row.unit == "B" else seconds_of(value)

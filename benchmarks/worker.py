@@ -26,23 +26,25 @@ def open_library(peer: str, threads: int) -> dict:
 
 
 def prepare(workload, seconds: float):
-    """Builds the workload, warms it up. What its first step returned, as a float (None: nothing); `False`: not for
-    this library."""
+    """Builds the workload and warms it up: (what its first step returned, as a float or None; seconds of a call).
+
+    None if the library has no such workload.
+    """
     current.pop("step", None)
     step = current["library"].build(workload)
     if step is None:
-        return False
+        return None
     first = step()
-    done = time.perf_counter() + seconds
+    took, done = 0.0, time.perf_counter() + seconds
     for _ in range(LONGEST_WARM_UP):
+        begin = time.perf_counter()
         step()
-        if time.perf_counter() > done:
+        now = time.perf_counter()
+        took = now - begin
+        if now > done:
             break
-    begin = time.perf_counter()
-    step()
-    took = time.perf_counter() - begin
     current["step"], current["calls"] = step, max(1, int(SAMPLE / max(took, 1e-9)))
-    return None if first is None else float(first)
+    return None if first is None else float(first), took
 
 
 def block(seconds: float) -> float:
@@ -61,6 +63,6 @@ def block(seconds: float) -> float:
 
 
 def forget():
-    """Frees the workload."""
+    """Frees the workload; the young generations, since a whole collection takes longer than most workloads."""
     current.pop("step", None)
-    gc.collect()
+    gc.collect(1)

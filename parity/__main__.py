@@ -79,10 +79,18 @@ def chosen(p, arguments):
                 f"--only: unknown name '{name}': {hint}expected a training ({', '.join(TRAININGS)}), "
                 f"a section ({', '.join(SECTIONS)}) or an operation"
             )
-    if arguments.out.exists() and not arguments.out.is_dir():
-        p.error(f"--out: {arguments.out} is a file, expected a folder")
+    if not -(2**63) <= arguments.seed < 2**64:
+        p.error(f"--seed: {arguments.seed} does not fit into 64 bits")
     if arguments.picture and only and not set(only) & set(TRAININGS):
         p.error("--picture: draws trainings, and --only names none")
+    if arguments.picture and arguments.picture.suffix.lower() != ".png":
+        p.error(f"--picture: {arguments.picture} should end in .png")
+    if arguments.out.exists() and not arguments.out.is_dir():
+        p.error(f"--out: {arguments.out} is a file, expected a folder")
+    try:  # now, not after two minutes
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        p.error(f"--out: {arguments.out} can't be made: {error.strerror}")
     if arguments.device == "cuda":
         import torch
 

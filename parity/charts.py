@@ -93,7 +93,8 @@ def so_far(values):
 
 def svg(title, body):
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}" data-left="{LEFT}" '
+        f'data-right="{WIDTH - RIGHT}" data-top="{TOP}" data-bottom="{HEIGHT - BOTTOM}">'
         f"<title>{escape(title)}</title>{body}</svg>"
     )
 
@@ -114,8 +115,8 @@ def losses(result, library):
 
 
 def deviations(results, limits):
-    """The relative deviation of every step, a line a dtype; dashed: allowed. Bit-equal steps have none."""
-    drawn = [d for r in results for d in r.deviation if math.isfinite(d) and d > 0]
+    """The relative deviation of every step, a line a dtype; dashed: allowed; grey: torch from itself."""
+    drawn = [d for r in results for d in [*r.deviation, *r.nudged] if math.isfinite(d) and d > 0]
     low = min([*drawn, *(limits[r.dtype] for r in results)], default=1e-16)
     high = max([*drawn, *(limits[r.dtype] for r in results)], default=1.0)
     axes = Axes(
@@ -129,6 +130,7 @@ def deviations(results, limits):
             f'<text class="legend {r.dtype}" x="{WIDTH - RIGHT}" y="{y - 5:.1f}" text-anchor="end">'
             f"allowed, {r.dtype}: {limits[r.dtype]:g}</text>"
         )
+        body += axes.line(so_far(r.nudged), "nudged")
         body += axes.dots(r.deviation, r.dtype) + axes.line(so_far(r.deviation), f"deviation {r.dtype}")
         if not any(d > 0 for d in r.deviation) and r.deviation:
             words = f"{r.dtype}: bit-equal to the end"

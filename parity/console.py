@@ -68,7 +68,7 @@ def show(report):
 
 
 def trainings_table(report):
-    """`weights, shuffles, dropout` are compared bit for bit."""
+    """`weights, shuffles, dropout` are compared bit for bit; `torch from itself` started a rounding away."""
     table = Table(
         title="Five trainings on real data, torch beside " + report.choices.library, title_justify="left"
     )
@@ -77,8 +77,9 @@ def trainings_table(report):
         "dtype",
         "steps",
         "last loss",
-        "bit-equal until",
+        "curves part at",
         "largest deviation",
+        "torch from itself",
         "parameters",
     ):
         table.add_column(name, justify="left" if name in ("training", "dtype") else "right", no_wrap=True)
@@ -87,10 +88,10 @@ def trainings_table(report):
     for r in report.trainings:
         checks = {c.name: verdict(c.passed) for c in r.checks}
         bits = [checks.get(name, Text("-")) for name in ("initial weights", "shuffles", "dropout masks")]
-        figures = ["-", "-", "-"]
+        figures = ["-", "-", "-", "-"]
         if not r.error:
-            apart = "the end" if r.parts_at is None else f"step {r.parts_at}"
-            figures = [apart, number(r.worst), f"{number(r.final_relative)} ({number(r.final_ulps)} ulps)"]
+            apart = "never" if r.parts_at is None else f"step {r.parts_at}"
+            figures = [apart, number(r.worst), number(r.worst_nudged), number(r.final_relative)]
         last = f"{r.theirs[-1]:.6g}"
         table.add_row(
             r.name, r.dtype, str(len(r.theirs)), last, *figures, Text(" ").join(bits), verdict(r.passed)
@@ -193,6 +194,8 @@ def end(report, paths):
                 "yellow",
             )
         )
+    kernels, seconds = report.compiled
+    console.print(f"Numba compiled {kernels} kernels in {seconds:.1f} s; the others came from its cache.")
     failed = sum(not r.passed for r in report.results)
     where = "  ".join(map(str, paths))
     if report.passed:

@@ -33,8 +33,8 @@ def array(tensor):
 class Recorder:
     """Given to a training as `run`. Holds the choices (seed, dtype, device, quick) and records."""
 
-    def __init__(self, T, training="", seed=0, dtype="float32", device="cpu", quick=False):
-        self.T, self.seed, self.device, self.quick = T, seed, device, quick
+    def __init__(self, T, training="", seed=0, dtype="float32", device="cpu", quick=False, nudge=False):
+        self.T, self.seed, self.device, self.quick, self.nudge = T, seed, device, quick, nudge
         self.dtype = getattr(T, dtype)
         self.recording = Recording(training, dtype)
         self._losses = []
@@ -43,8 +43,22 @@ class Recorder:
         """The epochs to train: `count`, or a third of them in quick form."""
         return range(max(2, count // 3) if self.quick else count)
 
+    def tensors(self, x, y):
+        """Data as tensors on the device: floats in the dtype that is trained in, labels as they are."""
+        kinds = [self.dtype if a.dtype.kind == "f" else None for a in (x, y)]
+        return [
+            self.T.tensor(a, dtype=kind, device=self.device) for a, kind in zip((x, y), kinds, strict=True)
+        ]
+
     def start(self, model):
-        """Call before the first step: keeps the initial weights and watches the dropouts."""
+        """Call before the first step: keeps the initial weights and watches the dropouts.
+
+        With `nudge`, every weight of the first layer first becomes larger by a rounding, as a measure of how much
+        a training amplifies one.
+        """
+        if self.nudge:
+            with self.T.no_grad():
+                next(model.parameters()).mul_(1 + float(np.finfo(self.recording.dtype).eps))
         self.recording.initial = {name: array(value) for name, value in model.state_dict().items()}
         for module in model.modules():
             if isinstance(module, self.T.nn.Dropout):
@@ -86,11 +100,16 @@ class Recorder:
     def note(self, **facts):
         self.recording.notes.update(facts)
 
-    def finish(self, model, predictions):
+    def finish(self, model, x):
+        """Call after the training: keeps what it led to, and returns the model's predictions for `x`."""
+        model.eval()
+        with self.T.no_grad():
+            predictions = model(x)
         r = self.recording
         r.final = {name: array(value) for name, value in model.state_dict().items()}
         r.predictions = array(predictions)
         r.losses = np.array(self._losses, r.dtype)
+        return predictions
 
 
 class Enough(Exception):
@@ -125,6 +144,3 @@ class Stopwatch(Recorder):
 
     def validate(self, loss):
         self._last = None  # the time of a validation belongs to no step
-
-    def finish(self, model, predictions):
-        pass

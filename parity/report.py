@@ -8,7 +8,7 @@ import math
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from . import charts, tolerances
+from . import charts, compare, tolerances
 from .operations import ORDERS
 
 
@@ -134,7 +134,7 @@ def grouped(report):
     by_name = {}
     for r in report.trainings:
         by_name.setdefault(r.name, []).append(r)
-    speed = {s.training: s for s in report.speed if not s.error}
+    speed = {s.training: s for s in report.speed if not s.error and s.steady}
     return [
         dict(
             name=name,
@@ -145,10 +145,22 @@ def grouped(report):
             passed=all(r.passed for r in results),
             losses=charts.losses(results[0], report.choices.library),
             deviations=charts.deviations(results, tolerances.LOSS),
+            growth=[(r.dtype, who, compare.growth(d)) for r in results for who, d in beside(r, report)],
+            steps=json.dumps({r.dtype: curves(r) for r in results}),
             speed=speed.get(name),
         )
         for name, results in by_name.items()
     ]
+
+
+def beside(result, report):
+    return (report.choices.library, result.deviation), ("torch from itself", result.nudged)
+
+
+def curves(result):
+    """What the page shows of the step that the pointer is at."""
+    lists = dict(torch=result.theirs, ours=result.ours, deviation=result.deviation)
+    return {name: [f"{value:.6g}" for value in values] for name, values in lists.items()}
 
 
 def paired(rows):
@@ -161,7 +173,7 @@ def paired(rows):
 
 def totals(report):
     """The figures of the page's head."""
-    ratios = sorted(s.ratio for s in report.speed if not s.error)
+    ratios = sorted(s.ratio for s in report.speed if not s.error and s.steady)
     return dict(
         steps=sum(len(r.deviation) for r in report.trainings),
         checks=sum(len(r.checks) for r in report.trainings),
@@ -179,4 +191,5 @@ def totals(report):
         layers=len(report.layers),
         layers_passed=sum(r.passed for r in report.layers),
         ratios=(ratios[0], ratios[-1]) if ratios else None,
+        unsteady=sum(not s.error and not s.steady for s in report.speed),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from . import layers, operations
 from .compare import Check, TrainingResult, compare_training
+from .compilations import Compilations
 from .speed import compare_speed
 from .trainings import TRAININGS
 from .worker import Worker, WorkerError
@@ -39,6 +40,10 @@ class Report:
     operations: list = field(default_factory=list)
     layers: list = field(default_factory=list)  # modules, optimizers, schedulers
     speed: list = field(default_factory=list)
+    compiled: tuple = (
+        0,
+        0.0,
+    )  # kernels that Numba compiled, and the seconds it took; cached ones are not compiled
     seconds: float = 0.0
     versions: dict = field(default_factory=dict)
 
@@ -91,6 +96,7 @@ class OtherLibrary:
 def run(choices: Choices, progress) -> Report:
     """Runs what the choices ask for. `progress(part, total)` returns a function `advance(what)`."""
     begin = time.perf_counter()
+    compilations = Compilations()
     library = importlib.import_module(choices.library)
     report = Report(choices, versions=versions())
     names = [n for n in TRAININGS if choices.wants(n)]
@@ -99,8 +105,10 @@ def run(choices: Choices, progress) -> Report:
         with Worker(choices.library, choices.device) as ours, Worker("torch", "cpu") as theirs:
             report.trainings = run_trainings(choices, names, ours, theirs, progress)
             report.speed = run_speed(choices, timed, ours, theirs, progress)
+            report.compiled = ours.compilations() if choices.library != "torch" else report.compiled
     report.operations = run_operations(choices, library, progress)
     report.layers = run_layers(choices, library, progress)
+    report.compiled = tuple(a + b for a, b in zip(report.compiled, compilations.totals(), strict=True))
     report.seconds = time.perf_counter() - begin
     return report
 
@@ -131,6 +139,8 @@ def one_training(choices, name, dtype, ours, theirs):
     theirs.record(name, **options)
     ours.record(name, **options)
     expected = theirs.answer()
+    theirs.record(name, nudge=True, **options)
+    nudged = theirs.answer()
     try:
         recorded = ours.answer()
     except WorkerError as error:
@@ -138,7 +148,7 @@ def one_training(choices, name, dtype, ours, theirs):
         result.theirs = expected.losses.tolist()
         result.checks = [Check("runs", False, str(error).strip().splitlines()[-1])]
         return result
-    return compare_training(row, recorded, expected)
+    return compare_training(row, recorded, expected, nudged)
 
 
 def run_speed(choices, names, ours, theirs, progress):

@@ -35,6 +35,11 @@ class Worker:
         """Starts a training, so that two workers can train at the same time; `answer` gives the recording."""
         self._send(dict(do="record", training=training, **choices))
 
+    def compilations(self):
+        """(number, seconds) of what Numba has compiled in the process."""
+        self._send(dict(do="compilations"))
+        return self.answer()
+
     def time(self, training, steps, **choices):
         """Seconds of each of `steps` steps."""
         self._send(dict(do="time", training=training, steps=steps, **choices))
@@ -85,11 +90,14 @@ def one_thread(T):
     T.set_num_threads(before)
 
 
-def answer(T, device, request):
+def answer(T, device, compilations, request):
     from .recording import Enough, Stopwatch
     from .trainings import TRAININGS, run_training
 
-    do, name = request.pop("do"), request.pop("training")
+    do = request.pop("do")
+    if do == "compilations":
+        return compilations.totals()
+    name = request.pop("training")
     if do == "record":
         with one_thread(T):
             return run_training(T, name, device=device, **request)
@@ -101,14 +109,24 @@ def answer(T, device, request):
     raise RuntimeError(f"{name} ended after {len(watch.times)} of {watch.steps} steps to be timed")
 
 
+def counted(library):
+    """The count of compilations. Torch's process gets no Numba."""
+    if library == "torch":
+        return None
+    from .compilations import Compilations
+
+    return Compilations()
+
+
 def main(library, device):
     # Answers go to a copy of stdout; what a library prints goes to stderr.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     T = importlib.import_module(library)
+    compilations = counted(library)
     for line in sys.stdin:
         try:
-            reply = ("ok", answer(T, device, json.loads(line)))
+            reply = ("ok", answer(T, device, compilations, json.loads(line)))
         except Exception:
             reply = ("error", traceback.format_exc())
         pickle.dump(reply, answers)

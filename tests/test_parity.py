@@ -125,7 +125,10 @@ def test_a_wrong_training_is_found(tmp_path, spoilt):
         (["--device", "tpu"], "invalid choice: 'tpu'"),
         (["--library", "no_such_library"], "No module named 'no_such_library'"),
         (["--only", "tanh", "--picture", "x.png"], "--picture"),
+        (["--picture", "x.xyz"], "should end in .png"),
+        (["--seed", str(2**64)], "does not fit into 64 bits"),
         (["--out", __file__], "is a file, expected a folder"),
+        (["--out", f"{__file__}/reports"], "can't be made: Not a directory"),
     ],
 )
 def test_a_wrong_option_is_one_line_and_status_2(options, said, capsys):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from parity import compare, layers, operations, report, suite, trainings
+from parity import compare, layers, operations, report, suite, trainings, worker
 
 
 def test_ulps_across_the_whole_range_does_not_overflow():
@@ -38,12 +38,13 @@ def test_growth_is_the_largest_deviation_so_far():
 
 @pytest.fixture(scope="module")
 def recorded():
-    return trainings.run_training(torch, "diabetes", quick=True)
+    with worker.one_thread(torch):
+        return trainings.run_training(torch, "diabetes", quick=True)
 
 
-def judged(ours, theirs):
+def judged(ours, theirs, nudged=None):
     """The result, and the names of the checks that failed."""
-    result = compare.compare_training(trainings.TRAININGS["diabetes"], ours, theirs)
+    result = compare.compare_training(trainings.TRAININGS["diabetes"], ours, theirs, nudged or theirs)
     return result, {c.name for c in result.checks if not c.passed}
 
 
@@ -54,6 +55,20 @@ def test_one_changed_rounding_is_reported_and_allowed(recorded):
     assert not failed
     assert result.parts_at == 7
     assert 0 < result.worst < 1e-6
+
+
+def test_torch_beside_itself_is_told_and_excuses_nothing(recorded):
+    with worker.one_thread(torch):
+        nudged = trainings.run_training(torch, "diabetes", quick=True, nudge=True)
+    assert compare.ulps(*(next(iter(r.initial.values())) for r in (nudged, recorded))).max() in (1, 2)
+    result, failed = judged(recorded, recorded, nudged)
+    assert not failed
+    assert 0 < result.worst_nudged < 1e-4
+    assert result.worst == 0
+    stopped_early = replace(nudged, losses=nudged.losses[:5] * np.float32(1.5))
+    result, failed = judged(replace(recorded, losses=recorded.losses * 2), recorded, stopped_early)
+    assert failed == {"losses"}
+    assert "torch deviates from itself by 0.5" in result.checks[2].detail
 
 
 @pytest.mark.parametrize("factor", [1.01, np.nan, np.inf])

@@ -130,6 +130,13 @@ INPLACE = {
 STEPS = st.tuples(st.sampled_from([*VIEWS, *OPS, *INPLACE]), st.integers(0, 99), st.booleans())
 
 
+def apart(y, x):
+    """y, copied if only some of its memory is x's: then torch refuses, or reads what it has just written."""
+    a, b = y.detach().numpy(), x.detach().numpy()
+    same = a.shape == b.shape and a.strides == b.strides and a.ctypes.data == b.ctypes.data
+    return y if same or not np.shares_memory(a, b) else y * 1
+
+
 def run(T, shape, program, start=None):
     """The values after each step, the gradient of their weighted sum, or the error with its step."""
     leaf = T.tensor(values(shape, 0) if start is None else start, requires_grad=start is None)
@@ -147,7 +154,7 @@ def run(T, shape, program, start=None):
             elif not source.numel() or not any(
                 n > 1 and s == 0 for n, s in zip(source.shape, source.stride(), strict=True)
             ):
-                INPLACE[name](T, source, n, kept[n // 3 % len(kept)])
+                INPLACE[name](T, source, n, apart(kept[n // 3 % len(kept)], source))
         except (RuntimeError, IndexError) as error:
             return [k.detach() for k in kept], (type(error), i)
     total = 0

@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from tinygrad import Tensor, TinyJit
+from tinygrad import Context, Tensor, TinyJit
 from tinygrad.nn.optim import Adam
 
 from . import arrays
@@ -22,8 +22,8 @@ def build(workload):
 
 
 def mlp(sizes, batch):
-    x, y = map(Tensor, arrays.data(sizes, batch))
-    p = [Tensor(a) for a in arrays.parameters(sizes)]
+    x, y = (Tensor(a).is_param_(False).realize() for a in arrays.data(sizes, batch))
+    p = [Tensor(a).realize() for a in arrays.parameters(sizes)]
     optimizer = Adam(p, lr=1e-3)
 
     @TinyJit
@@ -36,7 +36,7 @@ def mlp(sizes, batch):
         return loss.realize(*optimizer.schedule_step())
 
     def step():
-        with Tensor.train():
+        with Context(TRAINING=1):
             return train().item()
 
     return step

@@ -21,16 +21,17 @@ import numba
 numba.config.THREADING_LAYER = "workqueue"
 
 
-def kernel(function=None, *, parallel: bool = False):
+def kernel(function=None, *, parallel: bool = False, reorder: bool = False):
     """Compiles a loop at its first call for given types: `@kernel`; `@kernel(parallel=True)` for
-    `numba.prange`.
+    `numba.prange`; `@kernel(reorder=True)` for a helper that only adds: its sum is taken in several lanes at once.
 
     `error_model="numpy"`: 1/0 is inf, and without the check the loop vectorises (7 times faster). No
     fastmath: NaN, inf and -0.0 are torch's, and `a * b + c` rounds twice, as written.
     """
     if function is None:
-        return lambda f: kernel(f, parallel=parallel)
-    options = {"error_model": "numpy", "fastmath": False, "parallel": parallel}
+        return lambda f: kernel(f, parallel=parallel, reorder=reorder)
+    fastmath = {"reassoc"} if reorder else False
+    options = {"error_model": "numpy", "fastmath": fastmath, "parallel": parallel}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # no writable place for the cache, as in a read-only container

@@ -3,7 +3,7 @@
 The names of a rule's parameters say what it reads: `g` (the incoming gradient; `g0, g1 ...` of several results), `xp`, `out`
 (`out0 ...`), an input, `<input>_shape`, a keyword. Their union over the inputs that require grad is what a node saves. A
 fused backward is read in the same way; it may also ask for `wanted` (a bool for each input) and returns one gradient or
-None for each input.
+None for each input, or NotImplemented where the rules shall be used.
 """
 
 from __future__ import annotations
@@ -135,11 +135,8 @@ class Plan:
                 f"d[{self.op.inputs.index(n)}], " if n in wanted else "None, " for n in self.wanted
             )
             if self.rules:
-                lines += [
-                    "if xp is NUMPY and switches.fused:",
-                    f"    d = fused({given})",
-                    f"    return ({pick})",
-                ]
+                use = [f"d = fused({given})", "if d is not NotImplemented:", f"    return ({pick})"]
+                lines += ["if xp is NUMPY and switches.fused:", *["    " + line for line in use]]
             else:
                 lines += [f"d = fused({given})", f"return ({pick})"]
         if self.rules:

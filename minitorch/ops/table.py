@@ -22,6 +22,7 @@ from ..autograd.mode import INFERENCE, state
 from ..autograd.views import View
 from ..backends import numpy as NUMPY
 from ..dtypes import OF_RAW
+from ..out import into
 from ..tensor import Tensor, wrap
 from . import coerce
 from .plan import Plan, VariadicPlan, node_class
@@ -55,10 +56,12 @@ class Op:
     inplace     elementwise: there is an in-place form
     outputs     number of results       returns   the class of several results (a named tuple)
     body        the forward is a composite: with tensors, its inner ops are recorded
-    fused       NumPy only, a faster equal: forward(*arrays, **metadata) and backward(g, ..., wanted), see `ops/plan.py`
+    fused       NumPy only, a faster equal: forward(*arrays, **metadata) and backward(g, ..., wanted), see `ops/plan.py`;
+                each may return NotImplemented, and the readable one is used
     exact       the rules give gradients of the inputs' own shapes and dtypes: the engine need not look
     numbers     Python numbers may stand for tensors
     refuses     (op, dtypes of the operands): raises torch's error for dtypes that the op does not take
+    out         the function takes `out=` (if its torch twin is a function of `torch` itself, and no view)
     public_front  what users call, where torch's signature is not the generated one
     """
 
@@ -85,6 +88,7 @@ class Op:
         name=None,
         numbers=None,
         refuses=None,
+        out=True,
     ):
         self.forward, self.vjp, self.torch, self.samples = forward, vjp or {}, torch, samples
         self.coerce, self.view, self.outputs, self.returns, self.refuses = (
@@ -96,6 +100,7 @@ class Op:
         )
         self.body, self.fused, self.method, self.inplace, self.varargs = body, fused, method, inplace, varargs
         self.name = name or forward.__name__
+        self.out = bool(out and torch and not view and "." not in torch)
         self.__doc__ = forward.__doc__
         self.numbers = coerce in PROMOTING if numbers is None else numbers
         self.public_front = None
@@ -186,7 +191,8 @@ def signature_of(row: Op) -> str:
     required = [n for n, d in row.metadata.items() if d is inspect.Parameter.empty]
     optional = [f"{n}=METADATA[{n!r}]" for n in row.metadata if n not in required]
     seen_default = any("=" in p for p in parts)
-    return ", ".join(parts + [f"{n}=None" if seen_default else n for n in required] + optional)
+    parts += [f"{n}=None" if seen_default else n for n in required] + optional
+    return ", ".join(parts + ["out=None"] * row.out)
 
 
 def keywords(row: Op) -> str:
@@ -235,18 +241,15 @@ def front(row: Op):
         return variadic_front(row)
     public, kw, arrays = ", ".join(row.parameters), keywords(row), ", ".join(f"a_{n}" for n in row.inputs)
     lines = entry(row)
-    if row.fused and row.body:  # elsewhere, and with kernels off, the body's own calls are recorded
-        lines += ["if xp is not NUMPY or not switches.fused:", f"    return forward(ops, {public}{kw})"]
-    compute = f"forward(xp, {arrays}{kw})"
+    readable = f"result = forward(xp, {arrays}{kw})"
+    if (
+        row.body
+    ):  # (a composite with a fused pair) elsewhere, and with kernels off, the body's own calls are recorded
+        readable = f"return forward(ops, {public}{kw})"
     if row.fused:
-        fused = f"fused({arrays}{kw})"
-        compute = fused if row.body else f"{fused} if xp is NUMPY and switches.fused else {compute}"
-    lines += [
-        "try:",
-        f"    result = {compute}",
-        "except (ValueError, TypeError) as error:",
-        f"    raise explained(error, OP, {arrays}) from None",
-    ]
+        lines += ["result = NotImplemented", "if xp is NUMPY and switches.fused:"]
+        lines += trying(f"result = fused({arrays}{kw})", arrays, "    ") + ["if result is NotImplemented:"]
+    lines += trying(readable, arrays, "    " if row.fused else "")
     if row.outputs == 1:
         lines += [
             "if type(result) is not ndarray:",
@@ -267,6 +270,14 @@ def front(row: Op):
         ]
     lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
     return made(row, lines)
+
+
+def trying(line, arrays, indent):
+    handler = [
+        "except (ValueError, TypeError) as error:",
+        f"    raise explained(error, OP, {arrays}) from None",
+    ]
+    return [indent + part for part in ["try:", f"    {line}", *handler]]
 
 
 def recording(row: Op) -> list[str]:
@@ -299,13 +310,18 @@ def recording(row: Op) -> list[str]:
 
 
 def made(row: Op, lines):
-    head = f"def {row.name}({signature_of(row)}):\n" + TRACED.format(call=traced_call(row))
+    head = f"def {row.name}({signature_of(row)}):\n"
+    if row.out:
+        arguments = ", ".join([*row.parameters, *[f"{k}={k}" for k in row.metadata]])
+        head += f"    if out is not None:\n        return into(OP.name, out, {row.name}({arguments}))\n"
+    head += TRACED.format(call=traced_call(row))
     return compile_function(
         row.name,
         head + "".join(f"    {line}\n" for line in lines),
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, tracers=tracers, traced=traced, switches=switches,
         INFERENCE=INFERENCE,
-        NUMBERS=(float, int), NUMPY=NUMPY, ndarray=ndarray, Tensor=Tensor, View=View, new=object.__new__, wrap=wrap, ops=ops, state=state,
+        NUMBERS=(float, int),
+        into=into, NUMPY=NUMPY, ndarray=ndarray, Tensor=Tensor, View=View, new=object.__new__, wrap=wrap, ops=ops, state=state,
         coerce=row.coerce, explained=explained, forward=row.forward, fused=row.fused and row.fused[0],
         plans=row.plans, plan=row.plan, returns=row.returns, variadic=variadic, checked=checked,
     )  # fmt: skip
