@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..backends import backend_of
+from ..out import taking_out
 from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
 from . import coerce, shape
@@ -419,6 +420,7 @@ def public_scatter(input, dim, index, src=None, *, value=None):
 scatter.op.public_front = public_scatter
 
 
+@taking_out
 def take_along_dim(input, indices, dim=None):
     """As gather, with broadcasting; dim=None: on the flat tensor."""
     if dim is None:
@@ -433,6 +435,7 @@ def take_along_dim(input, indices, dim=None):
     ),
     name="masked_fill",
     torch="masked_fill",
+    out=False,
     names=dict(y="value"),
     numbers=True,
     coerce=lambda row, x, mask, y: _masked(row, x, mask, y),
@@ -465,6 +468,7 @@ def _masked_samples(dtype):
     yield Sample((array(r, (), dtype), array(r, (), "bool"), 1))
 
 
+@taking_out
 def masked_select(input, mask):
     """The elements where mask holds, flat."""
     common = broadcast_shape(input.shape, mask.shape)
@@ -514,6 +518,7 @@ def argsort(input, dim=-1, descending=False, stable=False):
     return sort(input, dim, descending).indices
 
 
+@taking_out
 def topk(input, k, dim=-1, largest=True, sorted=True):
     """The k largest (or smallest) of a dimension, in order: (values, indices)."""
     n = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1

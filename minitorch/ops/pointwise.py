@@ -216,9 +216,9 @@ _zero = lambda xp, g: xp.zeros_like(g)
 floor = _unary("floor", _zero, "The largest integer not above x.", **NUMBER)
 ceil = _unary("ceil", _zero, "The smallest integer not below x.", **NUMBER)
 trunc = _unary("trunc", _zero, "x without its fraction.", **NUMBER)
-isnan = _unary("isnan", None, "Which elements are NaN.", coerce=coerce.one)
-isinf = _unary("isinf", None, "Which elements are infinite.", coerce=coerce.one)
-isfinite = _unary("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one)
+isnan = _unary("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False)
+isinf = _unary("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False)
+isfinite = _unary("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False)
 logical_not = _unary("logical_not", None, "Which elements are zero.", coerce=coerce.one)
 
 
@@ -519,7 +519,7 @@ def to_dtype(xp, x, *, dtype):
     return xp.astype(x, dtype)
 
 
-@op(vjp=dict(x=lambda g: g), torch="clone", samples=unary(), inplace=False)
+@op(vjp=dict(x=lambda g: g), torch="clone", samples=unary(), inplace=False, out=False)
 def clone(xp, x, *, memory_format=None):
     """A copy."""
     return xp.clone(x)

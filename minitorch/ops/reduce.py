@@ -6,6 +6,7 @@ import math
 from collections import namedtuple
 
 from .. import dtypes
+from ..out import taking_out
 from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
 from . import coerce
@@ -193,8 +194,8 @@ def _elementwise(name):
     return call
 
 
-max = _overloaded(amax, argmax, _elementwise("maximum"), max_result, "max")
-min = _overloaded(amin, argmin, _elementwise("minimum"), min_result, "min")
+max = taking_out(_overloaded(amax, argmax, _elementwise("maximum"), max_result, "max"))
+min = taking_out(_overloaded(amin, argmin, _elementwise("minimum"), min_result, "min"))
 
 
 @composite(

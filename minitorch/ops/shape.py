@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..autograd.views import replay
+from ..out import taking_out
 from ..tensor import wrap_dim
 from . import coerce
 from .dims import shape_of
@@ -311,6 +312,7 @@ def _cut_up(xp, g, shapes, dim):
 @op(
     vjp=dict(x=lambda xp, g, dims: xp.flip(g, dims=dims)),
     torch="flip",
+    out=False,
     varargs="dims",
     inplace=False,
     samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})),
@@ -327,6 +329,7 @@ def flip(xp, x, *, dims):
         )
     ),
     torch="roll",
+    out=False,
     samples=calls((((3, 4), 1, 0), {}), (((3, 4), 2), {}), (((3, 4), Value((1, -1)), Value((0, 1))), {})),
     inplace=False,
 )
@@ -358,6 +361,7 @@ def triu(xp, x, *, diagonal=0):
 # ---------------------------------------------------------------------- composites
 
 
+@taking_out
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dimension."""
     tensors = list(tensors)
@@ -471,6 +475,7 @@ def tile(input, dims):
     return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 
+@taking_out
 def diag(input, diagonal=0):
     """A matrix's diagonal, or a matrix with the vector as diagonal."""
     if input.ndim == 2:

@@ -20,6 +20,7 @@ from numpy import ndarray
 from ..autograd.graph import LEAF, RELEASED, Node, Output, next_number
 from ..autograd.mode import INFERENCE, state
 from ..autograd.views import View
+from ..out import into
 from ..tensor import Tensor, wrap
 from . import coerce
 
@@ -48,6 +49,7 @@ class Op:
     fused       (forward, backward) raw-array pair for a composite, or None; the forward may return NotImplemented
     numbers     Python numbers may stand for tensors
     refuses     (op, dtypes of the operands): raises torch's error for dtypes that the op does not take
+    out         the function takes `out=` (if its torch twin is a function of `torch` itself, and no view)
     public_front  what users call, where torch's signature is not the generated one
     """
 
@@ -73,11 +75,13 @@ class Op:
         name=None,
         numbers=None,
         refuses=None,
+        out=True,
     ):
         self.forward, self.vjp, self.torch, self.samples = forward, vjp or {}, torch, samples
         self.coerce, self.view, self.outputs, self.returns, self.refuses = coerce, view, outputs, returns, refuses
         self.body, self.fused, self.method, self.inplace, self.varargs = body, fused, method, inplace, varargs
         self.name = name or forward.__name__
+        self.out = bool(out and torch and not view and "." not in torch)
         self.node_name = "".join(part.capitalize() for part in self.name.split("_") if part) + "Backward0"
         self.__doc__ = forward.__doc__
         self.numbers = coerce in PROMOTING if numbers is None else numbers
@@ -148,7 +152,15 @@ def signature_of(row: Op) -> str:
     required = [n for n, d in row.metadata.items() if d is inspect.Parameter.empty]
     optional = [f"{n}=METADATA[{n!r}]" for n in row.metadata if n not in required]
     seen_default = any("=" in p for p in parts)
-    return ", ".join(parts + [f"{n}=None" if seen_default else n for n in required] + optional)
+    parts += [f"{n}=None" if seen_default else n for n in required] + optional
+    return ", ".join(parts + ["out=None"] * row.out)
+
+
+def lines_of_out(row: Op):
+    """The hook of `out=`."""
+    arguments = ", ".join([*row.parameters, *(f"{k}={k}" for k in row.metadata)])
+    hook = ["    if out is not None:", f"        return into({row.torch!r}, out, {row.name}({arguments}))"]
+    return hook if row.out else []
 
 
 def compile_function(name, source, **env):
@@ -167,6 +179,7 @@ def front(row: Op):
     arrays = ", ".join(f"a_{n}" for n in inputs)
     lines = [
         f"def {row.name}({signature_of(row)}):",
+        *lines_of_out(row),
         "    if tracers:",
         f"        return traced(OP, ({', '.join(public)},), dict({keywords[2:]}))",
         f"    return launch({', '.join(public)}{keywords})",
@@ -256,6 +269,7 @@ def composite_front(row: Op):
     source = "\n".join(
         [
             f"def {row.name}({signature_of(row)}):",
+            *lines_of_out(row),
             "    if tracers:",
             f"        return traced(OP, ({public},), dict({keywords[2:]}))",
             f"    return launch({public}{keywords})",
@@ -311,9 +325,11 @@ def variadic_front(row: Op):
 
     row.launch = launch
     keywords = "".join(f", {k}={k}" for k in row.metadata)
-    source = f"def {row.name}({signature_of(row)}):\n    return variadic({row.variadic}{keywords})"
-    row.source = source
-    return compile_function(row.name, source, variadic=variadic, METADATA=row.metadata, DEFAULTS=row.defaults)
+    lines = [f"def {row.name}({signature_of(row)}):", *lines_of_out(row), f"    return variadic({row.variadic}{keywords})"]
+    row.source = "\n".join(lines)
+    return compile_function(
+        row.name, row.source, variadic=variadic, into=into, METADATA=row.metadata, DEFAULTS=row.defaults
+    )
 
 
 def traced(row, inputs, keywords):
@@ -363,6 +379,7 @@ COMMON = dict(
     explained=explained,
     state=state,
     INFERENCE=INFERENCE,
+    into=into,
     Tensor=Tensor,
     new=object.__new__,
     ndarray=ndarray,
