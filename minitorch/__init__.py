@@ -59,6 +59,7 @@ from .dtypes import (  # noqa: F401
     uint8,
 )
 from .ops.attach import attach as _attach
+from .out import taking_out
 from .tensor import Size, Tensor  # noqa: F401
 
 _attach()
@@ -83,7 +84,13 @@ _FUNCTIONS = [
     and not isinstance(getattr(ops, name), type)
 ]
 globals().update({name: getattr(ops, name) for name in _FUNCTIONS})
-globals().update({name: row.public_front for name, row in ops.OPS.items() if row.public_front})
+globals().update(
+    {
+        name: taking_out(row.public_front) if row.out else row.public_front
+        for name, row in ops.OPS.items()
+        if row.public_front
+    }
+)
 clip = globals()["clamp"]
 __version__ = "2.13.0"
 

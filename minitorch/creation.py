@@ -10,6 +10,7 @@ from . import dtypes
 from .autograd.mode import INFERENCE, state
 from .backends import backend_for, backend_of
 from .device import device as Device
+from .out import created_in
 from .tensor import Size, Tensor, wrap
 
 CPU = Device("cpu")
@@ -159,18 +160,19 @@ def shape_from(args) -> tuple:
     return tuple(shape)
 
 
+@created_in
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None) -> Tensor:
     """Of a shape, every element `fill_value`."""
-    if isinstance(fill_value, Tensor):
-        fill_value = fill_value.item()
-    dtype = dtype or dtypes.of_python(fill_value)
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    return filled(shape_from((size,)), value, dtype or dtypes.of_python(value), device, requires_grad)
+
+
+def filled(shape, value, dtype, device, requires_grad=False) -> Tensor:
     device = the_device(device)
-    return finish(
-        backend_for(device).full(shape_from((size,)), fill_value, dtype=dtype, device=device), requires_grad
-    )
+    return finish(backend_for(device).full(shape, value, dtype=dtype, device=device), requires_grad)
 
 
-def _filled(value):
+def _filled(value, name):
     def create(
         *size,
         dtype=None,
@@ -180,34 +182,29 @@ def _filled(value):
         pin_memory=False,
         memory_format=None,
     ):
-        size = size if size else ((),)
-        return full(
-            shape_from(size),
-            value,
-            dtype=dtype or dtypes.get_default_dtype(),
-            device=device,
-            requires_grad=requires_grad,
+        return filled(
+            shape_from(size if size else ((),)), value, dtype or dtypes.get_default_dtype(), device, requires_grad
         )
 
-    return create
+    create.__name__ = name
+    return created_in(create)
 
 
-zeros, ones = _filled(0), _filled(1)
-zeros.__name__, ones.__name__ = "zeros", "ones"
+zeros, ones = _filled(0, "zeros"), _filled(1, "ones")
 zeros.__doc__, ones.__doc__ = "Of a shape, all 0.", "Of a shape, all 1."
-#: NOTE: `empty` is zeros here: uninitialised memory helps nobody who studies a program.
-empty = _filled(0)
+empty = _filled(0, "empty")
+empty.__doc__ = "Of a shape. Unlike torch, which leaves what was in the memory: zeros, so that a forgotten write is seen."
 
 
 def full_like(
     input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None
 ) -> Tensor:
     order = _memory_order(input)
-    made = full(
+    made = filled(
         tuple(input.shape[d] for d in order),
-        fill_value,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
+        fill_value.item() if isinstance(fill_value, Tensor) else fill_value,
+        dtype or input.dtype,
+        device or input.device,
     )
     if order != sorted(order):
         made = wrap(
@@ -243,6 +240,7 @@ def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_for
 empty_like = zeros_like
 
 
+@created_in
 def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """start, start + step, ... below end."""
     if end is None:
@@ -264,6 +262,7 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     return finish(backend_for(device).arange(start, end, step, dtype=dtype, device=device), requires_grad)
 
 
+@created_in
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """`steps` values from start to end, both included."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
@@ -291,6 +290,7 @@ def _fma(a, x, b):
     return a * x + b
 
 
+@created_in
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """Ones on the diagonal."""
     return finish(place(np.eye(n, m), dtype or dtypes.get_default_dtype(), device), requires_grad)

@@ -12,6 +12,7 @@ from .autograd.views import bump, check_writable, set_history
 from .backends import backend_of
 from .creation import finish, place, shape_from
 from .generator import Generator, default_generator
+from .out import created_in, taking_out
 from .tensor import Tensor, wrap
 
 __all__ = [
@@ -239,6 +240,7 @@ def new_like(input, dtype, device):
     return out, dtype, device or input.device
 
 
+@created_in
 def rand(
     *size, generator=None, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False
 ) -> Tensor:
@@ -247,6 +249,7 @@ def rand(
     return made(the_generator(generator).uniform_(out), dtype, device, requires_grad)
 
 
+@created_in
 def randn(
     *size, generator=None, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False
 ) -> Tensor:
@@ -255,6 +258,7 @@ def randn(
     return made(the_generator(generator).normal_(out), dtype, device, requires_grad)
 
 
+@created_in
 def randint(
     *args,
     generator=None,
@@ -288,6 +292,7 @@ def randint(
     )
 
 
+@created_in
 def randperm(
     n, *, generator=None, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False
 ) -> Tensor:
@@ -324,6 +329,7 @@ def randint_like(
     return made(the_generator(generator).random_(out, low, high), dtype, device, requires_grad)
 
 
+@taking_out
 def bernoulli(input, p=None, *, generator=None) -> Tensor:
     """1 with the probabilities in `input`, else 0; with a number `p`, only input's shape and dtype count."""
     out = np.empty(tuple(input.shape), input.dtype.numpy)
@@ -372,6 +378,7 @@ def broadcast(a, b):
         raise
 
 
+@taking_out
 def multinomial(input, num_samples, replacement=False, *, generator=None) -> Tensor:
     """Indices of each row of weights `input`, drawn with or without replacement."""
     drawn = the_generator(generator).multinomial(to_numpy(input), num_samples, replacement)

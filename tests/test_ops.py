@@ -12,10 +12,10 @@ ROWS = sorted(name for name, row in OPS.items() if row.torch and row.samples)
 TOLERANCE = {"float32": dict(rtol=1.3e-5, atol=1e-5), "float64": dict(rtol=1e-9, atol=1e-9)}
 
 
-def call(T, row, sample, requires_grad):
+def call(T, row, sample, requires_grad, function=None):
     args = [convert(T, a, requires_grad) for a in sample.args]
     kwargs = {k: convert(T, v) for k, v in sample.kwargs.items()}
-    function = (row.public_front or row.front) if T is minitorch else resolve(row.torch)
+    function = function or ((row.public_front or row.front) if T is minitorch else resolve(row.torch))
     if row.name in ("gather", "scatter", "scatter_add", "index_select", "index_add"):
         x, *rest = args
         return args, function(x, kwargs["dim"], *rest)
@@ -112,3 +112,32 @@ def test_other_dtypes(name, dtype):
             continue
         _, ours = call(minitorch, row, sample, False)
         check(ours, theirs, "float32")
+
+
+@pytest.mark.parametrize("name", [n for n in ROWS if not OPS[n].view and "." not in OPS[n].torch])
+def test_out(name):
+    """`out=` for exactly the functions for which torch has it: the result is written into the tensor given."""
+    row = OPS[name]
+    dtype = "int64" if name.startswith("bitwise") else "float32"
+    sample = next(iter(row.samples(dtype)))
+    results = []
+    for T in (torch, minitorch):
+        _, expected = call(T, row, sample, False)
+        out = [T.empty(0, dtype=o.dtype) for o in (expected if isinstance(expected, tuple) else [expected])]
+        sample.kwargs["out"] = tuple(out) if isinstance(expected, tuple) else out[0]
+        function = resolve(row.torch) if T is torch else getattr(minitorch, row.torch)
+        try:
+            call(T, row, sample, False, function)
+            results.append(out)
+        except TypeError:
+            results.append(None)
+        del sample.kwargs["out"]
+    theirs, ours = results
+    if None in (theirs, ours):
+        assert theirs is ours or name in OUT_WHERE_TORCH_HAS_NONE
+    else:
+        check(tuple(ours), tuple(theirs), "float32")
+
+
+#: torch's sum and prod take `out=` only with `dim`
+OUT_WHERE_TORCH_HAS_NONE = {"sum", "prod"}

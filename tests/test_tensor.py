@@ -365,3 +365,52 @@ def test_nested_list_is_a_tuple():
         x = T.arange(12.0).reshape(3, 4)
         with pytest.warns(UserWarning, match="non-tuple sequence"):
             assert x[[[0, 1], [1, 2]]].tolist() == [1, 6]
+
+
+OUTS = {
+    "creation": lambda T: [
+        f(*a, out=T.zeros(0, dtype=T.float64))
+        for f, a in ((T.zeros, (2,)), (T.eye, (2,)), (T.arange, (3,)), (T.linspace, (0, 1, 3)), (T.full, ((2,), 7)))
+    ],
+    "composites": lambda T: [
+        T.stack([T.ones(2)] * 2, out=T.empty(0)),
+        *T.topk(T.arange(4.0), 2, out=(T.empty(0), T.empty(0, dtype=T.int64))),
+        *T.max(T.eye(2), 1, out=(T.empty(0), T.empty(0, dtype=T.int64))),
+    ],
+    "a wider dtype": lambda T: [T.add(T.ones(2), 1, out=T.zeros(2, dtype=T.float64))],
+    "into a view": lambda T: T.add(T.ones(2), 1, out=(x := T.zeros(4))[::2]) is not x and [x],
+    "twice": lambda T: [T.mul(x := T.ones(2), 2, out=x)],
+    "int for float": lambda T: T.add(T.ones(2), 1, out=T.zeros(2, dtype=T.int64)),
+    "input requires grad": lambda T: T.add(T.ones(2, requires_grad=True), 1, out=T.zeros(2)),
+    "out requires grad": lambda T: T.add(T.ones(2), 1, out=T.zeros(2, requires_grad=True)),
+    "expanded": lambda T: T.add(T.ones(2), 1, out=T.zeros(1).expand(2)),
+    "no tensor": lambda T: T.exp(T.ones(2), out=3),
+    "other dtype asked for": lambda T: T.zeros(2, dtype=T.float64, out=T.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("name", OUTS)
+def test_out(name):
+    """The same tensors, or the same error, nothing written."""
+    results = []
+    for T in BOTH:
+        try:
+            results.append([(str(o.dtype), o.tolist()) for o in OUTS[name](T)])
+        except (RuntimeError, TypeError) as error:
+            results.append((type(error), str(error)))
+    assert results[0] == results[1]
+
+
+def test_out_is_resized_and_random():
+    for T in BOTH:
+        x = T.zeros(2)
+        with pytest.warns(UserWarning, match="resized"):
+            assert T.add(T.ones(3), 1, out=x) is x
+        assert x.tolist() == [2, 2, 2]
+    both = []
+    for T in BOTH:
+        T.manual_seed(0)
+        out = T.empty(3, dtype=T.float64)
+        T.rand(3, out=out)
+        both.append(out.tolist())
+    assert both[0] == both[1]

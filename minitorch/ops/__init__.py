@@ -43,6 +43,7 @@ from .pointwise import *  # noqa: F403
 from .reduce import *  # noqa: F403
 from .reduce import root_of_variance, vector_norm  # noqa: F401
 from .shape import *  # noqa: F403
+from .softmaxes import *  # noqa: F403
 from .table import OPS, switches, tracers  # noqa: F401
 
 div = divide = true_divide = pointwise.true_divide

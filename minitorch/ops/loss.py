@@ -6,9 +6,10 @@ import warnings
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, kernels
 from . import coerce
 from .samples import Floats, Int, calls
+from .softmaxes import KERNELS, rows
 from .table import composite, op
 
 PAIR = calls(
@@ -144,8 +145,7 @@ def binary_cross_entropy_with_logits(
 
 
 def _check_labels(x, target, ignore_index):
-    """ValueError, RuntimeError or IndexError with torch's text, before anything is computed. x is (N, C, ...) or (C).
-    -> whether some labels are to be ignored."""
+    """ValueError, RuntimeError or IndexError with torch's text, before anything is computed. x is (N, C, ...) or (C)."""
     classes = x.shape[1] if x.ndim > 1 else x.shape[0]
     if target.dtype not in (dtypes.int64, dtypes.uint8):
         raise RuntimeError(
@@ -160,12 +160,13 @@ def _check_labels(x, target, ignore_index):
         raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(target.shape)})")
     t = target._array
     if 0 not in t.shape and (t.min() < 0 or t.max() >= classes):
-        ignored = t == ignore_index
-        wrong = ~ignored & ((t < 0) | (t >= classes))
+        wrong = (t != ignore_index) & ((t < 0) | (t >= classes))
         if bool(wrong.any()):
-            raise IndexError(f"Target {int(t[wrong].reshape(-1)[0])} is out of bounds.")
-        return bool(ignored.any())
-    return 0 <= ignore_index < classes and bool((t == ignore_index).any())
+            raise out_of_bounds(t[wrong].reshape(-1)[0])
+
+
+def out_of_bounds(label):
+    return IndexError(f"Target {int(label)} is out of bounds.")
 
 
 @composite(
@@ -195,31 +196,33 @@ def nll_loss(
     return xp.sum(loss) / xp.sum(w) if reduction == "mean" else reduced(xp, loss, reduction)
 
 
-def _ce_forward(x, target):
-    from ..kernels.loss import cross_entropy
+def _ce_forward(x, target, ignore_index):
+    if x.dtype not in KERNELS or x.ndim != 2 or 0 in x.shape:
+        return NotImplemented
+    if target.shape != x.shape[:1] or target.dtype != np.int64:
+        return NotImplemented
+    loss, wrong = kernels.softmax.cross_entropy(rows(x), np.ascontiguousarray(target), ignore_index)
+    if wrong >= 0:
+        raise out_of_bounds(target[wrong])
+    return np.asarray(loss, x.dtype)
 
-    return np.asarray(cross_entropy(x, target), x.dtype)
 
-
-def _ce_backward(g, out, x, target, wanted):
-    from ..kernels.loss import cross_entropy_backward
-
-    dx = np.empty(x.shape, x.dtype)
-    cross_entropy_backward(x.dtype.type(g), x, target, dx)
-    return dx, None
+def _ce_backward(g, out, x, target, ignore_index, wanted):
+    return kernels.softmax.cross_entropy_backward(
+        float(g), rows(x), np.ascontiguousarray(target), ignore_index
+    ), None
 
 
 @composite(
     fused=(_ce_forward, _ce_backward),
-    samples=calls((((3, 4), Int((3,), 4)), {})),
+    samples=calls((((3, 4), Int((3,), 4)), {}), (((3, 4), Int((3,), 4)), dict(ignore_index=1))),
     torch="nn.functional.cross_entropy",
     **LOSS,
 )
-def mean_cross_entropy(xp, x, target):
-    """The plain case of cross_entropy: logits (N, C), labels (N), the mean."""
-    n = x.shape[0]
-    picked = xp.gather(xp.log_softmax(x, dim=1), xp.unsqueeze(target, dim=1), dim=1)
-    return -xp.sum(picked) / n
+def mean_cross_entropy(xp, x, target, *, ignore_index=-100):
+    """The plain case of cross_entropy: the mean of -log softmax(x)[label]."""
+    _check_labels(x, target, ignore_index)
+    return xp.nll_loss(xp.log_softmax(x, dim=1 if x.ndim > 1 else 0), target, ignore_index=ignore_index)
 
 
 @composite(
@@ -252,12 +255,9 @@ def cross_entropy(
     dim = 1 if x.ndim > 1 else 0
     if target.dtype.is_floating_point and (target.shape == x.shape):
         return _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim)
-    ignoring = _check_labels(x, target, ignore_index)
-    plain = (
-        weight is None and reduction == "mean" and label_smoothing == 0 and x.ndim == 2 and 0 not in x.shape
-    )
-    if plain and not ignoring:
-        return xp.mean_cross_entropy(x, target)
+    if weight is None and reduction == "mean" and label_smoothing == 0:
+        return xp.mean_cross_entropy(x, target, ignore_index=ignore_index)
+    _check_labels(x, target, ignore_index)
     logs = xp.log_softmax(x, dim=dim)
     nll = xp.nll_loss(logs, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0:

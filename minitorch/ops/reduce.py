@@ -6,6 +6,7 @@ import math
 from collections import namedtuple
 
 from .. import dtypes
+from ..out import taking_out
 from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
 from . import coerce
@@ -193,8 +194,8 @@ def _elementwise(name):
     return call
 
 
-max = _overloaded(amax, argmax, _elementwise("maximum"), max_result, "max")
-min = _overloaded(amin, argmin, _elementwise("minimum"), min_result, "min")
+max = taking_out(_overloaded(amax, argmax, _elementwise("maximum"), max_result, "max"))
+min = taking_out(_overloaded(amin, argmin, _elementwise("minimum"), min_result, "min"))
 
 
 @composite(
@@ -257,45 +258,6 @@ def logsumexp(xp, x, *, dim, keepdim=False):
     m = xp.where(xp.isfinite(m), m, xp.zeros_like(m))
     out = xp.log(xp.sum(xp.exp(x - m), dim=dim, keepdim=True)) + m
     return out if keepdim else xp.sum(out, dim=dim, keepdim=False)
-
-
-@op(
-    vjp=dict(x=lambda xp, g, out, dim: (g - xp.sum(g * out, dim=dim, keepdim=True)) * out),
-    torch="softmax",
-    samples=ONE_DIM,
-    inplace=False,
-)
-def softmax(xp, x, *, dim, dtype=None):
-    """exp(x) / sum(exp(x)) along `dim`."""
-    x = _typed(xp, x, dtype)
-    _floating_only(xp, x, "softmax_lastdim_kernel_impl")
-    if 0 in x.shape:
-        return xp.clone(x)
-    dim = reduced(x, dim)
-    e = xp.exp(x - xp.amax(x, dim=dim, keepdim=True))
-    return e / xp.sum(e, dim=dim, keepdim=True)
-
-
-@op(
-    vjp=dict(x=lambda xp, g, out, dim: g - xp.exp(out) * xp.sum(g, dim=dim, keepdim=True)),
-    torch="log_softmax",
-    samples=ONE_DIM,
-    inplace=False,
-)
-def log_softmax(xp, x, *, dim, dtype=None):
-    """x - logsumexp(x) along `dim`."""
-    x = _typed(xp, x, dtype)
-    _floating_only(xp, x, "log_softmax_lastdim_kernel_impl")
-    if 0 in x.shape:
-        return xp.clone(x)
-    dim = reduced(x, dim)
-    x = x - xp.amax(x, dim=dim, keepdim=True)
-    return x - xp.log(xp.sum(xp.exp(x), dim=dim, keepdim=True))
-
-
-def _floating_only(xp, x, kernel):
-    if not xp.is_floating(x):
-        raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(dtypes.OF_RAW[x.dtype])}'")
 
 
 def _cumsum_dx(xp, g, dim):

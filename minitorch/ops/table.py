@@ -313,7 +313,7 @@ def made(row: Op, lines):
     head = f"def {row.name}({signature_of(row)}):\n"
     if row.out:
         arguments = ", ".join([*row.parameters, *[f"{k}={k}" for k in row.metadata]])
-        head += f"    if out is not None:\n        return into(OP.name, out, {row.name}({arguments}))\n"
+        head += f"    if out is not None:\n        return into(OP.torch, out, {row.name}({arguments}))\n"
     head += TRACED.format(call=traced_call(row))
     return compile_function(
         row.name,

@@ -226,47 +226,44 @@ class Optimizer:
                 self._step_group(numbers, found)
         return loss
 
-    def _gather(self, group: dict) -> list[tuple[Tensor, Arrays]]:
-        """The parameters of a group that have a gradient, and their arrays. What can go wrong does so here."""
-        names, found = self._state_names(group), []
+    def _gather(self, group: dict) -> list[tuple]:
+        """Parameter, gradient and `Arrays` of all that have a gradient. What can go wrong does so here."""
+        names, known, states, found = self._state_names(group), self._arrays, self.state, []
         for p in group["params"]:
             grad = p._grad
             if grad is None:
                 continue
-            a, g = p._array, grad._array
-            if g.dtype != a.dtype or g.shape != a.shape:
+            g, arrays = grad._array, known.get(p)
+            if arrays is None or not arrays.fit(p, states.get(p), names):
+                arrays = known[p] = Arrays(p, states.get(p) or {}, names, self._first_value)
+            if g.shape != arrays.shape or g.dtype != arrays.dtype:
                 raise RuntimeError(
                     f"{type(self).__name__}: a parameter of shape {list(p.shape)} and dtype {p.dtype} has a gradient "
                     f"of shape {list(grad.shape)} and dtype {grad.dtype}. Convert it too, or set it to None"
                 )
-            arrays, state = self._arrays.get(p), self.state.get(p)
-            if arrays is None or not arrays.fit(a, state, names):
-                arrays = self._arrays[p] = Arrays(p, state or {}, names, self._first_value)
-            found.append((p, arrays))
+            found.append((p, g, arrays))
         return found
 
-    def _step_group(self, numbers: Callable, found: list[tuple[Tensor, Arrays]]) -> None:
+    def _step_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The update of all parameters of a group, on raw arrays: nothing is recorded."""
         known = kernel = None
-        for p, arrays in found:
-            step = arrays.count(self.state, p)
+        for p, g, arrays in found:
+            step = arrays.begin_step(p, self.state)
             if step != known:  # mostly one count for all
                 scalars, known = numbers(step), step
             p._cell[0] += 1
-            g = p._grad._array
             if arrays.flat is None or not switches.fused:
                 self.update(arrays.raw, g, *arrays.state, *scalars)
                 continue
             if kernel is None:
                 kernel = getattr(kernels(), self.kernel)
-            g = g.ravel() if g.flags.carray else np.array(g, order="C").ravel()
-            kernel(arrays.flat, g, *arrays.flat_state, *scalars)
+            kernel(arrays.flat, g.ravel(), *arrays.flat_state, *scalars)
 
-    def _record_group(self, numbers: Callable, found: list[tuple[Tensor, Arrays]]) -> None:
+    def _record_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The same update on tensors, recorded."""
         with enable_grad():
-            for p, arrays in found:
-                scalars, state = numbers(arrays.count(self.state, p)), self.state[p]
+            for p, _, arrays in found:
+                scalars, state = numbers(arrays.begin_step(p, self.state)), self.state[p]
                 # Clones: the graph of the last step has saved the present ones.
                 new = {name: state[name].clone() for name in arrays.names if name and name != "step"}
                 self.update(p, p._grad, *[new.get(name) for name in arrays.names if name != "step"], *scalars)

@@ -96,6 +96,6 @@ class RMSprop(Optimizer):
         return "step", "square_avg", buf, "grad_avg" if group["centered"] else None
 
     def _numbers(self, group):
-        names = "lr", "alpha", "eps", "weight_decay", "momentum"
-        numbers = (*(float(scalar(group[name])) for name in names), bool(group["maximize"]))
+        numbers = [float(scalar(group[name])) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]
+        numbers.append(bool(group["maximize"]))
         return lambda step: numbers

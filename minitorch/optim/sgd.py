@@ -88,10 +88,7 @@ class SGD(Optimizer):
         return ("momentum_buffer",) if group["momentum"] != 0 else (None,)
 
     def _numbers(self, group):
-        lr, decay, momentum = (float(scalar(group[name])) for name in ("lr", "weight_decay", "momentum"))
-        rate, nesterov, maximize = (
-            1 - float(group["dampening"]),
-            bool(group["nesterov"]),
-            bool(group["maximize"]),
-        )
-        return lambda step: (step == 1, lr, momentum, rate, decay, nesterov, maximize)
+        lr, decay, momentum = scalar(group["lr"]), scalar(group["weight_decay"]), scalar(group["momentum"])
+        fixed = float(lr), float(momentum), 1 - float(group["dampening"]), float(decay)
+        flags = bool(group["nesterov"]), bool(group["maximize"])
+        return lambda step: (step == 1, *fixed, *flags)

@@ -11,10 +11,10 @@ from ..tensor import Tensor, wrap
 class Arrays:
     """The raw arrays of a parameter and of its state, as `update` takes them: remembered while they are the same."""
 
-    __slots__ = ("added", "flat", "flat_state", "kept", "names", "raw", "state", "step")
+    __slots__ = ("added", "dtype", "flat", "flat_state", "kept", "names", "raw", "shape", "state", "step")
 
     def __init__(self, p: Tensor, state: dict, names: tuple, value: float):
-        # State that there isn't yet. `count` adds it to the optimizer's, when nothing can go wrong any more.
+        # State that there isn't yet. `begin_step` adds it to the optimizer's, when nothing can go wrong any more.
         self.added = {
             n: new_step() if n == "step" else full_like(p, value) for n in names if n and state.get(n) is None
         }
@@ -22,7 +22,7 @@ class Arrays:
         self.names = names
         self.kept = [(n, state[n]._array) for n in names if n]
         self.step = state["step"]._array if "step" in names else None
-        self.raw = p._array
+        self.raw, self.shape, self.dtype = p._array, p._array.shape, p._array.dtype
         self.state = [state[n]._array if n else None for n in names if n != "step"]
         there = [a for a in self.state if a is not None]
         for a in there:
@@ -35,9 +35,9 @@ class Arrays:
             self.flat = self.raw.reshape(-1)
             self.flat_state = [None if a is None else a.reshape(-1) for a in self.state]
 
-    def fit(self, array, state: dict | None, names: tuple) -> bool:
-        """Whether these are the arrays of a parameter with this array and this state."""
-        if self.raw is not array or self.names != names:
+    def fit(self, p: Tensor, state: dict | None, names: tuple) -> bool:
+        """Whether these are the arrays of `p` and its state."""
+        if self.raw is not p._array or self.names != names:
             return False
         if not state:
             return len(self.added) == len(self.kept)
@@ -47,17 +47,18 @@ class Arrays:
                 return False
         return True
 
-    def count(self, states: dict, p: Tensor) -> float:
-        """Begins a step: its number, from 1; without a count in the state 1 if that is new, else 2."""
+    def begin_step(self, p: Tensor, states: dict) -> float:
+        """The number of the step, from 1; without a count in the state 1 if that is new, else 2."""
         new = self.added
         if new:
             states[p].update(new)
             self.added = {}
-        if self.step is None:
+        count = self.step
+        if count is None:
             return 1 if new else 2
-        step = self.step.item() + 1  # of float32, as torch counts
-        self.step.fill(step)
-        return step
+        number = count.item() + 1
+        count.fill(number)
+        return number if number < 2**24 else count.item()  # a float32 counts no further, as torch's
 
 
 def _for_kernel(p, *state) -> bool:
