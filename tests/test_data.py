@@ -111,6 +111,91 @@ def test_random_sampler(replacement, num_samples, generator):
     both(run)
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 8, 50])
+@pytest.mark.parametrize(
+    ("sampler", "options"),
+    [
+        ("SequentialSampler", {}),
+        ("RandomSampler", {"num_samples": 30}),
+        ("RandomSampler", {"num_samples": 70, "replacement": True}),
+        ("WeightedRandomSampler", {"num_samples": 40}),
+    ],
+)
+def test_rows_taken_at_once(sampler, options, batch_size, drop_last):
+    """Of a TensorDataset, batches are taken with arrays of indices: each is drawn when torch draws it."""
+
+    def run(lib, data):
+        g = lib.Generator().manual_seed(5)
+        rows = data.TensorDataset(*tensors(lib, 14))
+        first = [0.5] * 14 if sampler.startswith("Weighted") else rows
+        given = {} if sampler.startswith("Seq") else {**options, "generator": g}
+        loader = data.DataLoader(
+            rows, batch_size, sampler=getattr(data, sampler)(first, **given), drop_last=drop_last
+        )
+        seen = []
+        for batch in loader:
+            seen.append((plain(batch), g.get_state().numpy().tobytes()))
+        for _ in zip(range(2), loader, strict=False):  # stopped within an epoch
+            pass
+        return seen, [plain(b) for b in loader], g.get_state().numpy().tobytes()
+
+    both(run)
+
+
+@pytest.mark.parametrize(
+    "indices",
+    [
+        lambda lib: [3, 1, 1, -2, 12],
+        lambda lib: range(2, 9),
+        lambda lib: np.array([4, 0, 2], dtype=np.int32),
+        lambda lib: lib.tensor([7, 5, 6, 1]),
+        lambda lib: list(lib.tensor([7, 5, 6, 1])),
+        lambda lib: [],
+    ],
+)
+def test_rows_of_subsets(indices):
+    def run(lib, data):
+        subset = data.Subset(data.TensorDataset(*tensors(lib, 14)), indices(lib))
+        inner = data.Subset(subset, [0, -1]) if len(subset) else subset
+        before = [plain(b) for d in (subset, inner) for b in data.DataLoader(d, 2)]
+        if isinstance(subset.indices, list) and len(subset):
+            subset.indices[0] = 9
+        return before, [plain(b) for b in data.DataLoader(subset, 2)]
+
+    both(run)
+
+
+def test_a_subclass_defines_its_samples():
+    def run(lib, data):
+        class Doubled(data.TensorDataset):
+            def __getitem__(self, i):
+                return tuple(t * 2 for t in super().__getitem__(i))
+
+        class Backwards(data.SequentialSampler):
+            def __iter__(self):
+                return reversed(range(len(self.data_source)))
+
+        class Pairs(data.BatchSampler):
+            def __iter__(self):
+                return ([i, i] for i in self.sampler)
+
+        rows = data.TensorDataset(*tensors(lib, 5))
+        doubled = Doubled(*tensors(lib, 5))
+        return [
+            [plain(b) for b in loader]
+            for loader in (
+                data.DataLoader(doubled, 2),
+                data.DataLoader(data.Subset(doubled, [2, 0]), 2),
+                data.DataLoader(rows, 2, sampler=Backwards(rows)),
+                data.DataLoader(rows, batch_sampler=Pairs(data.SequentialSampler(rows), 2, False)),
+                data.DataLoader(rows, 2, collate_fn=lambda samples: [len(samples), *samples[0]]),
+            )
+        ]
+
+    both(run)
+
+
 def test_other_samplers():
     def run(lib, data):
         subset = data.SubsetRandomSampler([5, 7, 11, 2])

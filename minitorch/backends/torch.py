@@ -18,11 +18,8 @@ except ModuleNotFoundError as error:
 from torch import (  # noqa: F401
     abs,
     acos,
-    acosh,
     asin,
-    asinh,
     atan,
-    atanh,
     bitwise_and,
     bitwise_not,
     bitwise_or,
@@ -50,7 +47,6 @@ from torch import (  # noqa: F401
     rsqrt,
     sigmoid,
     sign,
-    signbit,
     sin,
     sinh,
     sqrt,
@@ -98,11 +94,6 @@ for _name in [
     "atan2",
     "maximum",
     "minimum",
-    "fmax",
-    "fmin",
-    "hypot",
-    "ldexp",
-    "logaddexp",
     "eq",
     "ne",
     "lt",
@@ -114,7 +105,6 @@ for _name in [
     "logical_xor",
 ]:
     globals()[_name] = _binary(getattr(torch, _name))
-round_half_even = torch.round
 
 
 def asarray(x):
@@ -265,10 +255,6 @@ def matmul(x, y):
     return torch.matmul(x, y)
 
 
-def outer(x, y):
-    return torch.outer(x, y)
-
-
 def reshape(x, *, shape):
     return torch.reshape(x, tuple(shape))
 
@@ -346,10 +332,6 @@ def cat(*xs, dim=0):
     return torch.cat(xs, dim)
 
 
-def tile(x, *, dims):
-    return torch.tile(x, dims)
-
-
 def tril(x, *, diagonal=0):
     return torch.tril(x, diagonal)
 
@@ -409,10 +391,6 @@ def nonzero(x):
 
 def sort(x, *, dim=-1, descending=False):
     return tuple(torch.sort(x, stable=True, dim=dim, descending=descending))
-
-
-def searchsorted(sorted_sequence, x, *, right=False):
-    return torch.searchsorted(sorted_sequence, x, right=right)
 
 
 def bincount(x, *, minlength=0):

@@ -10,9 +10,9 @@ import warnings
 
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .fetch import make_fetch
+from .fetch import Rows, make_fetch
 from .processes import Iterator, WorkersIterator
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, random_seed
+from .sampler import BatchSampler, RandomSampler, SequentialSampler, batches_in_arrays, random_seed
 
 
 class DataLoader:
@@ -181,6 +181,8 @@ class _HereIterator(Iterator):
             )
         random_seed(loader.generator)  # NOTE: torch draws the workers' seed even without workers
         self._fetch = make_fetch(*loader._how_to_fetch)
+        if isinstance(self._fetch, Rows):
+            self._indices = batches_in_arrays(loader.batch_sampler) or self._indices
 
     def _next(self):
         return self._fetch(next(self._indices))

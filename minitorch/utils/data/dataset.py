@@ -173,7 +173,7 @@ def random_split(dataset: Dataset, lengths: Sequence[int | float], generator=Non
         )
     from .sampler import randperm
 
-    order = randperm(sum(lengths), generator)
+    order = randperm(sum(lengths), generator).tolist()
     return [
         Subset(dataset, order[end - n : end]) for n, end in zip(lengths, accumulate(lengths), strict=True)
     ]

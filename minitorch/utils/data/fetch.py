@@ -18,8 +18,8 @@ def make_fetch(dataset, batched: bool, collate_fn, drop_last: bool):
         return _fetch_next(iter(dataset), batched, collate_fn, drop_last)
     if not batched:
         return lambda index: collate_fn(dataset[index])
-    if collate_fn is default_collate and _of_tensors(dataset):
-        return lambda indices: _take(dataset, indices)
+    if collate_fn is default_collate and (rows := Rows.of(dataset)) is not None:
+        return rows
     if callable(getattr(dataset, "__getitems__", None)):
         return lambda indices: collate_fn(dataset.__getitems__(indices))
     return lambda indices: collate_fn([dataset[i] for i in indices])
@@ -48,20 +48,30 @@ def _fetch_next(samples, batched, collate_fn, drop_last):
     return fetch
 
 
-def _of_tensors(dataset) -> bool:
-    """Whether batches can be taken from the tensors at once: not if a subclass may define samples anew."""
-    while type(dataset) is Subset:
-        dataset = dataset.dataset
-    return type(dataset) is TensorDataset and not any(t.requires_grad for t in dataset.tensors)
+class Rows:
+    """The batches of a TensorDataset, or of a Subset of one, with one indexing a tensor: what `default_collate` makes of
+    the samples. A batch may be a list of numbers or an array."""
 
+    @classmethod
+    def of(cls, dataset) -> Rows | None:
+        """None for other data sets, and for subclasses, which may define their samples anew."""
+        positions = None
+        while type(dataset) is Subset:  # NOTE: torch sees it if `indices` is changed within an epoch
+            inner = np.asarray(dataset.indices)
+            if inner.dtype.kind != "i":
+                return None
+            positions = inner if positions is None else inner[positions]
+            dataset = dataset.dataset
+        if type(dataset) is not TensorDataset or any(t.requires_grad for t in dataset.tensors):
+            return None
+        return cls(dataset, positions)
 
-def _take(dataset, indices) -> list:
-    """What `default_collate([dataset[i] for i in indices])` gives, with one indexing a tensor."""
-    while type(dataset) is Subset:
-        indices = [dataset.indices[i] for i in indices]
-        dataset = dataset.dataset
-    return [_rows(t._array, indices) for t in dataset.tensors]
+    def __init__(self, dataset: TensorDataset, positions: np.ndarray | None):
+        self.dataset, self.positions = dataset, positions
 
-
-def _rows(array, indices):
-    return wrap(array.take(np.asarray(indices), 0) if isinstance(array, np.ndarray) else array[list(indices)])
+    def __call__(self, indices) -> list:
+        indices = np.asarray(indices)
+        if self.positions is not None:
+            indices = self.positions[indices]
+        arrays = [t._array for t in self.dataset.tensors]
+        return [wrap(a.take(indices, 0) if type(a) is np.ndarray else a[indices.tolist()]) for a in arrays]

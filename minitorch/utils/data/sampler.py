@@ -18,9 +18,9 @@ def random_seed(generator=None) -> int:
     return int(out)
 
 
-def randperm(n: int, generator=None) -> list[int]:
+def randperm(n: int, generator=None) -> np.ndarray:
     """A random order of `range(n)`."""
-    return _given_or_default(generator).randperm(n).tolist()
+    return _given_or_default(generator).randperm(n)
 
 
 def _given_or_default(generator):
@@ -38,11 +38,28 @@ class Sampler(Generic[T]):
         raise NotImplementedError(f"{type(self).__name__} should define __iter__(self)")
 
 
-class SequentialSampler(Sampler[int]):
+class ArraySampler(Sampler[int]):
+    """A sampler that has its order in arrays: a DataLoader can then take a batch of rows with one of them."""
+
+    def arrays(self) -> Iterator[np.ndarray]:
+        """The indices in pieces, each drawn when it's needed: a generator of the user's shows the moment."""
+        raise NotImplementedError
+
+    def __iter__(self):
+        for piece in self.arrays():
+            yield from piece.tolist()
+
+
+class SequentialSampler(ArraySampler):
     """0, 1, 2 ..."""
 
     def __init__(self, data_source: Sized):
         self.data_source = data_source
+
+    def arrays(self):
+        n = len(self.data_source)
+        for start in range(0, n, 1 << 16):
+            yield np.arange(start, min(start + (1 << 16), n))
 
     def __iter__(self):
         return iter(range(len(self.data_source)))
@@ -51,7 +68,7 @@ class SequentialSampler(Sampler[int]):
         return len(self.data_source)
 
 
-class RandomSampler(Sampler[int]):
+class RandomSampler(ArraySampler):
     """A random order, new in each epoch.
 
     Args:
@@ -83,7 +100,7 @@ class RandomSampler(Sampler[int]):
     def num_samples(self) -> int:
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
-    def __iter__(self):
+    def arrays(self):
         n, k, generator = len(self.data_source), self.num_samples, self.generator
         if generator is None:
             from ...generator import Generator
@@ -95,12 +112,12 @@ class RandomSampler(Sampler[int]):
             for start in range(0, k, 32):
                 drawn = np.empty(min(32, k - start), np.int64)
                 generator.random_(drawn, 0, n)
-                yield from drawn.tolist()
+                yield drawn
         else:
             for _ in range(k // n):
-                yield from randperm(n, generator)
+                yield randperm(n, generator)
             # NOTE: drawn even if nothing is left over, as in torch: a generator of the user's shows it
-            yield from randperm(n, generator)[: k % n]
+            yield randperm(n, generator)[: k % n]
 
     def __len__(self) -> int:
         return self.num_samples
@@ -114,14 +131,14 @@ class SubsetRandomSampler(Sampler[int]):
         self.generator = generator
 
     def __iter__(self):
-        for i in randperm(len(self.indices), self.generator):
+        for i in randperm(len(self.indices), self.generator).tolist():
             yield self.indices[i]
 
     def __len__(self) -> int:
         return len(self.indices)
 
 
-class WeightedRandomSampler(Sampler[int]):
+class WeightedRandomSampler(ArraySampler):
     """Index `i` with a probability proportional to `weights[i]`.
 
     Args:
@@ -152,10 +169,9 @@ class WeightedRandomSampler(Sampler[int]):
         self.replacement = replacement
         self.generator = generator
 
-    def __iter__(self):
+    def arrays(self):
         generator = _given_or_default(self.generator)
-        drawn = generator.multinomial(self.weights._array, self.num_samples, self.replacement)
-        yield from drawn.tolist()
+        yield generator.multinomial(self.weights._array, self.num_samples, self.replacement)
 
     def __len__(self) -> int:
         return self.num_samples
@@ -188,6 +204,27 @@ class BatchSampler(Sampler[list[int]]):
     def __len__(self) -> int:
         n = len(self.sampler)
         return n // self.batch_size if self.drop_last else (n + self.batch_size - 1) // self.batch_size
+
+
+def batches_in_arrays(batches) -> Iterator[np.ndarray] | None:
+    """What a BatchSampler gives, as arrays; None if it or its sampler isn't one of these classes, but perhaps a subclass."""
+    if type(batches) is not BatchSampler:
+        return None
+    if type(batches.sampler) not in (SequentialSampler, RandomSampler, WeightedRandomSampler):
+        return None
+    return _cut(batches.sampler.arrays(), batches.batch_size, batches.drop_last)
+
+
+def _cut(pieces, size: int, drop_last: bool):
+    rest = None
+    for piece in pieces:
+        piece = piece if rest is None else np.concatenate([rest, piece])
+        whole = len(piece) - len(piece) % size
+        for start in range(0, whole, size):
+            yield piece[start : start + size]
+        rest = piece[whole:] if whole < len(piece) else None
+    if rest is not None and not drop_last:
+        yield rest
 
 
 def _positive(value) -> bool:

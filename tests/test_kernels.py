@@ -1,0 +1,307 @@
+"""Fused formulas equal the formulas, to the last bit; Numba's cache survives what happens to caches; results do not depend on
+threads."""
+
+import inspect
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minitorch
+from minitorch.backends import numpy as xp
+from minitorch.backends.special import erf, erfc
+from minitorch.kernels import fuse
+from minitorch.ops import OPS
+
+SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e-40, 1.0, -1.0, 2.5, 0.5, 20.0, -100.0]
+ROOT = Path(minitorch.__file__).parent
+
+
+def numbers(n, dtype, seed=0):
+    x = np.random.default_rng(seed).uniform(-2, 2, n).astype(dtype)
+    x[: len(SPECIAL)] = SPECIAL[: len(x)]
+    return x
+
+
+def arguments(row, formula, n, dtype):
+    """Arrays of n numbers for the inputs, the gradient and the result, the defaults of the metadata; None: it wants other things."""
+    values, metadata = [], {}
+    for i, p in enumerate(inspect.signature(formula).parameters.values()):
+        default = row.metadata.get(p.name)
+        if p.name == "xp":
+            values.append(xp)
+        elif p.kind is p.KEYWORD_ONLY:
+            metadata[p.name] = default
+        elif p.name in row.metadata:
+            values.append(default)
+        elif p.name == "condition":
+            values.append(numbers(n, dtype, 9) > 0)
+        elif p.name in ("g", "out", *row.inputs):
+            values.append(np.roll(numbers(n, dtype, i), i))
+        else:
+            return None
+    needed = any(v is inspect.Parameter.empty for v in (*values, *metadata.values()))
+    return None if needed else (values, metadata)
+
+
+def elementwise():
+    """Every formula of the table that can be traced: (name of the op, name of the formula)."""
+    found = []
+    for name, row in OPS.items():
+        for part, formula in {"forward": row.forward, **row.vjp}.items():
+            if row.view or row.body or row.variadic or row.outputs > 1:
+                continue
+            given = arguments(row, formula, 16, "float32")
+            if given and fuse.Fused(formula).program(*given):
+                found.append((name, part))
+    return found
+
+
+ELEMENTWISE = elementwise()
+
+
+def test_which_formulas_are_fused():
+    for pair in [
+        ("tanh", "x"),
+        ("gelu", "forward"),
+        ("where", "y"),
+        ("sigmoid", "forward"),
+        ("relu", "x"),
+        ("maximum", "y"),
+    ]:
+        assert pair in ELEMENTWISE
+    for name, part in [
+        ("sum", "x"),
+        ("matmul", "forward"),
+        ("exp", "forward"),
+        ("clone", "forward"),
+        ("cumsum", "x"),
+    ]:
+        assert (name, part) not in ELEMENTWISE
+
+
+#: their error function is then the C library's
+NOT_FUSED_IN_FLOAT64 = {"erf", "erfc", "gelu"}
+
+
+@pytest.fixture
+def interpreted(monkeypatch):
+    """Loops as plain Python: what is written in them is tested, without the time to compile it."""
+    monkeypatch.setattr("minitorch.kernels.jit.kernel", lambda f: f)
+    fuse.compiled.cache_clear()
+    yield
+    fuse.compiled.cache_clear()
+
+
+def both(formula, values, metadata):
+    """-> (the formula's result, its program's)"""
+    with np.errstate(all="ignore"):
+        expected = formula(*values, **metadata)
+        program = fuse.Fused(formula).program(values, metadata)
+        return expected, program([v for v in values if type(v) is np.ndarray])
+
+
+def assert_same(given, expected, what=""):
+    """Equal bits, but for the sign of a NaN, which no arithmetic defines."""
+    assert given.dtype == expected.dtype, what
+    np.testing.assert_array_equal(given, expected, err_msg=str(what))
+    np.testing.assert_array_equal(
+        np.signbit(given[given == 0]), np.signbit(expected[expected == 0]), str(what)
+    )
+
+
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_fused_formula_equals_the_formula(dtype):
+    for name, part in ELEMENTWISE:
+        if dtype == "float64" and name in NOT_FUSED_IN_FLOAT64:
+            continue
+        row = OPS[name]
+        formula = row.forward if part == "forward" else row.vjp[part]
+        expected, given = both(formula, *arguments(row, formula, 40, dtype))
+        assert_same(given, expected, (name, part))
+
+
+COMPILED = [
+    ("tanh", "x"),
+    ("softplus", "forward"),
+    ("maximum", "x"),
+    ("hardtanh", "x"),
+    ("erf", "forward"),
+    ("lerp", "forward"),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "part"), COMPILED)
+def test_compiled_formula_equals_the_formula(name, part, dtype):
+    """At every size around a threshold."""
+    if dtype == "float64" and name in NOT_FUSED_IN_FLOAT64:
+        return
+    row = OPS[name]
+    formula = row.forward if part == "forward" else row.vjp[part]
+    for n in (0, 1, 7, 33, fuse.BLOCK - 1, fuse.BLOCK, 8 * fuse.BLOCK - 1, 8 * fuse.BLOCK + 1):
+        expected, given = both(formula, *arguments(row, formula, n, dtype))
+        assert_same(given, expected, n)
+
+
+def test_result_does_not_depend_on_the_block(monkeypatch):
+    row = OPS["softplus"]
+    given = arguments(row, row.forward, 3000, "float32")
+    whole = both(row.forward, *given)[1]
+    for block in (1, 64, 1000):
+        monkeypatch.setattr(fuse, "BLOCK", block)
+        np.testing.assert_array_equal(both(row.forward, *given)[1], whole)
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_what_is_left_to_numpy(monkeypatch):
+    """Few elements, other layouts, other types, more than one shape, more numbers than programs: the formula itself."""
+    calls = []
+
+    def formula(g, out, scale=1.0):
+        calls.append(type(g))
+        return g * (scale - out * out)
+
+    monkeypatch.setattr(fuse, "WORTH", 100)
+    monkeypatch.setattr(fuse, "EARNED", 1000)
+    fused, x = fuse.Fused(formula), numbers(100, "float32")
+    for _ in range(9):
+        fused(x, x)
+    assert set(calls) == {np.ndarray}  # has not earned it yet
+    fused(x, x)
+    assert calls.pop() is fuse.Symbol
+    calls.clear()
+    readonly = x.copy()
+    readonly.flags.writeable = False
+    for g, out in [
+        (x[::2], x[::2]),
+        (x, x[:1]),
+        (readonly, x),
+        (np.arange(100), np.arange(100)),
+        (x[:40], x[:40]),
+    ]:
+        np.testing.assert_array_equal(fused(g, out), g * (1.0 - out * out))
+    assert fuse.Symbol not in calls[:3]
+    for i in range(20):
+        np.testing.assert_array_equal(fused(x, x, float(i)), x * (i - x * x))
+    assert len(fused.programs) == fuse.PROGRAMS
+
+
+def test_a_formula_that_branches_on_values_is_not_traced():
+    fused = fuse.Fused(lambda x: -x * x if (x > 0).any() else x * x + 1)
+    assert fused.program((numbers(40, "float32"),), {}) is None
+    assert (
+        fuse.Fused(lambda x: -x * x if x > 0 else x * x).program((np.float32(1) + np.zeros(3, "f"),), {})
+        is None
+    )
+
+
+@pytest.mark.parametrize(("function", "exact", "ulps"), [(erf, math.erf, 2), (erfc, math.erfc, 6)])
+def test_error_function(function, exact, ulps):
+    x = np.concatenate([np.linspace(-11, 11, 20001), np.geomspace(1e-30, 1, 1000), SPECIAL]).astype("float32")
+    expected = np.array([exact(v) for v in x.tolist()])
+    with np.errstate(all="ignore"):
+        given = function(x)
+    normal = np.abs(expected) > np.finfo("float32").tiny
+    off = np.abs(given - expected)[normal] / np.spacing(np.abs(expected[normal]).astype("float32"))
+    assert off.max() <= ulps
+    np.testing.assert_allclose(given, expected, atol=1e-37, rtol=1e-6)
+    np.testing.assert_allclose(function(x.astype("float64")), [exact(v) for v in x.tolist()], rtol=1e-15)
+
+
+# ---------------------------------------------------------------------- the cache
+
+PROGRAM = """
+import numpy as np, sys
+sys.path.insert(0, {folder!r})
+import minitorch
+assert minitorch.__file__.startswith({folder!r})
+from minitorch.kernels import fuse
+x = np.linspace(-1, 1, 50, dtype={dtype!r})
+formula = lambda g, out: g * (1 - out * out)
+program = fuse.Fused(formula).program((x, x), {{}})
+np.testing.assert_array_equal(program([x, x]), formula(x, x))
+compiled = program.env["k1"]
+print(sum(compiled.stats.cache_misses.values()), sum(compiled.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """A copy of the package whose caches, its own and the user's, are in an empty folder; run(dtype) -> process."""
+    shutil.copytree(ROOT, tmp_path / "minitorch", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA")}
+
+    def run(dtype="float32", source=PROGRAM, **more):
+        return subprocess.Popen(
+            [sys.executable, "-c", source.format(folder=str(tmp_path), dtype=dtype)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment | {"XDG_CACHE_HOME": str(tmp_path / "cache")} | more,
+        )
+
+    run.folder = tmp_path / "minitorch" / "kernels" / "__pycache__"
+    return run
+
+
+def finished(process):
+    """What it printed; its error output is the message of a failure."""
+    out, error = process.communicate()
+    assert process.returncode == 0, error
+    return out.strip()
+
+
+def test_compiled_once(installation):
+    assert finished(installation()) == "1 0"
+    assert finished(installation()) == "0 1"
+
+
+def test_read_only_installation(installation):
+    installation.folder.parent.joinpath("__pycache__").write_text("not a folder")
+    assert finished(installation(PYTHONDONTWRITEBYTECODE="1")) == "1 0"
+    assert finished(installation(PYTHONDONTWRITEBYTECODE="1")) == "0 1"  # in the user's cache
+
+
+def test_no_writable_place_at_all(installation):
+    installation.folder.parent.joinpath("__pycache__").write_text("not a folder")
+    nowhere = {"PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": os.devnull + "/x"}
+    assert finished(installation(**nowhere)) == "1 0"
+    assert finished(installation(**nowhere)) == "1 0"
+
+
+def test_processes_that_compile_at_once(installation):
+    """Of two types, which Numba's own cache would give the same file."""
+    for process in [installation(dtype) for dtype in ("float32", "float64", "float32", "float64")]:
+        finished(process)
+    assert finished(installation("float64")) == "0 1"
+    assert finished(installation("float32")) == "0 1"
+
+
+def test_interrupted_compilation(installation):
+    """Whatever a killed process leaves (half a file, a temporary file, nothing) the next one runs."""
+    finished(installation())
+    (kernel,) = installation.folder.glob("fuse.loop_*.nbc")
+    kernel.write_bytes(kernel.read_bytes()[:1000])
+    assert finished(installation()) == "1 0"
+    assert finished(installation()) == "0 1"
+    kernel.unlink()
+    process = installation()
+    while process.poll() is None and not list(installation.folder.glob("fuse.loop_*")):
+        pass
+    process.kill()
+    process.communicate()
+    finished(installation())
+
+
+def test_kernel_of_an_older_source_is_not_loaded(installation):
+    finished(installation())
+    source = installation.folder.parent / "fuse.py"
+    source.write_text(source.read_text() + "\n# newer\n")
+    assert finished(installation()) == "1 0"
