@@ -53,7 +53,7 @@ def cross_entropy(x, target, ignore_index):
 
 
 def cross_entropy_backward(g, x, target, ignore_index):
-    """(softmax(x) - one_hot(target)) * g / the number of labels, 0 in rows that are ignored."""
+    """(softmax(x) - one_hot(target)) * g / the number of labels; 0 (NaN if there is one) in rows that are ignored."""
     dx = np.empty_like(x)
     shift(x, dx)
     np.exp(dx, dx)
@@ -163,12 +163,11 @@ def subtract_one_hot(g, target, ignore_index, dx):
     count = 0
     for i in range(n):
         count += target[i] != ignore_index
-    scale = dx.dtype.type(g / count)
+    zero, scale = dx.dtype.type(0), dx.dtype.type(g / count)
     for i in range(n):
-        if target[i] == ignore_index:
-            dx[i] = dx.dtype.type(0)
-        else:
-            s = scale / total(dx[i])
-            for j in range(c):
-                dx[i, j] *= s
+        kept = target[i] != ignore_index
+        s = (scale if kept else zero) / total(dx[i])
+        for j in range(c):
+            dx[i, j] *= s
+        if kept:
             dx[i, target[i]] -= scale

@@ -2,9 +2,63 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
+from .. import kernels
+from ..tensor import wrap
 from . import coerce
 from .samples import Floats, Int, Value, calls
+from .softmaxes import KERNELS
 from .table import composite, op
+
+# ---------------------------------------------------------------------- layer norm
+
+
+def affine(x, weight, bias, n):
+    """Raw weight and bias of n elements, ones and zeros where there are none."""
+    ones = np.ones(n, x.dtype) if weight is None else weight.reshape(n)
+    return ones, np.zeros(n, x.dtype) if bias is None else bias.reshape(n)
+
+
+def has_kernel(x, *parameters):
+    return (
+        x.dtype in KERNELS and 0 not in x.shape and all(p is None or p.dtype == x.dtype for p in parameters)
+    )
+
+
+def _layer_norm(x, weight, bias, dims, eps, moments):
+    if not has_kernel(x, weight, bias):
+        return NotImplemented
+    flat = np.ascontiguousarray(x).reshape(-1, math.prod(x.shape[dims[0] :]))
+    out, *moments[:] = kernels.norm.layer_norm(flat, *affine(x, weight, bias, flat.shape[1]), eps)
+    return out.reshape(x.shape)
+
+
+def _layer_norm_backward(g, out, x, weight, bias, dims, eps, moments, wanted):
+    flat = np.ascontiguousarray(x).reshape(len(moments[0]), -1)
+    g = np.ascontiguousarray(g).reshape(flat.shape)
+    w, _ = affine(x, weight, bias, flat.shape[1])
+    dx, dw, db = kernels.norm.layer_norm_backward(g, flat, w, *moments)
+    shape = x.shape[dims[0] :]
+    return dx.reshape(x.shape), dw.reshape(shape), db.reshape(shape)
+
+
+@composite(
+    fused=(_layer_norm, _layer_norm_backward),
+    optional=("weight", "bias"),
+    coerce=coerce.same,
+    method=False,
+    inplace=False,
+)
+def normalized_rows(xp, x, weight, bias, *, dims, eps, moments):
+    """(x - mean) / sqrt(var + eps) over the last dimensions `dims`, times weight, plus bias. `moments`: a list in which the kernel of the
+    forward leaves means and deviations to that of the backward."""
+    d = x - xp.mean(x, dim=dims, keepdim=True)
+    out = d * xp.rsqrt(xp.mean(xp.square(d), dim=dims, keepdim=True) + eps)
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
 
 
 @composite(
@@ -17,20 +71,68 @@ from .table import composite, op
 def layer_norm(xp, x, *, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(var + eps) over the last dimensions, times weight, plus bias. https://arxiv.org/abs/1607.06450"""
     shape = tuple(normalized_shape)
-    if tuple(x.shape[x.ndim - len(shape) :]) != shape:
+    if x.shape[x.ndim - len(shape) :] != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size"
             f"{list(x.shape)}"
         )
-    dims = tuple(range(-len(shape), 0))
-    d = x - xp.mean(x, dim=dims, keepdim=True)
-    out = d * xp.rsqrt(xp.mean(xp.square(d), dim=dims, keepdim=True) + eps)
-    out = out if weight is None else out * weight
-    return out if bias is None else out + bias
+    return xp.normalized_rows(x, weight, bias, dims=tuple(range(-len(shape), 0)), eps=eps, moments=[])
 
 
-def _channels(xp, v, x):
-    return xp.reshape(v, shape=(1, -1, *[1] * (x.ndim - 2)))
+# ---------------------------------------------------------------------- batch norm
+
+
+def columns(a):
+    """A raw array (N, C, ...) as a C-contiguous (rows, C)."""
+    return np.ascontiguousarray(a if a.ndim == 2 else np.moveaxis(a, 1, -1)).reshape(-1, a.shape[1])
+
+
+def from_columns(flat, x):
+    """The way back, to the shape of x."""
+    if x.ndim == 2:
+        return flat
+    return np.ascontiguousarray(np.moveaxis(flat.reshape(x.shape[0], *x.shape[2:], x.shape[1]), -1, 1))
+
+
+def _batch_norm(x, weight, bias, statistics, training, eps):
+    if not has_kernel(x, weight, bias, *([] if training else statistics)):
+        return NotImplemented
+    flat = columns(x)
+    if training:
+        statistics[:] = kernels.norm.statistics(flat)
+    w, b = affine(x, weight, bias, x.shape[1])
+    return from_columns(kernels.norm.batch_norm(flat, w, b, *statistics, eps), x)
+
+
+def _batch_norm_backward(g, out, x, weight, bias, statistics, training, eps, wanted):
+    w, _ = affine(x, weight, bias, x.shape[1])
+    dx, dw, db = kernels.norm.batch_norm_backward(columns(g), columns(x), w, *statistics, eps, training)
+    return from_columns(dx, x), dw, db
+
+
+@composite(
+    fused=(_batch_norm, _batch_norm_backward),
+    optional=("weight", "bias"),
+    coerce=coerce.same,
+    method=False,
+    inplace=False,
+)
+def normalized_channels(xp, x, weight, bias, *, statistics, training, eps):
+    """(x - mean) / sqrt(var + eps) for each channel (dimension 1), times weight, plus bias. `statistics`: the list [mean, var] of raw
+    arrays; in training they are those of x, and the list is filled with them."""
+    one_channel = (1, -1, *[1] * (x.ndim - 2))
+    if training:
+        dims = (0, *range(2, x.ndim))
+        mean = xp.mean(x, dim=dims, keepdim=True)
+        d = x - mean
+        var = xp.mean(xp.square(d), dim=dims, keepdim=True)
+        statistics[:] = (s._array.reshape(-1) for s in (mean, var))
+    else:
+        mean, var = (xp.reshape(wrap(s), shape=one_channel) for s in statistics)
+        d = x - mean
+    out = d * xp.rsqrt(var + eps)
+    out = out if weight is None else out * xp.reshape(weight, shape=one_channel)
+    return out if bias is None else out + xp.reshape(bias, shape=one_channel)
 
 
 @composite(
@@ -54,32 +156,30 @@ def batch_norm(
                 f"The function 'batch_norm' is not differentiable with respect to argument '{name}'. This input cannot have requires_grad "
                 "True."
             )
-    if training:
-        n = x.numel() // x.shape[1] if x.shape[1] else 0
-        if n <= 1:
-            raise ValueError(
-                f"Expected more than 1 value per channel when training, got input size {x.shape}"
-            )
-        dims = (0, *range(2, x.ndim))
-        mean = xp.mean(x, dim=dims, keepdim=True)
-        d = x - mean
-        var = xp.mean(xp.square(d), dim=dims, keepdim=True)
-        if running_mean is not None:
-            _follow(running_mean, mean, momentum)
-            _follow(running_var, var.detach() * (n / (n - 1)), momentum)
-    else:
+    if not training:
         if running_mean is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
-        d, var = x - _channels(xp, running_mean, x), _channels(xp, running_var, x)
-    out = d * xp.rsqrt(var + eps)
-    out = out if weight is None else out * _channels(xp, weight, x)
-    return out if bias is None else out + _channels(xp, bias, x)
+        statistics = [running_mean._array, running_var._array]
+        return xp.normalized_channels(x, weight, bias, statistics=statistics, training=False, eps=eps)
+    n = x.numel() // x.shape[1] if x.shape[1] else 0
+    if n <= 1:
+        raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
+    statistics = []
+    out = xp.normalized_channels(x, weight, bias, statistics=statistics, training=True, eps=eps)
+    if running_mean is not None:
+        mean, var = statistics
+        _follow(running_mean, mean, momentum)
+        _follow(running_var, var * (n / (n - 1)), momentum)
+    return out
 
 
 def _follow(running, new, momentum):
     array = running._array
-    array[...] = array * (1 - momentum) + momentum * new._array.reshape(array.shape)
+    array[...] = array * (1 - momentum) + momentum * new
     running._cell[0] += 1
+
+
+# ---------------------------------------------------------------------- dropout, embedding
 
 
 @op(vjp=dict(x=lambda xp, g, noise: g * noise), coerce=coerce.same, method=False, inplace=False)
@@ -160,8 +260,6 @@ def one_hot(tensor, num_classes=-1):
     n = int(a.max()) + 1 if num_classes == -1 else num_classes
     if a.size and a.max() >= n:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    import numpy as np
-
     return from_raw_like((a[..., None] == np.arange(n)).astype(np.int64), tensor)
 
 

@@ -1,0 +1,195 @@
+"""A fused pair of kernels gives what the readable body gives: value, gradient, and the gradient of that."""
+
+import numpy as np
+import pytest
+
+import minitorch as T
+from minitorch.ops.table import OPS, switches
+
+F = T.nn.functional
+
+
+def labels(x):
+    return T.tensor(np.arange(x.shape[0]) % x.shape[1])
+
+
+#: fused op -> calls of it: function(x, w, b) of x (N, C) and w, b (C)
+CALLS = {
+    "softmax": [lambda x, w, b: T.softmax(x, 1), lambda x, w, b: T.softmax(x + w, -1)],
+    "log_softmax": [lambda x, w, b: T.log_softmax(x, 1)],
+    "mean_cross_entropy": [
+        lambda x, w, b: F.cross_entropy(x, labels(x)),
+        lambda x, w, b: F.cross_entropy(x, labels(x), ignore_index=0),
+    ],
+    "normalized_rows": [
+        lambda x, w, b: F.layer_norm(x, x.shape[1:]),
+        lambda x, w, b: F.layer_norm(x, x.shape[1:], w, b, 1e-3),
+        lambda x, w, b: F.layer_norm(x, x.shape[1:], None, b),
+    ],
+    "normalized_channels": [
+        lambda x, w, b: F.batch_norm(x, None, None, w, b, True),
+        lambda x, w, b: F.batch_norm(x, None, None, training=True, eps=1e-3),
+        lambda x, w, b: F.batch_norm(x, w.detach() * 0 + 0.5, w.detach() ** 2 + 0.1, w, b),
+        lambda x, w, b: F.batch_norm(x, w.detach() * 0 + 0.5, w.detach() ** 2 + 0.1),
+    ],
+}
+TOLERANCE = {"float32": dict(rtol=1e-4, atol=2e-5), "float64": dict(rtol=1e-10, atol=1e-12)}
+TINY = {"float32": 1e-41, "float64": 1e-310}
+
+
+def array(shape, dtype, seed=0):
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape)).astype(dtype)
+
+
+def run(call, arrays, fused, monkeypatch, second=True):
+    """Value, gradients and second gradients."""
+    monkeypatch.setattr(switches, "fused", fused)
+    xs = [T.from_numpy(a).requires_grad_() for a in arrays]
+    out = call(*xs)
+    g = T.from_numpy(array(out.shape, arrays[0].dtype, 1))
+    first = T.autograd.grad(out, xs, g, retain_graph=True, allow_unused=True)
+    results = [out, *first]
+    if second:
+        with_graph = T.autograd.grad(out, xs, g, create_graph=True, allow_unused=True)
+        results += with_graph
+        parts = [
+            (d * T.from_numpy(array(d.shape, arrays[0].dtype, 2))).sum() for d in with_graph if d is not None
+        ]
+        total = sum(parts)
+        if total.requires_grad:
+            results += T.autograd.grad(total, xs, allow_unused=True)
+    return [None if r is None else r.detach().numpy().copy() for r in results]
+
+
+def check(call, arrays, dtype, monkeypatch, second=True):
+    with np.errstate(all="ignore"):
+        ours = run(call, arrays, True, monkeypatch, second)
+        formula = run(call, arrays, False, monkeypatch, second)
+    for a, b in zip(ours, formula, strict=True):
+        if a is None or b is None:  # a gradient that is zero may be missing on one side
+            assert a is b or not np.any(b if a is None else a)
+        else:
+            assert a.dtype == b.dtype
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, **TOLERANCE[dtype])
+
+
+def each(function):
+    function = pytest.mark.parametrize("dtype", ["float32", "float64"])(function)
+    cases = [(name, i) for name, calls in CALLS.items() for i in range(len(calls))]
+    return pytest.mark.parametrize(("name", "i"), cases)(function)
+
+
+def test_every_pair_is_here():
+    assert {name for name, row in OPS.items() if row.fused} == set(CALLS)
+
+
+@each
+def test_sizes(name, i, dtype, monkeypatch):
+    for n, c in [
+        (2, 1),
+        (3, 2),
+        (2, 3),
+        (5, 4),
+        (3, 5),
+        (4, 8),
+        (2, 9),
+        (7, 16),
+        (3, 17),
+        (33, 31),
+        (2, 300),
+    ]:
+        check(
+            CALLS[name][i], [array((n, c), dtype), array(c, dtype, 3), array(c, dtype, 4)], dtype, monkeypatch
+        )
+
+
+@each
+def test_layouts(name, i, dtype, monkeypatch):
+    x = array((12, 10), dtype)
+    w = array((5, 2), dtype, 3)[:, 0]
+    for layout in (
+        array((5, 6), dtype).T,
+        x[::2, ::2],
+        x[::-1, 4::-1],
+        np.broadcast_to(x[:, :1], (12, 5)).copy(),
+        np.asfortranarray(x[:, :5]),
+    ):
+        check(CALLS[name][i], [layout, w, w[::-1]], dtype, monkeypatch)
+
+
+SPECIAL = {
+    "nan": [np.nan],
+    "nan first": [np.nan, 1.0],
+    "inf": [np.inf],
+    "-inf": [-np.inf],
+    "both": [np.inf, -np.inf],
+    "-0.0": [-0.0, -0.0, 0.0],
+    "denormal": ["tiny", "-tiny"],
+    "large": [1e30, -1e30],
+}
+
+
+@each
+@pytest.mark.parametrize("special", SPECIAL)
+def test_special_values(name, i, special, dtype, monkeypatch):
+    values = [
+        {"tiny": TINY[dtype], "-tiny": -TINY[dtype]}.get(v, v) if isinstance(v, str) else v
+        for v in SPECIAL[special]
+    ]
+    for at in (0, 3):
+        x = array((4, 9), dtype)
+        x[1, at : at + len(values)] = values
+        check(CALLS[name][i], [x, array(9, dtype, 3), array(9, dtype, 4)], dtype, monkeypatch, second=False)
+    filled = np.full((4, 9), values[0], dtype)
+    check(CALLS[name][i], [filled, array(9, dtype, 3), array(9, dtype, 4)], dtype, monkeypatch, second=False)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_other_shapes(dtype, monkeypatch):
+    """0-d, empty, one and three dimensions, other dimensions than the last."""
+    for shape, call in [
+        ((), lambda x: T.softmax(x, 0)),
+        ((), lambda x: T.log_softmax(x, -1)),
+        ((5,), lambda x: T.softmax(x, 0)),
+        ((0, 3), lambda x: T.softmax(x, 1)),
+        ((3, 0), lambda x: T.log_softmax(x, 1)),
+        ((2, 3, 4), lambda x: T.softmax(x, 1)),
+        ((2, 3, 4), lambda x: T.softmax(x, 2, dtype=T.float64)),
+        ((4,), lambda x: F.cross_entropy(x, T.tensor(2))),
+        ((2, 4, 3), lambda x: F.cross_entropy(x, T.tensor([[0, 1, 2], [3, 0, 1]]))),
+        ((2, 3, 4), lambda x: F.layer_norm(x, (3, 4), x[0], x[1])),
+        ((0, 4), lambda x: F.layer_norm(x, (4,))),
+        ((5,), lambda x: F.layer_norm(x, (5,))),
+        ((4, 3, 5), lambda x: F.batch_norm(x, None, None, x[0, :, 0], x[1, :, 0], True)),
+        ((4, 3, 2, 2), lambda x: F.batch_norm(x, None, None, training=True)),
+        ((0, 3), lambda x: F.batch_norm(x, T.zeros(3, dtype=x.dtype), T.ones(3, dtype=x.dtype))),
+    ]:
+        check(call, [array(shape, dtype)], dtype, monkeypatch)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_running_statistics(fused, monkeypatch):
+    """They follow once a call, also if the gradient is taken twice."""
+    monkeypatch.setattr(switches, "fused", fused)
+    layer = T.nn.BatchNorm1d(3).double()
+    x = T.from_numpy(array((6, 3), "float64")).requires_grad_()
+    (g,) = T.autograd.grad((layer(x) ** 3).sum(), x, create_graph=True)
+    g.sum().backward()
+    mean, var = x.detach().mean(0), x.detach().var(0)
+    np.testing.assert_allclose(layer.running_mean.numpy(), 0.1 * mean.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(layer.running_var.numpy(), 0.9 + 0.1 * var.numpy(), rtol=1e-12)
+
+
+def test_half_precision_takes_the_formula():
+    x = T.from_numpy(array((3, 4), "float32")).half().requires_grad_()
+    assert T.softmax(x, 1).dtype is T.float16
+    assert F.layer_norm(x, (4,)).dtype is T.float16
+
+
+def test_labels_are_checked_in_the_kernel():
+    with pytest.raises(IndexError, match="Target 4 is out of bounds"):
+        F.cross_entropy(T.zeros(3, 4), T.tensor([0, 4, 1]))
+    with pytest.raises(IndexError, match="Target -1 is out of bounds"):
+        F.cross_entropy(T.zeros(3, 4), T.tensor([0, -1, 1]))
+    assert F.cross_entropy(T.zeros(2, 4), T.tensor([-100, -100])).isnan()
