@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: parity parity-quick test lint setup clean
+.PHONY: parity parity-quick bench test lint setup clean
 
 parity: $(VENV)/ready
 	$(BIN)/python -m parity $(ARGS)
 
 parity-quick: $(VENV)/ready
 	$(BIN)/python -m parity --quick
+
+bench: $(VENV)/ready
+	$(BIN)/python -m benchmarks $(ARGS)
 
 test: $(VENV)/ready lint
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
@@ -23,7 +26,7 @@ setup: $(VENV)/ready
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e ".[parity,test]"
+	$(BIN)/python -m pip install --quiet -e ".[parity,bench,test]"
 	touch $@
 
 clean:

@@ -66,7 +66,7 @@ def legend(names, x, y):
     return "".join(parts)
 
 
-def strip(title, rows, words, mark=None, left=230):
+def strip(title, rows, words, mark=None, left=260):
     """A line a row, `(name, {library: value})`, with a dot for each library on one logarithmic axis.
 
     `words(value)` is what a tick or a dot says; at `mark` there is a dashed line.

@@ -1,8 +1,8 @@
 """Every operation of the table, forward and backward, over sizes from 10 to 10^7.
 
 The inputs come from the table: the first sample of a row says how many arrays the operation takes, and its smallest
-and largest number where the operation is defined. Where all arrays of that sample have one shape, they get
-`(rows, columns)`, near a square of `size` elements. Other operations have a row in `SHAPES`.
+and largest number, between which the operation is defined. Where its arrays are made of the two dimensions of a
+matrix, these grow to `(rows, columns)`, near a square of `size` elements. Other operations have a row in `SHAPES`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 from .workload import Workload
 
 SIZES = (10, 10**2, 10**3, 10**4, 10**5, 10**6, 10**7)
-QUICK = (10, 10**3, 10**5, 10**6)
+FEWER = (10, 10**3, 10**5, 10**7)
 
 #: largest sizes, in elements of an argument, of operations whose work grows faster than their arguments
 PRODUCT = 10**6
@@ -41,21 +41,16 @@ SHAPES = {
     "squeeze": lambda r, c: ((r, 1, c, 1),),
     "unfold": lambda r, c: ((r * c,), 0, 3, 2),
     "cat": lambda r, c: ([(r, c), (1, c)],),
-    "addcmul": lambda r, c: ((r, c), (r, c), (c,)),
-    "addcdiv": lambda r, c: ((r, c), (r, c), (c,)),
-    "lerp": lambda r, c: ((r, c), (r, c), 0.3),
     "gather": lambda r, c: ((r, c), 1, I(c, r, c // 2)),
     "scatter": lambda r, c: ((r, c), 1, I(c, r, 1), (r, 1)),
     "scatter_add": lambda r, c: ((r, c), 1, I(c, r, c // 2), (r, c // 2)),
     "index_select": lambda r, c: ((r, c), 1, I(c, c)),
     "index_add": lambda r, c: ((r, c), 1, I(c, c), (r, c)),
-    "masked_fill": lambda r, c: ((r, c), (r, c), 2),
     "matmul": lambda r, c: ((r, c), (c, r)),
     "mm": lambda r, c: ((r, c), (c, r)),
     "bmm": lambda r, c: ((4, max(r // 4, 1), c), (4, c, max(r // 4, 1))),
     "linear": lambda r, c: ((r, c), (r, c), (r,)),
     "addmm": lambda r, c: ((r,), (r, c), (c, r)),
-    "mv": lambda r, c: ((r, c), (c,)),
     "dot": lambda r, c: ((r * c,), (r * c,)),
     "outer": lambda r, c: ((r,), (c,)),
     "inv": lambda r, c: ((r, r),),
@@ -97,11 +92,14 @@ def specification(op, size):
     dtype = "float32"
     sample = first_sample(op, dtype)
     arrays = [a for a in flat(sample.args) if isinstance(a, np.ndarray)]
-    shape = rows_and_columns(size)
+    r, c = rows_and_columns(size)
     if op.name in SHAPES:
-        given = SHAPES[op.name](*shape)
-    elif arrays and all(a.shape == arrays[0].shape and a.ndim == 2 for a in arrays):
-        given = tuple(shape if isinstance(a, np.ndarray) else V(a) for a in sample.args)
+        given = SHAPES[op.name](r, c)
+    elif arrays and arrays[0].ndim == 2 and all(set(a.shape) <= {*arrays[0].shape, 1} for a in arrays):
+        larger = dict(zip(arrays[0].shape, (r, c), strict=True)) | {1: 1}
+        given = [
+            tuple(larger[n] for n in a.shape) if isinstance(a, np.ndarray) else V(a) for a in sample.args
+        ]
     else:
         return None
     ranges = iter(arrays)
@@ -220,7 +218,7 @@ def table():
 def workloads(choices):
     found = []
     for op in table():
-        for size in QUICK if choices.quick else SIZES:
+        for size in FEWER if choices.brief else SIZES:
             if size > LIMITS.get(op.name, size):
                 continue
             specified = specification(op, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .workload import Workload
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
-QUICK = (10**3, 10**5, 10**6)
+FEWER = (10**3, 10**5, 10**7)
 TENSORS = 8
 
 #: options with which an optimizer is a different one
@@ -57,7 +57,7 @@ def workloads(choices):
     for name in sorted(names()):
         for variant, options in VARIANTS.get(name, {"plain": {}}).items():
             title = name if variant == "plain" else f"{name}, {variant}"
-            for size in QUICK if choices.quick else SIZES:
+            for size in FEWER if choices.brief else SIZES:
                 traffic = 4 * size * PASSES.get(title, 0)
                 function = f"{__name__}:update"
                 found.append(

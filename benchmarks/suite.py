@@ -41,6 +41,11 @@ class Choices:
     only: tuple = ()
     workloads: tuple = ()  # "file.py:function" of the user
 
+    @property
+    def brief(self):
+        """Whether the groups that go over many sizes leave some out."""
+        return self.quick or len(self.groups) > 1
+
     def wants(self, name):
         return not self.only or any(word in name for word in self.only)
 

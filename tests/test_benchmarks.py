@@ -1,0 +1,371 @@
+"""The benchmarks: processes and turns, the arithmetic of reports, targets and comparisons. No test looks at a time."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from benchmarks import ops, optim, roofline, steps, suite, turns
+from benchmarks.__main__ import main
+from benchmarks.compare import change, changes, summary
+from benchmarks.process import Process, ProcessError
+from benchmarks.report import as_html, as_markdown, write
+from benchmarks.rows import Row, from_json, to_json
+from benchmarks.suite import Choices, Report
+from benchmarks.targets import TARGETS, judge
+from benchmarks.words import bytes_of, ratio_of, seconds_of
+from benchmarks.workload import Workload
+
+OWN = """
+def count(T, sums=3):
+    x = T.arange(sums).float().requires_grad_()
+    def step():
+        x.grad = None
+        loss = (x * x).sum()
+        loss.backward()
+        return loss
+    return step
+
+def nothing(T):
+    T.zeros(1)
+
+def broken(T):
+    def step():
+        raise ValueError("broken on purpose")
+    return step
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    return str(path)
+
+
+# ---------------------------------------------------------------------- processes, turns
+
+
+def test_process_answers_fails_and_ends():
+    with Process("json") as process:
+        assert process.ask("json:dumps", [1]) == "[1]"
+        with pytest.raises(ProcessError, match=r"json.decoder.JSONDecodeError"):
+            process.ask("json:loads", "[")
+        assert process.ask("json:loads", "[2]") == [2]
+        with pytest.raises(ProcessError, match=r"the process of json ended \(exit status 3\)"):
+            process.ask("os:_exit", 3)
+
+
+def test_what_a_library_prints_is_no_answer():
+    with Process("print") as process:
+        assert process.ask("builtins:print", "said") is None
+        assert process.ask("math:sqrt", 4) == 2
+
+
+def test_turns_are_taken_in_both_orders():
+    asked = []
+    found = turns.take_turns(["a", "b"], 3, lambda name: asked.append(name) or len(asked))
+    assert "".join(asked) == "abbaab"
+    assert found == {"a": [1, 4, 5], "b": [2, 3, 6]}
+
+
+def test_same_work_is_checked():
+    assert turns.disagreement({"minitorch": 2.0, "torch": 2.0001}) == ""
+    assert turns.disagreement({"minitorch": 2.0, "torch": None}) == ""
+    assert "gives 2, torch 3" in turns.disagreement({"minitorch": 2.0, "torch": 3.0})
+
+
+def test_a_workload_in_both_libraries(own):
+    workers, about, errors = turns.open_workers(["minitorch", "torch"], 1)
+    try:
+        assert not errors
+        assert "blas" in about["torch"]
+        budget = turns.Budget(0.0, 0.0, 3)
+        row = turns.measure(Workload("own", "count", f"{own}:count"), workers, budget, 1)
+        assert {name: len(rounds) for name, rounds in row.rounds.items()} == {"minitorch": 3, "torch": 3}
+        assert row.note == ""
+        assert row.ratio() > 0
+        row = turns.measure(Workload("own", "broken", f"{own}:broken"), workers, budget, 1)
+        assert set(row.errors) == {"minitorch", "torch"}
+        assert row.errors["torch"] == "ValueError: broken on purpose"
+        row = turns.measure(Workload("own", "nothing", f"{own}:nothing"), workers, budget, 1)
+        assert (
+            "a workload is a function of T that returns the function to be timed" in row.errors["minitorch"]
+        )
+    finally:
+        for worker in workers.values():
+            worker.close()
+
+
+# ---------------------------------------------------------------------- workloads
+
+
+@pytest.mark.parametrize("workload", steps.workloads(Choices()), ids=lambda w: w.name)
+def test_steps_give_the_same_in_both_libraries(workload):
+    import torch
+
+    import minitorch
+
+    if workload.name.startswith("1024"):
+        pytest.skip("the same function as the smaller perceptrons")
+    ours, theirs = workload.build(minitorch), workload.build(torch)
+    for _ in range(2):
+        assert ours().item() == pytest.approx(theirs().item(), rel=1e-4)
+
+
+def test_every_operation_has_inputs_by_size():
+    import minitorch
+
+    assert ops.left_out() == {}
+    assert set(ops.SHAPES) | set(ops.LIMITS) <= {op.name for op in ops.table()}
+    for op in ops.table():
+        arguments, _ = ops.specification(op, 1000)
+        elements = [int(np.prod(a[2])) for a in arguments if a[0] == "array"]
+        assert op.name in ("cat", "expand", "outer") or 500 <= max(elements) <= 1000, op.name
+    tanh = next(op for op in ops.table() if op.name == "tanh")
+    step = ops.call(minitorch, tanh.torch, *ops.specification(tanh, 10))
+    assert step() is None
+
+
+def test_optimizers_come_from_the_library():
+    assert {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad"} <= set(optim.names())
+    assert set(optim.VARIANTS) <= set(optim.names())
+
+
+def test_work_of_a_perceptron():
+    flops, traffic = steps.work((3, 4, 2), 10)
+    assert flops == 2 * 10 * ((12 + 8) * 2 + 8)  # forward and weights of both layers, the input of the second
+    assert traffic == 28 * 20
+
+
+def test_bound_adds_products_and_traffic():
+    roof = {"gemm": 1e9, "bandwidth": [(1e3, 1e9), (1e5, 3e9)]}
+    assert roofline.bound(Workload("g", "n", "f"), roof) is None
+    found = roofline.bound(Workload("g", "n", "f", flops=2e9, traffic=1e3), roof)
+    assert found == pytest.approx(2 + 1e-6)
+    assert roofline.rate_at(1e4, roof["bandwidth"]) == pytest.approx(2e9)
+    assert roofline.rate_at(1e9, roof["bandwidth"]) == pytest.approx(3e9)
+
+
+# ---------------------------------------------------------------------- figures, targets, comparison
+
+
+def row(ours, theirs=None, group="steps", name="2-16-2 batch 32", **options):
+    rounds = {"minitorch": list(ours)} | ({"torch": list(theirs)} if theirs else {})
+    return Row(group, name, 1, rounds=rounds, **options)
+
+
+def test_figures_of_a_row():
+    r = row([1, 2, 3], [10, 10, 60])
+    assert r.median() == 2
+    assert r.ratio() == 10  # 10, 5, 20: in the same round
+    assert r.spread() == 0.5
+    assert r.ratio("jax") is None
+    assert row([1, 2]).spread() is None
+    assert from_json(json.loads(json.dumps(to_json([r])))) == [r]
+
+
+def test_comparison_takes_noise_into_account():
+    assert change(row([1, 1.01, 1.02]), row([1.2, 1.21, 1.22])).verdict == "slower"
+    assert change(row([1.2, 1.21, 1.22]), row([1, 1.01, 1.02])).verdict == "faster"
+    assert change(row([1, 1.01, 1.02]), row([1.03, 1.04, 1.05])).verdict == "same"  # too little
+    assert change(row([1, 1.01, 1.5]), row([1.2, 1.21, 1.22])).verdict == "same"  # rounds overlap
+    assert change(row([1, 1.1, 1.2]), row([1.21, 1.25, 1.45])).verdict == "same"  # less than the spread
+
+
+def test_comparison_is_relative_to_torch():
+    before, after = row([1, 1.01, 1.02], [2, 2.02, 2.04]), row([2, 2.02, 2.04], [4, 4.04, 4.08])
+    assert change(before, after).factor == pytest.approx(1)
+    assert change(before, row([2, 2.02, 2.04])).verdict == "slower"  # torch was not measured
+
+
+def test_changes_of_two_runs():
+    a = [row([1, 1, 1]), row([1, 1, 1], name="x"), row([1, 1, 1], name="gone")]
+    b = [row([4, 4, 4]), row([1, 1, 1], name="x"), row([1, 1, 1], name="new")]
+    found = changes(a, b)
+    assert [c.verdict for c in found] == ["slower", "same"]
+    assert summary(found) == {"steps": (2, pytest.approx(2))}
+
+
+def fixture_report():
+    machine = dict(
+        processor="a processor", cores=2, system="s", python="3", commit="abc", date="today", load_before=0.0
+    )
+    rows = [
+        row([1e-4] * 3, [6e-4] * 3, bound=5e-5),
+        row([1e-3] * 3, [1.5e-3] * 3, name="784-256-128-10 batch 128", bound=5e-4),
+        row([1e-6] * 3, [2e-6] * 3, "ops", "tanh", size=10),
+        row([1e-3] * 3, [0.5e-3] * 3, "ops", "tanh", size=100_000),
+        row([4e6] * 2, [8e6] * 2, "memory", "attention", unit="B"),
+        row([0.1] * 3, [1.5] * 3, "startup", "import"),
+        Row("data", "own", 1, errors={"torch": "ValueError: no"}),
+    ]
+    roofs = {1: {"gemm": 1e11, "bandwidth": [(100_000, 9e10)]}}
+    about = {"minitorch": {"version": "1", "blas": "b"}}
+    return Report(Choices(), machine, rows, about, {"jax": "jax is not installed"}, roofs, 1.0)
+
+
+def test_targets_are_judged():
+    found = {v.target.title: v for v in judge(fixture_report())}
+    assert found["2-16-2 step"].reached
+    assert found["2-16-2 step"].words == "6.00x"
+    assert not found["784-256-128-10 step, of the roofline"].reached
+    assert found["784-256-128-10 step, of the roofline"].words == "2.00x"
+    assert found["any op, 10 to 10^4 elements"].reached
+    assert not found["any op, 10^5 to 10^7 elements"].reached
+    assert found["ops, geometric mean"].figure == pytest.approx(1)
+    assert found["training steps, geometric mean"].figure == pytest.approx(3)
+    assert "784" in found["training steps, worst"].detail
+    assert found["import"].reached
+    assert found["peak memory of a training step"].words == "2.00x"
+    assert "chain of scalar ops" not in found  # not measured
+    assert len({t.title for t in TARGETS}) == len(TARGETS)
+
+
+def test_reports(tmp_path):
+    report = fixture_report()
+    paths = write(report, tmp_path)
+    assert [p.name for p in paths] == ["bench.html", "bench.json", "bench.md"]
+    found = json.loads(paths[1].read_text())
+    assert from_json(found["rows"]) == report.rows
+    assert found["targets"][0]["reached"] is True
+    html = as_html(report)
+    assert not re.search(r"(src|href)=", html)  # self-contained
+    assert html.count("<svg") == 6
+    assert "ValueError: no" in html
+    markdown = as_markdown(report)
+    assert "| 2-16-2 step | 1 | at least 5.00x | 6.00x | reached |" in markdown
+    assert "| 2-16-2 batch 32 | 1 | 100 us | 600 us | 6.00x |" in markdown
+    assert all(line.count("|") == 7 for line in markdown.splitlines() if line.startswith("| ops"))
+
+
+def test_words():
+    assert [seconds_of(s) for s in (1.234e-6, 5.67e-5, 1.5e-3, 0.4567, 12.0)] == [
+        "1.23 us", "56.7 us", "1.5 ms", "457 ms", "12 s",
+    ]  # fmt: skip
+    assert [bytes_of(b) for b in (512, 4e6, 2.5e9)] == ["0.512 kB", "4 MB", "2.5 GB"]
+    assert ratio_of(2) == "2.00x"
+    assert ratio_of(None) == ""
+
+
+# ---------------------------------------------------------------------- the command line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stesp"], "unknown name 'stesp': did you mean 'steps'"),
+        (["--peers", "torhc"], "unknown name 'torhc': did you mean 'torch'"),
+        (["--threads", "0"], "expected numbers from 1 to"),
+        (["--threads", "many"], "expected numbers from 1 to"),
+        (["--workload", "nothing"], "expected FILE.py:FUNCTION, got 'nothing'"),
+        (["--workload", "nowhere.py:f"], "no file nowhere.py"),
+        (["steps", "--only", "xyzzy"], "no row of steps contains 'xyzzy'"),
+        (["--out", __file__], "is a file, expected a folder"),
+        (["compare", "a.json"], "the following arguments are required: after"),
+        (["compare", "nowhere.json", "nowhere.json"], "nowhere.json: No such file or directory"),
+        (["compare", __file__, __file__], "not a bench.json of this program"),
+    ],
+)
+def test_wrong_option_is_one_line_and_status_2(arguments, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_command_line(own, tmp_path, monkeypatch, capsys):
+    budget = turns.Budget(0.0, 0.0, 2)
+    monkeypatch.setitem(suite.TIMED, "steps", (steps.workloads, budget))
+    roof = {"gemm": 1e11, "bandwidth": [(1e5, 1e11), (1e6, 1e11)]}
+    monkeypatch.setattr(roofline, "measure", lambda *_: roof)
+    out = tmp_path / "out"
+    options = ["--peers", "torch", "--threads", "1", "--out", str(out)]
+    assert main(["steps", "--only", "2-16-2", "--workload", f"{own}:count", *options]) == 0
+    found = json.loads((out / "bench.json").read_text())
+    assert [r["name"] for r in found["rows"]] == ["2-16-2 batch 32", "count"]
+    assert all(len(r["rounds"]["minitorch"]) == 2 for r in found["rows"])
+    assert "missed" in capsys.readouterr().out or found["targets"][0]["reached"]
+    assert main(["compare", str(out / "bench.json"), str(out / "bench.json")]) == 0
+    assert "0 of 2 rows changed beyond noise" in capsys.readouterr().out
+    assert main(["--workload", f"{own}:broken", *options]) == 1
+    assert "broken on purpose" in capsys.readouterr().out
+
+
+# ---------------------------------------------------------------------- python -m minitorch.profile
+
+
+def test_profile_adds_up():
+    import minitorch as torch
+    from minitorch.ops.table import tracers
+    from minitorch.profile import profile
+
+    x, w = torch.ones(4, 3, requires_grad=True), torch.ones(3, 2, requires_grad=True)
+    with profile() as p:
+        for _ in range(2):
+            y = (x @ w).tanh().t()
+            y.sum().backward()
+    assert (p.lines["matmul"].calls, p.lines["tanh"].calls, p.lines["sum"].calls) == (2, 2, 2)
+    assert p.lines["tanh"].bytes == 2 * 4 * 2 * 4
+    assert p.lines["transpose"].bytes == 0  # a view
+    for name in ("matmul", "tanh", "sum"):
+        assert p.lines[name].forward > 0
+        assert p.lines[name].backward > 0
+    assert sum(line.total for line in p.lines.values()) <= p.seconds
+    assert tracers == []
+    lines = p.table("calls", top=2).splitlines()
+    assert "more operations" in lines[3]
+    shares = [float(s) for s in re.findall(r"([\d.]+)%", p.table())]
+    assert sum(shares) == pytest.approx(100, abs=0.1 * len(shares))
+    with pytest.raises(ValueError, match="expected one of total, forward"):
+        p.table("name")
+
+
+def test_profile_counts_a_body_once():
+    import minitorch as torch
+    from minitorch.profile import profile
+
+    with profile() as p:
+        torch.nn.functional.softmin(torch.ones(2, 3), dim=1)
+    made = sum(line.bytes for line in p.lines.values())
+    assert p.lines["softmin"].bytes == 0  # softmax made it
+    assert made == 2 * 24  # -x and its softmax
+
+
+def test_profile_of_gradients_of_gradients():
+    import minitorch as torch
+    from minitorch.profile import profile
+
+    x, y = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+    with profile() as p:
+        (g,) = torch.autograd.grad((x * y).exp().sum(), [x], create_graph=True)
+        torch.autograd.grad(g.sum(), [x])
+    assert torch.equal(g, y * (x * y).exp())
+    assert p.lines["exp"].calls == 1  # what the rules call belongs to their backward
+    assert p.lines["mul"].backward > 0
+    assert p.lines["exp"].backward > 0
+
+
+def test_profile_of_a_script(tmp_path, capsys):
+    from minitorch import profile
+
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, minitorch as torch\n"
+        "x = torch.ones(3, requires_grad=True)\n"
+        "(x * int(sys.argv[1])).sum().backward()\n"
+        "print(__name__, x.grad.tolist())\n"
+        "sys.exit(5)\n"
+    )
+    with pytest.raises(SystemExit) as stop:
+        profile.main([str(script), "4"])
+    assert stop.value.code == 5
+    said = capsys.readouterr().out
+    assert "__main__ [4.0, 4.0, 4.0]" in said
+    assert re.search(r"mul +1 .*12 B", said)
+    with pytest.raises(SystemExit) as stop:
+        profile.main(["nowhere.py"])
+    assert stop.value.code == 2
