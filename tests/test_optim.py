@@ -1,6 +1,7 @@
 """Optimizers and gradient clipping: the same gradients to minitorch and torch, the same numbers."""
 
 import copy
+import os
 import pickle
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import minitorch
 from minitorch import optim as mine
+from minitorch.kernels import threads
 from minitorch.nn.utils import clip_grad, convert_parameters
 from minitorch.ops.table import switches
 from minitorch.tensor import wrap
@@ -146,6 +148,45 @@ def test_layouts_and_read_only_gradients(name):
         optimizer.step()
     np.testing.assert_array_equal(plain.detach().numpy(), turned.detach().numpy())
     np.testing.assert_array_equal(plain.detach().numpy(), strided.detach().numpy())
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+def test_threads_give_the_same(name, options, monkeypatch):
+    monkeypatch.setattr(threads, "LARGE", 0)
+    monkeypatch.setattr(threads, "PIECE", 1021)
+    results = []
+    for count in (1, 2, 4):
+        monkeypatch.setattr(threads, "count", lambda count=count: count)
+        threads._helpers.cache_clear()
+        ours, _ = pair(shapes=[(1 << 14,), (3,), (129, 128), (20011,)])
+        optimizer = getattr(mine, name)(ours, **options)
+        random = np.random.default_rng(1)
+        for _ in range(3):
+            for p in ours:
+                p.grad = minitorch.from_numpy(random.standard_normal(p.shape).astype("float32"))
+            optimizer.step()
+        results.append([p.detach().numpy() for p in ours])
+    threads._helpers.cache_clear()
+    for other in results[1:]:
+        for x, y in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_threads_after_a_fork(monkeypatch):
+    monkeypatch.setattr(threads, "LARGE", 0)
+    monkeypatch.setattr(threads, "count", lambda: 2)
+    w = minitorch.zeros(1 << 18).requires_grad_()
+    optimizer = mine.SGD([w], lr=1.0)
+    w.grad = minitorch.ones(1 << 18)
+    optimizer.step()
+    child = os.fork()
+    if child == 0:
+        optimizer.step()
+        os._exit(0 if bool((w == -2).all()) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert bool((w == -1).all())
 
 
 def test_data_and_state_replaced_between_steps():

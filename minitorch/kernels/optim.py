@@ -33,7 +33,7 @@ else:
         return a(a, a, a), generate
 
 
-@kernel
+@kernel(nogil=True)
 def sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
     number = p.dtype.type
     decay, minus_lr, mu, new = number(weight_decay), number(-lr), number(momentum), number(rate)
@@ -48,7 +48,7 @@ def sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
         p[i] = fma(x, minus_lr, p[i])
 
 
-@kernel
+@kernel(nogil=True)
 def adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
     number = p.dtype.type
     keep, decay, b2, w2 = number(shrink), number(weight_decay), number(beta2), number(1 - beta2)
@@ -71,7 +71,7 @@ def adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink,
         p[i] = q + minus_size * a / (number(math.sqrt(b)) / r + e)
 
 
-@kernel
+@kernel(nogil=True)
 def rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
     number = p.dtype.type
     decay, a, w, e = number(weight_decay), number(alpha), number(1 - alpha), number(eps)
@@ -96,7 +96,7 @@ def rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize
             p[i] = fma(h, minus_lr, p[i])
 
 
-@kernel
+@kernel(nogil=True)
 def adagrad(p, g, total, rate, eps, weight_decay, maximize):
     number = p.dtype.type
     decay, minus_rate, e = number(weight_decay), number(-rate), number(eps)

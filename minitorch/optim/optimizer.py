@@ -247,6 +247,7 @@ class Optimizer:
     def _step_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The update of all parameters of a group, on raw arrays: nothing is recorded."""
         known = kernel = None
+        large = []
         for p, g, arrays in found:
             step = arrays.begin_step(p, self.state)
             if step != known:  # mostly one count for all
@@ -257,7 +258,14 @@ class Optimizer:
                 continue
             if kernel is None:
                 kernel = getattr(kernels(), self.kernel)
-            kernel(arrays.flat, g.ravel(), *arrays.flat_state, *scalars)
+            if arrays.large:
+                large.append(((arrays.flat, g.ravel(), *arrays.flat_state), scalars))
+            else:
+                kernel(arrays.flat, g.ravel(), *arrays.flat_state, *scalars)
+        if large:
+            from ..kernels.threads import run
+
+            run(kernel, large)
 
     def _record_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The same update on tensors, recorded."""

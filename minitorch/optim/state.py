@@ -11,7 +11,19 @@ from ..tensor import Tensor, wrap
 class Arrays:
     """The raw arrays of a parameter and of its state, as `update` takes them: remembered while they are the same."""
 
-    __slots__ = ("added", "dtype", "flat", "flat_state", "kept", "names", "raw", "shape", "state", "step")
+    __slots__ = (
+        "added",
+        "dtype",
+        "flat",
+        "flat_state",
+        "kept",
+        "large",
+        "names",
+        "raw",
+        "shape",
+        "state",
+        "step",
+    )
 
     def __init__(self, p: Tensor, state: dict, names: tuple, value: float):
         # State that there isn't yet. `begin_step` adds it to the optimizer's, when nothing can go wrong any more.
@@ -33,6 +45,7 @@ class Arrays:
         self.flat = None
         if _for_kernel(self.raw, *there):
             self.flat = self.raw.reshape(-1)
+            self.large = self.flat.size >= 1 << 14  # worth to be shared out, if there are enough such
             self.flat_state = [None if a is None else a.reshape(-1) for a in self.state]
 
     def fit(self, p: Tensor, state: dict | None, names: tuple) -> bool:
