@@ -1,4 +1,4 @@
-"""What Numba compiles while a process runs: kernels found in its cache are not compiled, and not counted."""
+"""What Numba compiles while a process runs, in CPU seconds: kernels found in its cache are not compiled, nor counted."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Compilations(event.Listener):
 
     def on_start(self, event):
         if not self._depth:
-            self._begin = time.perf_counter()
+            self._begin = time.thread_time()
         self._depth += 1
 
     def on_end(self, event):
         self._depth -= 1
         self.count += 1
         if not self._depth:
-            self.seconds += time.perf_counter() - self._begin
+            self.seconds += time.thread_time() - self._begin
 
     def totals(self):
         return self.count, self.seconds

@@ -68,7 +68,8 @@ def show(report):
 
 
 def trainings_table(report):
-    """`weights, shuffles, dropout` are compared bit for bit; `torch from itself` started a rounding away."""
+    """`weights, draws` (initial weights, shuffles, dropout masks) are compared bit for bit; `torch from itself`
+    started with other roundings of its first weights."""
     table = Table(
         title="Five trainings on real data, torch beside " + report.choices.library, title_justify="left"
     )
@@ -83,18 +84,23 @@ def trainings_table(report):
         "parameters",
     ):
         table.add_column(name, justify="left" if name in ("training", "dtype") else "right", no_wrap=True)
-    table.add_column("weights, shuffles, dropout")
+    table.add_column("weights, draws")
     table.add_column("")
     for r in report.trainings:
-        checks = {c.name: verdict(c.passed) for c in r.checks}
-        bits = [checks.get(name, Text("-")) for name in ("initial weights", "shuffles", "dropout masks")]
+        bits = all(c.passed for c in r.checks if c.name in ("initial weights", "shuffles", "dropout masks"))
         figures = ["-", "-", "-", "-"]
         if not r.error:
             apart = "never" if r.parts_at is None else f"step {r.parts_at}"
             figures = [apart, number(r.worst), number(r.worst_nudged), number(r.final_relative)]
         last = f"{r.theirs[-1]:.6g}"
         table.add_row(
-            r.name, r.dtype, str(len(r.theirs)), last, *figures, Text(" ").join(bits), verdict(r.passed)
+            r.name,
+            r.dtype,
+            str(len(r.theirs)),
+            last,
+            *figures,
+            "-" if r.error else "bit-equal" if bits else verdict(False),
+            verdict(r.passed),
         )
     return table
 
@@ -195,7 +201,9 @@ def end(report, paths):
             )
         )
     kernels, seconds = report.compiled
-    console.print(f"Numba compiled {kernels} kernels in {seconds:.1f} s; the others came from its cache.")
+    console.print(
+        f"Numba compiled {kernels} kernels in {seconds:.1f} CPU seconds; the others came from its cache."
+    )
     failed = sum(not r.passed for r in report.results)
     where = "  ".join(map(str, paths))
     if report.passed:

@@ -1,6 +1,9 @@
 """The parity suite itself: its arithmetic, and that it finds a torch that was spoilt on purpose."""
 
 import json
+import os
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -92,6 +95,33 @@ def test_torch_equals_itself(tmp_path):
     assert "everything within tolerance" in page
     assert "src=" not in page  # self-contained
     assert "<link" not in page
+
+
+def test_the_second_run_compiles_nothing(tmp_path):
+    """In processes of their own, with a cache that is empty at first; the report has the figure."""
+    command = [
+        sys.executable,
+        "-m",
+        "parity",
+        "--only",
+        "diabetes,optimizers,softmax",
+        "--quick",
+        "--out",
+        str(tmp_path),
+    ]
+    counts = []
+    for _ in range(2):
+        subprocess.run(
+            command,
+            check=True,
+            capture_output=True,
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+        )
+        counts.append(json.loads((tmp_path / "parity.json").read_text())["compiled"])
+    (first, seconds), second = counts
+    assert first > 10
+    assert seconds > 0
+    assert second == [0, 0.0]
 
 
 def test_a_wrong_operation_is_found(tmp_path, spoilt):
