@@ -12,10 +12,13 @@ import copy
 import inspect
 import types
 
+from numpy import ndarray
+
 from ..autograd.graph import LEAF, RELEASED, Node, Output, next_number
 from ..autograd.mode import state
 from ..backends import numpy as NUMPY
 from ..dtypes import OF_RAW
+from ..kernels.fuse import LARGE, Fused
 from ..tensor import Tensor, wrap
 from . import table
 
@@ -37,6 +40,7 @@ class Plan:
         self.wanted = [row.inputs[i] for i in self.positions]
         self.differentiable = [n for n in row.inputs if n in row.vjp or (row.fused and row.body)]
         self.rules = {n: (row.vjp[n], parameters(row.vjp[n])) for n in self.wanted if n in row.vjp}
+        self.large = {f"large_{n}": Fused(rule) for n, (rule, _) in self.rules.items()}
         self.fused = parameters(row.fused[1]) if row.fused else []
         read = [p for _, names in self.rules.values() for p in names] + self.fused
         if not self.rules:
@@ -52,10 +56,10 @@ class Plan:
     def _names(self):
         row = self.op
         rules = {f"rule_{n}": rule for n, (rule, _) in self.rules.items()}
-        return rules | dict(
+        return rules | self.large | dict(
             PLAN=self, new=object.__new__, Node=row.node_class, next_number=next_number, LEAF=LEAF, Tensor=Tensor, NUMPY=NUMPY,
             FIXED=[0], switches=table.switches, fused=row.fused and row.fused[1], changed=changed, released=released,
-            filled=filled, attach_outputs=attach_outputs,
+            filled=filled, attach_outputs=attach_outputs, ndarray=ndarray, LARGE=LARGE,
         )  # fmt: skip
 
     def _saved(self, name):
@@ -144,7 +148,10 @@ class Plan:
                 f"rule_{n}({', '.join(names)})" if n in wanted else "None"
                 for n, (_, names) in self.rules.items()
             ]
-            lines += [f"return ({', '.join(calls)},)"]
+            calls = f"return ({', '.join(calls)},)"
+            if self.op.outputs == 1:
+                lines += [f"if {table.is_large('g')}:", "    " + calls.replace("rule_", "large_")]
+            lines += [calls]
         return "\n    ".join(lines) + "\n"
 
     def restricted(self, asked):

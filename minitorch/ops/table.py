@@ -22,6 +22,7 @@ from ..autograd.mode import INFERENCE, state
 from ..autograd.views import View
 from ..backends import numpy as NUMPY
 from ..dtypes import OF_RAW
+from ..kernels.fuse import LARGE, Fused
 from ..out import into
 from ..tensor import Tensor, wrap
 from . import coerce
@@ -38,7 +39,7 @@ TORCH_NAMES = {"x": "input", "y": "other"}
 
 
 class Switches:
-    """`fused`: whether operations use their fused pair (and its kernels). Off for study and bisecting."""
+    """`fused`: whether operations use their fused pair, and formulas on large arrays fused loops. Off for study and bisecting."""
 
     fused = True
 
@@ -242,6 +243,8 @@ def front(row: Op):
     public, kw, arrays = ", ".join(row.parameters), keywords(row), ", ".join(f"a_{n}" for n in row.inputs)
     lines = entry(row)
     readable = f"result = forward(xp, {arrays}{kw})"
+    if row.outputs == 1 and not row.view:
+        readable = f"result = (large if {is_large(f'a_{row.inputs[0]}')} else forward)(xp, {arrays}{kw})"
     if (
         row.body
     ):  # (a composite with a fused pair) elsewhere, and with kernels off, the body's own calls are recorded
@@ -270,6 +273,11 @@ def front(row: Op):
         ]
     lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
     return made(row, lines)
+
+
+def is_large(array):
+    """Generated code: whether a formula on this array goes through `kernels/fuse.py`."""
+    return f"type({array}) is ndarray and {array}.size >= LARGE and switches.fused"
 
 
 def trying(line, arrays, indent):
@@ -320,7 +328,7 @@ def made(row: Op, lines):
         head + "".join(f"    {line}\n" for line in lines),
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, tracers=tracers, traced=traced, switches=switches,
         INFERENCE=INFERENCE,
-        NUMBERS=(float, int),
+        NUMBERS=(float, int), large=Fused(row.forward), LARGE=LARGE,
         into=into, NUMPY=NUMPY, ndarray=ndarray, Tensor=Tensor, View=View, new=object.__new__, wrap=wrap, ops=ops, state=state,
         coerce=row.coerce, explained=explained, forward=row.forward, fused=row.fused and row.fused[0],
         plans=row.plans, plan=row.plan, returns=row.returns, variadic=variadic, checked=checked,
