@@ -104,6 +104,31 @@ def test_shared_memory_stays_shared():
     assert back["a"]._version == back["b"]._version == 1
 
 
+def test_storage_offset_is_torchs():
+    def offsets(T):
+        x = T.arange(24.0).reshape(4, 6)
+        views = [
+            x,
+            x[1],
+            x[2:, 3:],
+            x[1:2].expand(3, 6),
+            x[1, 2].expand(5),
+            x[2:].t(),
+            x[:, None, 4],
+            x.diagonal(1),
+        ]
+        views += [
+            x[3:].unsqueeze(0),
+            x[1:].unfold(1, 2, 2)[1, 1],
+            x[3, 5],
+            x[2].view(2, 3)[1],
+            x.clone()[1:],
+        ]
+        return [v.storage_offset() for v in views]
+
+    assert offsets(mt) == offsets(torch)
+
+
 def test_a_small_part_of_much_memory_makes_a_small_file():
     f = io.BytesIO()
     save(mt.zeros(1_000_000)[5:8], f)
