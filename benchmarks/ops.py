@@ -51,6 +51,10 @@ SHAPES = {
     "bmm": lambda r, c: ((4, max(r // 4, 1), c), (4, c, max(r // 4, 1))),
     "linear": lambda r, c: ((r, c), (r, c), (r,)),
     "addmm": lambda r, c: ((r,), (r, c), (c, r)),
+    "addmv": lambda r, c: ((r,), (r, c), (c,)),
+    "addbmm": lambda r, c: ((r, r), (4, r, max(c // 4, 1)), (4, max(c // 4, 1), r)),
+    "baddbmm": lambda r, c: ((4, r, r), (4, r, max(c // 4, 1)), (4, max(c // 4, 1), r)),
+    "kron": lambda r, c: ((max(r // 4, 1), c), (2, 2)),
     "dot": lambda r, c: ((r * c,), (r * c,)),
     "outer": lambda r, c: ((r,), (c,)),
     "inv": lambda r, c: ((r, r),),
@@ -65,7 +69,7 @@ SHAPES = {
 }
 
 LIMITS = {
-    **dict.fromkeys(("matmul", "mm", "bmm", "linear", "addmm"), PRODUCT),
+    **dict.fromkeys(("matmul", "mm", "bmm", "linear", "addmm", "addbmm", "baddbmm"), PRODUCT),
     **dict.fromkeys(("inv", "det", "solve"), DECOMPOSITION),
 }
 

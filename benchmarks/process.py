@@ -37,6 +37,7 @@ class Process:
 
     def send(self, function: str, *arguments, **keywords):
         """Starts a call; `answer` waits for it."""
+        self.called = function
         try:
             pickle.dump((function, arguments, keywords), self.child.stdin)
             self.child.stdin.flush()
@@ -52,7 +53,7 @@ class Process:
             self.said.seek(0)
             said = self.said.read().decode(errors="replace").strip().splitlines()[-5:]
             raise ProcessError(
-                "\n".join([f"the process of {self.name} ended (exit status {code})", *said])
+                "\n".join([f"the process of {self.name} ended (exit status {code}) in {self.called}", *said])
             ) from None
         if status == "error":
             raise ProcessError(answer)

@@ -11,7 +11,8 @@ from .rows import OURS, Row
 
 PAUSE = 2e-3  # seconds until the threads of the process before, which spin a while for more work, have gone to sleep
 
-LONG, FEWEST = 0.1, 3  # seconds of a round, all libraries together, from which on so few rounds do
+#: seconds of a round, all libraries together, from which on so few rounds do
+FEWER = ((2.0, 1), (0.1, 3))
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def open_workers(names, threads):
 
 
 def take_turns(names, rounds, ask):
-    """`{name: [answer of each round]}`. The order is reversed every round, so that none is always the first."""
+    """`{one: [ask(one) of each round]}`. The order is reversed every round, so that none is always the first."""
     found = {name: [] for name in names}
     for number in range(rounds):
         for name in names if number % 2 == 0 else reversed(names):
@@ -71,7 +72,8 @@ def measure(workload, workers, budget, threads) -> Row:
             raise
 
     try:
-        row.rounds = take_turns(list(first), budget.rounds if took < LONG else FEWEST, ask)
+        rounds = next((few for seconds, few in FEWER if took > seconds), budget.rounds)
+        row.rounds = take_turns(list(first), min(rounds, budget.rounds), ask)
     except ProcessError:
         pass  # noted by `drop`: the row has an error and no figures
     for name in first:

@@ -35,9 +35,10 @@ def prepare(workload, seconds: float):
     if step is None:
         return None
     first = step()
-    took, done = 0.0, time.perf_counter() + seconds
+    now = time.perf_counter()
+    took, done = 0.0, now + seconds
     for _ in range(LONGEST_WARM_UP):
-        begin = time.perf_counter()
+        begin = now
         step()
         now = time.perf_counter()
         took = now - begin

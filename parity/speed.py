@@ -10,6 +10,9 @@ import os
 import statistics
 from dataclasses import dataclass, field
 
+from benchmarks.process import ProcessError
+from benchmarks.turns import take_turns
+
 WARM_UP = 15
 SECONDS = 1  # of a turn at most, on a machine that is too busy to be timed
 
@@ -45,16 +48,16 @@ class SpeedResult:
 def compare_speed(ours, theirs, name, dtype, seed, steps, turns) -> SpeedResult:
     """`ours` and `theirs` are workers; in each turn each times `steps` steps while the other waits."""
     result = SpeedResult(name, dtype)
-    medians = {ours: [], theirs: []}
+
+    def turn(worker):
+        times = worker.time(name, steps + WARM_UP, seed=seed, dtype=dtype, seconds=SECONDS)
+        times = times[WARM_UP:] or times[-1:]
+        result.steps += len(times)
+        return statistics.median(times)
+
     try:
-        for turn in range(turns):
-            for worker in (ours, theirs) if turn % 2 == 0 else (theirs, ours):
-                options = dict(seed=seed, dtype=dtype, seconds=SECONDS)
-                times = worker.time(name, steps + WARM_UP, **options)
-                times = times[WARM_UP:] or times[-1:]
-                medians[worker].append(statistics.median(times))
-                result.steps += len(times)
-    except Exception as error:  # a training that cannot run has been reported as a failure with its traceback
+        medians = take_turns((ours, theirs), turns, turn)
+    except ProcessError as error:  # it has been reported as a failure of the training, with its traceback
         result.error = str(error).strip().splitlines()[-1]
         return result
     result.load = os.getloadavg()[0] / (os.cpu_count() or 1)

@@ -6,12 +6,14 @@ import importlib
 import time
 from dataclasses import dataclass, field
 
+from benchmarks.process import ProcessError
+
 from . import layers, operations
 from .compare import Check, TrainingResult, compare_training
 from .compilations import Compilations
 from .speed import compare_speed
 from .trainings import TRAININGS
-from .worker import Worker, WorkerError
+from .worker import Worker
 
 SECTIONS = ("operations", "modules", "optimizers", "schedulers", "speed")
 
@@ -143,7 +145,7 @@ def one_training(choices, name, dtype, ours, theirs):
     nudged = theirs.answer()
     try:
         recorded = ours.answer()
-    except WorkerError as error:
+    except ProcessError as error:
         result = TrainingResult(name, row.title, row.ingredients, dtype, error=str(error))
         result.theirs = expected.losses.tolist()
         result.checks = [Check("runs", False, str(error).strip().splitlines()[-1])]

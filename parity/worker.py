@@ -1,81 +1,68 @@
-"""A process of its own for each library, so that neither's idle thread pool slows the other.
-
-Run as `python -m parity.worker LIBRARY DEVICE`. It reads one JSON request a line from stdin and answers each
-with one pickle on stdout: ("ok", answer) or ("error", text of the traceback).
-"""
+"""A process of its own for each library, so that neither's idle thread pool slows the other."""
 
 from __future__ import annotations
 
 import importlib
-import json
-import os
-import pickle
-import subprocess
-import sys
-import traceback
 from contextlib import contextmanager
 
+from benchmarks.process import Process
 
-class WorkerError(Exception):
-    """A request that failed in the worker; the text is its traceback."""
+opened: dict = {}
 
 
-class Worker:
+class Worker(Process):
     """The parent's end: `record` starts a training, `answer` waits for what it recorded; `time` times steps."""
 
     def __init__(self, library, device):
-        self.library = library
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "parity.worker", library, device],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        super().__init__(library)
+        self.ask(f"{__name__}:open_library", library, device)
 
     def record(self, training, **choices):
         """Starts a training, so that two workers can train at the same time; `answer` gives the recording."""
-        self._send(dict(do="record", training=training, **choices))
+        self.send(f"{__name__}:record", training, **choices)
 
     def compilations(self):
         """(number, seconds) of what Numba has compiled in the process."""
-        self._send(dict(do="compilations"))
-        return self.answer()
+        return self.ask(f"{__name__}:compilations")
 
     def time(self, training, steps, **choices):
         """Seconds of each of `steps` steps."""
-        self._send(dict(do="time", training=training, steps=steps, **choices))
-        return self.answer()
+        return self.ask(f"{__name__}:time", training, steps=steps, **choices)
 
-    def _send(self, request):
-        self.request = request
-        try:
-            self.process.stdin.write(json.dumps(request).encode() + b"\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # the process has ended: `answer` says so
 
-    def answer(self):
-        """What the last request gave. WorkerError if it failed, or if the process has ended."""
-        try:
-            status, answer = pickle.load(self.process.stdout)
-        except (EOFError, BrokenPipeError) as error:
-            status = f"exit status {self.process.wait()}"
-            raise WorkerError(
-                f"the process of {self.library} ended ({status}) during {self.request}"
-            ) from error
-        if status == "error":
-            raise WorkerError(answer)
-        return answer
+# ---------------------------------------------------------------------- in the process
 
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
 
-    def __enter__(self):
-        return self
+def open_library(library, device):
+    """Imports the library and counts what is compiled from then on. Torch's process gets no Numba."""
+    opened.update(T=importlib.import_module(library), device=device)
+    if library != "torch":
+        from .compilations import Compilations
 
-    def __exit__(self, *exc):
-        self.close()
+        opened["compilations"] = Compilations()
+
+
+def record(training, **choices):
+    from .trainings import run_training
+
+    with one_thread(opened["T"]):
+        return run_training(opened["T"], training, device=opened["device"], **choices)
+
+
+def compilations():
+    return opened["compilations"].totals()
+
+
+def time(training, **choices):
+    from .recording import Enough, Stopwatch
+    from .trainings import TRAININGS
+
+    watch = Stopwatch(opened["T"], training=training, device=opened["device"], **choices)
+    try:
+        TRAININGS[training].function(opened["T"], watch)
+    except Enough:
+        return watch.times
+    raise RuntimeError(f"{training} ended after {len(watch.times)} of {watch.steps} steps to be timed")
 
 
 @contextmanager
@@ -88,50 +75,3 @@ def one_thread(T):
     T.set_num_threads(1)
     yield
     T.set_num_threads(before)
-
-
-def answer(T, device, compilations, request):
-    from .recording import Enough, Stopwatch
-    from .trainings import TRAININGS, run_training
-
-    do = request.pop("do")
-    if do == "compilations":
-        return compilations.totals()
-    name = request.pop("training")
-    if do == "record":
-        with one_thread(T):
-            return run_training(T, name, device=device, **request)
-    watch = Stopwatch(T, training=name, device=device, **request)
-    try:
-        TRAININGS[name].function(T, watch)
-    except Enough:
-        return watch.times
-    raise RuntimeError(f"{name} ended after {len(watch.times)} of {watch.steps} steps to be timed")
-
-
-def counted(library):
-    """The count of compilations. Torch's process gets no Numba."""
-    if library == "torch":
-        return None
-    from .compilations import Compilations
-
-    return Compilations()
-
-
-def main(library, device):
-    # Answers go to a copy of stdout; what a library prints goes to stderr.
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    T = importlib.import_module(library)
-    compilations = counted(library)
-    for line in sys.stdin:
-        try:
-            reply = ("ok", answer(T, device, compilations, json.loads(line)))
-        except Exception:
-            reply = ("error", traceback.format_exc())
-        pickle.dump(reply, answers)
-        answers.flush()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
