@@ -21,6 +21,10 @@ CALLS = {
         lambda x, w, b: F.cross_entropy(x, labels(x)),
         lambda x, w, b: F.cross_entropy(x, labels(x), ignore_index=0),
     ],
+    "linear": [
+        lambda x, w, b: F.linear(x, T.stack([w, b])),
+        lambda x, w, b: F.linear(x, T.stack([w, b]), T.stack([w.sum(), b.sum()])),
+    ],
     "normalized_rows": [
         lambda x, w, b: F.layer_norm(x, x.shape[1:]),
         lambda x, w, b: F.layer_norm(x, x.shape[1:], w, b, 1e-3),

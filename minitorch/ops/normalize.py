@@ -10,7 +10,7 @@ from .. import kernels
 from ..tensor import wrap
 from . import coerce
 from .samples import Floats, Int, Value, calls
-from .softmaxes import KERNELS
+from .softmaxes import has_kernel
 from .table import composite, op
 
 # ---------------------------------------------------------------------- layer norm
@@ -22,12 +22,6 @@ def affine(x, weight, bias, n):
     return ones, np.zeros(n, x.dtype) if bias is None else bias.reshape(n)
 
 
-def has_kernel(x, *parameters):
-    return (
-        x.dtype in KERNELS and 0 not in x.shape and all(p is None or p.dtype == x.dtype for p in parameters)
-    )
-
-
 def _layer_norm(x, weight, bias, dims, eps, moments):
     if not has_kernel(x, weight, bias):
         return NotImplemented
@@ -36,7 +30,7 @@ def _layer_norm(x, weight, bias, dims, eps, moments):
     return out.reshape(x.shape)
 
 
-def _layer_norm_backward(g, out, x, weight, bias, dims, eps, moments, wanted):
+def _layer_norm_backward(g, x, weight, bias, dims, moments):
     flat = np.ascontiguousarray(x).reshape(len(moments[0]), -1)
     g = np.ascontiguousarray(g).reshape(flat.shape)
     w, _ = affine(x, weight, bias, flat.shape[1])
@@ -104,7 +98,7 @@ def _batch_norm(x, weight, bias, statistics, training, eps):
     return from_columns(kernels.norm.batch_norm(flat, w, b, *statistics, eps), x)
 
 
-def _batch_norm_backward(g, out, x, weight, bias, statistics, training, eps, wanted):
+def _batch_norm_backward(g, x, weight, bias, statistics, training, eps):
     w, _ = affine(x, weight, bias, x.shape[1])
     dx, dw, db = kernels.norm.batch_norm_backward(columns(g), columns(x), w, *statistics, eps, training)
     return from_columns(dx, x), dw, db

@@ -1,4 +1,4 @@
-"""Softmax and its logarithm. Each is an operation with a rule, the specification, and a composite of it with a kernel."""
+"""Softmax and its logarithm."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from .. import dtypes, kernels
 from ..printing import type_name
 from .dims import reduced
 from .samples import calls
-from .table import composite, op
+from .table import op
 
-__all__ = ["log_softmax", "log_softmax_formula", "softmax", "softmax_formula"]
+__all__ = ["log_softmax", "softmax"]
 
 ONE_DIM = calls(
     (((3, 4),), dict(dim=1)), (((2, 3, 4),), dict(dim=-2)), (((5,),), dict(dim=0)), (((),), dict(dim=0))
@@ -23,22 +23,22 @@ def rows(a):
     return np.ascontiguousarray(a).reshape(-1, a.shape[-1])
 
 
+def has_kernel(x, *others):
+    """Whether kernels take `x`, and these arrays (or None) with it."""
+    return x.dtype in KERNELS and 0 not in x.shape and all(a is None or a.dtype == x.dtype for a in others)
+
+
 def _pair(forward, backward):
     """(forward, backward) along the last dimension by the kernels of these names in kernels/softmax.py."""
 
     def fused(x, dim, dtype):
-        n = x.ndim
-        if (
-            x.dtype not in KERNELS
-            or not n
-            or 0 in x.shape
-            or (dim != -1 and dim != n - 1)
-            or dtype is not None
-        ):
+        if not has_kernel(x) or dtype is not None or not x.ndim or dim not in (-1, x.ndim - 1):
             return NotImplemented
         return getattr(kernels.softmax, forward)(rows(x)).reshape(x.shape)
 
-    def fused_backward(g, out, x, dim, dtype, wanted):
+    def fused_backward(g, out, dim):
+        if not has_kernel(out, g) or not out.ndim or dim not in (-1, out.ndim - 1):
+            return NotImplemented
         return (getattr(kernels.softmax, backward)(rows(g), rows(out)).reshape(out.shape),)
 
     return fused, fused_backward
@@ -54,10 +54,12 @@ def _prepared(xp, x, dtype, name):
 
 @op(
     vjp=dict(x=lambda xp, g, out, dim: (g - xp.sum(g * out, dim=dim, keepdim=True)) * out),
-    method=False,
+    fused=_pair("softmax", "softmax_backward"),
+    torch="softmax",
+    samples=ONE_DIM,
     inplace=False,
 )
-def softmax_formula(xp, x, *, dim, dtype=None):
+def softmax(xp, x, *, dim, dtype=None):
     """exp(x) / sum(exp(x)) along `dim`."""
     x, dim = _prepared(xp, x, dtype, "softmax"), reduced(x, dim)
     if 0 in x.shape:
@@ -66,29 +68,17 @@ def softmax_formula(xp, x, *, dim, dtype=None):
     return e / xp.sum(e, dim=dim, keepdim=True)
 
 
-@composite(fused=_pair("softmax", "softmax_backward"), torch="softmax", samples=ONE_DIM, inplace=False)
-def softmax(xp, x, *, dim, dtype=None):
-    """exp(x) / sum(exp(x)) along `dim`."""
-    return xp.softmax_formula(x, dim=dim, dtype=dtype)
-
-
 @op(
     vjp=dict(x=lambda xp, g, out, dim: g - xp.exp(out) * xp.sum(g, dim=dim, keepdim=True)),
-    method=False,
+    fused=_pair("log_softmax", "log_softmax_backward"),
+    torch="log_softmax",
+    samples=ONE_DIM,
     inplace=False,
 )
-def log_softmax_formula(xp, x, *, dim, dtype=None):
+def log_softmax(xp, x, *, dim, dtype=None):
     """x - logsumexp(x) along `dim`."""
     x, dim = _prepared(xp, x, dtype, "log_softmax"), reduced(x, dim)
     if 0 in x.shape:
         return xp.clone(x)
     x = x - xp.amax(x, dim=dim, keepdim=True)
     return x - xp.log(xp.sum(xp.exp(x), dim=dim, keepdim=True))
-
-
-@composite(
-    fused=_pair("log_softmax", "log_softmax_backward"), torch="log_softmax", samples=ONE_DIM, inplace=False
-)
-def log_softmax(xp, x, *, dim, dtype=None):
-    """x - logsumexp(x) along `dim`."""
-    return xp.log_softmax_formula(x, dim=dim, dtype=dtype)
