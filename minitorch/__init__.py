@@ -29,6 +29,7 @@ from .creation import (  # noqa: F401
     is_floating_point,
     is_tensor,
     linspace,
+    logspace,
     numel,
     ones,
     ones_like,
@@ -92,6 +93,14 @@ globals().update(
     }
 )
 clip = globals()["clamp"]
+globals().update(  # torch.sqrt_(x) and the like
+    {
+        name + "_": getattr(Tensor, name + "_")
+        for name, row in ops.OPS.items()
+        if row.inplace and len(row.inputs) == 1 and "." not in (row.torch or ".")
+    }
+)
+detach, detach_, fill_, zero_ = Tensor.detach, Tensor.detach_, Tensor.fill_, Tensor.zero_
 __version__ = "2.13.0"
 
 

@@ -283,6 +283,14 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     return finish(place(out, dtype, device), requires_grad)
 
 
+@created_in
+def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """base ** linspace(start, end, steps)"""
+    dtype = dtype or dtypes.get_default_dtype()
+    exponents = linspace(start, end, steps, dtype=dtypes.float64).numpy()
+    return finish(place(np.power(float(base), exponents), dtype, device), requires_grad)
+
+
 def _fma(a, x, b):
     """a * x + b rounded once, as torch's vectorised linspace: in float64 for float32."""
     if np.asarray(x).dtype == np.float32:

@@ -23,7 +23,10 @@ from numpy import (  # noqa: F401
     exp2,
     expm1,
     floor,
+    fmax,
+    fmin,
     full_like,
+    hypot,
     isfinite,
     isinf,
     isnan,
@@ -31,6 +34,7 @@ from numpy import (  # noqa: F401
     log1p,
     log2,
     log10,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -50,19 +54,24 @@ from numpy import (  # noqa: F401
     zeros_like,
 )
 from numpy import arccos as acos  # noqa: F401
+from numpy import arccosh as acosh  # noqa: F401
 from numpy import arcsin as asin  # noqa: F401
+from numpy import arcsinh as asinh  # noqa: F401
 from numpy import arctan as atan  # noqa: F401
 from numpy import arctan2 as atan2  # noqa: F401
+from numpy import arctanh as atanh  # noqa: F401
 from numpy import equal as eq  # noqa: F401
 from numpy import greater as gt  # noqa: F401
 from numpy import greater_equal as ge  # noqa: F401
 from numpy import invert as bitwise_not  # noqa: F401
+from numpy import left_shift as bitwise_left_shift  # noqa: F401
 from numpy import less as lt  # noqa: F401
 from numpy import less_equal as le  # noqa: F401
 from numpy import multiply as mul  # noqa: F401
 from numpy import negative as neg  # noqa: F401
 from numpy import not_equal as ne  # noqa: F401
 from numpy import power as pow  # noqa: F401
+from numpy import right_shift as bitwise_right_shift  # noqa: F401
 from numpy import subtract as sub  # noqa: F401
 from numpy import true_divide as div  # noqa: F401
 

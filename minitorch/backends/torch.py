@@ -18,8 +18,11 @@ except ModuleNotFoundError as error:
 from torch import (  # noqa: F401
     abs,
     acos,
+    acosh,
     asin,
+    asinh,
     atan,
+    atanh,
     bitwise_and,
     bitwise_not,
     bitwise_or,
@@ -103,6 +106,12 @@ for _name in [
     "logical_and",
     "logical_or",
     "logical_xor",
+    "fmax",
+    "fmin",
+    "hypot",
+    "logaddexp",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
 ]:
     globals()[_name] = _binary(getattr(torch, _name))
 

@@ -15,6 +15,29 @@ from ..creation import (  # noqa: F401
 )
 from . import pointwise, shape
 from .activation import *  # noqa: F403
+from .arrange import (  # noqa: F401
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
+    broadcast_tensors,
+    cartesian_prod,
+    column_stack,
+    diag_embed,
+    diagflat,
+    dstack,
+    fliplr,
+    flipud,
+    hstack,
+    meshgrid,
+    ravel,
+    repeat_interleave,
+    rot90,
+    tensor_split,
+    trace,
+    tril_indices,
+    triu_indices,
+    vstack,
+)
 from .convert import to_device  # noqa: F401
 from .index import (  # noqa: F401
     argsort,
@@ -37,13 +60,64 @@ from .index import (  # noqa: F401
     unique,
 )
 from .linalg import addmm, bmm, det, dot, einsum, inv, linear, matmul, mm, mv, outer, solve  # noqa: F401
+from .lookup import (  # noqa: F401
+    argwhere,
+    bucketize,
+    index_copy,
+    index_fill,
+    isin,
+    masked_scatter,
+    scatter_reduce,
+    searchsorted,
+    take,
+    unique_consecutive,
+)
 from .loss import *  # noqa: F403
 from .normalize import *  # noqa: F403
 from .pointwise import *  # noqa: F403
+from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
 from .reduce import root_of_variance, vector_norm  # noqa: F401
 from .shape import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
+from .special import (  # noqa: F401
+    acosh,
+    asinh,
+    atanh,
+    bitwise_left_shift,
+    bitwise_right_shift,
+    clamp_max,
+    clamp_min,
+    float_power,
+    fmax,
+    fmin,
+    frac,
+    hypot,
+    is_complex,
+    logaddexp,
+    logit,
+    nan_to_num,
+    positive,
+    real,
+    rsub,
+)
+from .statistics import (  # noqa: F401
+    aminmax,
+    count_nonzero,
+    cummax,
+    cummin,
+    dist,
+    kthvalue,
+    median,
+    msort,
+    nanmean,
+    nanmedian,
+    nanquantile,
+    nansum,
+    quantile,
+    std_mean,
+    var_mean,
+)
 from .table import OPS, switches, tracers  # noqa: F401
 
 div = divide = true_divide = pointwise.true_divide
@@ -55,4 +129,7 @@ greater, greater_equal, less, less_equal, not_equal = (
     pointwise.le,
     pointwise.ne,
 )
-absolute, swapaxes, moveaxis, concat = pointwise.abs, shape.transpose, shape.movedim, shape.cat
+absolute, swapaxes, swapdims, moveaxis = pointwise.abs, shape.transpose, shape.transpose, shape.movedim
+concat = concatenate = shape.cat
+row_stack = vstack
+arccos, arcsin, arctan, arctan2 = pointwise.acos, pointwise.asin, pointwise.atan, pointwise.atan2

@@ -50,7 +50,44 @@ COMPOSITES = [
     "isclose",
     "allclose",
     "equal",
+    "swapdims",
+    "arccos",
+    "arcsin",
+    "arctan",
+    "arctan2",
+    "broadcast_to",
+    "median",
+    "nanmedian",
+    "kthvalue",
+    "quantile",
+    "nanquantile",
+    "msort",
+    "aminmax",
+    "cummax",
+    "cummin",
+    "dist",
+    "ravel",
+    "repeat_interleave",
+    "fliplr",
+    "flipud",
+    "rot90",
+    "tensor_split",
+    "diag_embed",
+    "diagflat",
+    "trace",
+    "take",
+    "index_copy",
+    "index_fill",
+    "masked_scatter",
+    "scatter_reduce",
+    "argwhere",
+    "isin",
+    "unique_consecutive",
+    "positive",
 ]
+
+#: of those, the ones that are also in-place methods
+COMPOSITES_IN_PLACE = ("index_copy", "index_fill", "masked_scatter", "scatter_reduce")
 
 ALIASES = {
     "div": "true_divide",
@@ -89,6 +126,8 @@ def attach():
     for name in COMPOSITES:
         if hasattr(ops, name) and name not in OPS:
             setattr(Tensor, name, getattr(ops, name))
+        if name in COMPOSITES_IN_PLACE:
+            setattr(Tensor, name + "_", inplace.method(name))
         if name in ALIASES:
             setattr(Tensor, name, OPS[ALIASES[name]].public_front or OPS[ALIASES[name]].front)
             setattr(Tensor, name + "_", inplace.method(ALIASES[name]))
@@ -114,6 +153,8 @@ def attach():
     )
     Tensor.new_empty = Tensor.new_zeros
     Tensor.new_tensor = _new_tensor
+    Tensor.where = lambda self, condition, other: ops.where(condition, self, other)
+    Tensor.type, Tensor.real = convert.type_, property(ops.real)
     Tensor.T = property(lambda self: shape.permute(self, tuple(range(self.ndim))[::-1]))
     Tensor.mT = property(lambda self: shape.transpose(self, -2, -1))
     attach_operators()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import dtypes
 from ..backends import backend_for, backend_of
 from ..device import device as Device
+from ..printing import type_name
 from ..tensor import Tensor
 from . import coerce
 from .pointwise import clone, to_dtype
@@ -71,6 +72,18 @@ def cpu(self, memory_format=None):
 
 def cuda(self, device=None, non_blocking=False):
     return to(self, device="cuda" if device is None else device)
+
+
+def type_(self, dtype=None, non_blocking=False):
+    """The name of the type, as `torch.FloatTensor`; with a dtype or such a name: the values as that type."""
+    if dtype is None:
+        return f"torch.{type_name(self.dtype)}Tensor"
+    if isinstance(dtype, str):
+        names = {f"torch.{type_name(d)}Tensor": d for d in dtypes.ALL}
+        if dtype not in names:
+            raise ValueError(f"invalid type: {dtype!r}")
+        dtype = names[dtype]
+    return to(self, dtype)
 
 
 def type_as(self, other):

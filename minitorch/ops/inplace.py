@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+from .. import ops
 from ..autograd.mode import state
 from ..autograd.views import bump, check_history, check_writable, repeats, set_history, write
 from ..backends import backend_of
@@ -13,13 +14,14 @@ from .table import OPS
 
 
 def apply(name, x, *args, **kwargs):
-    """Runs op `name` on x and writes the result into x. Nothing is changed if anything is wrong."""
-    row = OPS[name]
+    """Runs the op or function `name` on x and writes the result into x. Nothing is changed if anything is wrong."""
+    row = OPS.get(name)
     check_writable(x, [a for a in args if isinstance(a, Tensor)])
-    if row.public_front or (row.body and not row.fused):
-        result = (row.public_front or row.front)(saved_apart(x), *args, **kwargs)
-    else:
+    if row and not row.public_front and (row.fused or not row.body):
         result = row.front(x, *args, **kwargs)
+    else:
+        function = getattr(ops, name) if row is None else row.public_front or row.front
+        result = function(saved_apart(x), *args, **kwargs)
     return write(x, result, row)
 
 

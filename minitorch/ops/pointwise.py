@@ -176,7 +176,7 @@ def square(xp, x):
     return xp.mul(x, x)
 
 
-def _unary(name, rule, doc, *, low=-2.0, high=2.0, **options):
+def namesake(name, rule, doc, *, low=-2.0, high=2.0, **options):
     """Declares an op that is one call of the namespace: its block has nothing else to say."""
 
     def forward(xp, x):
@@ -191,35 +191,35 @@ def _unary(name, rule, doc, *, low=-2.0, high=2.0, **options):
     )(forward)
 
 
-sqrt = _unary("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
-rsqrt = _unary("rsqrt", lambda g, out: g * (-0.5 * (out * out * out)), "1 / sqrt(x)", low=0.1)
-exp = _unary("exp", lambda g, out: g * out, "e ** x")
-exp2 = _unary("exp2", lambda g, out: g * (out * math.log(2)), "2 ** x")
-expm1 = _unary("expm1", lambda g, out: g * (out + 1), "e ** x - 1, exact near 0")
-log = _unary("log", lambda g, x: g / x, "Natural logarithm.", low=0.1)
-log2 = _unary("log2", lambda g, x: g / (x * math.log(2)), "Logarithm to base 2.", low=0.1)
-log10 = _unary("log10", lambda g, x: g / (x * math.log(10)), "Logarithm to base 10.", low=0.1)
-log1p = _unary("log1p", lambda g, x: g / (x + 1), "log(1 + x), exact near 0", low=-0.8)
-sin = _unary("sin", lambda xp, g, x: g * xp.cos(x), "Sine of x in radians.")
-cos = _unary("cos", lambda xp, g, x: g * -xp.sin(x), "Cosine of x in radians.")
-tan = _unary("tan", lambda g, out: g * (1 + out * out), "Tangent of x in radians.", low=-1, high=1)
-asin = _unary("asin", lambda xp, g, x: g * xp.rsqrt(1 - x * x), "Arc sine.", low=-0.9, high=0.9)
-acos = _unary("acos", lambda xp, g, x: g * -xp.rsqrt(1 - x * x), "Arc cosine.", low=-0.9, high=0.9)
-atan = _unary("atan", lambda g, x: g / (x * x + 1), "Arc tangent.")
-sinh = _unary("sinh", lambda xp, g, x: g * xp.cosh(x), "Hyperbolic sine.")
-cosh = _unary("cosh", lambda xp, g, x: g * xp.sinh(x), "Hyperbolic cosine.")
-tanh = _unary("tanh", lambda g, out: g * (1 - out * out), "Hyperbolic tangent.", low=-3, high=3)
-sigmoid = _unary("sigmoid", lambda g, out: g * ((1 - out) * out), "1 / (1 + exp(-x))", low=-4, high=4)
-erf = _unary("erf", lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "Error function.")
-erfc = _unary("erfc", lambda xp, g, x: g * (-2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "1 - erf(x)")
+sqrt = namesake("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
+rsqrt = namesake("rsqrt", lambda g, out: g * (-0.5 * (out * out * out)), "1 / sqrt(x)", low=0.1)
+exp = namesake("exp", lambda g, out: g * out, "e ** x")
+exp2 = namesake("exp2", lambda g, out: g * (out * math.log(2)), "2 ** x")
+expm1 = namesake("expm1", lambda g, out: g * (out + 1), "e ** x - 1, exact near 0")
+log = namesake("log", lambda g, x: g / x, "Natural logarithm.", low=0.1)
+log2 = namesake("log2", lambda g, x: g / (x * math.log(2)), "Logarithm to base 2.", low=0.1)
+log10 = namesake("log10", lambda g, x: g / (x * math.log(10)), "Logarithm to base 10.", low=0.1)
+log1p = namesake("log1p", lambda g, x: g / (x + 1), "log(1 + x), exact near 0", low=-0.8)
+sin = namesake("sin", lambda xp, g, x: g * xp.cos(x), "Sine of x in radians.")
+cos = namesake("cos", lambda xp, g, x: g * -xp.sin(x), "Cosine of x in radians.")
+tan = namesake("tan", lambda g, out: g * (1 + out * out), "Tangent of x in radians.", low=-1, high=1)
+asin = namesake("asin", lambda xp, g, x: g * xp.rsqrt(1 - x * x), "Arc sine.", low=-0.9, high=0.9)
+acos = namesake("acos", lambda xp, g, x: g * -xp.rsqrt(1 - x * x), "Arc cosine.", low=-0.9, high=0.9)
+atan = namesake("atan", lambda g, x: g / (x * x + 1), "Arc tangent.")
+sinh = namesake("sinh", lambda xp, g, x: g * xp.cosh(x), "Hyperbolic sine.")
+cosh = namesake("cosh", lambda xp, g, x: g * xp.sinh(x), "Hyperbolic cosine.")
+tanh = namesake("tanh", lambda g, out: g * (1 - out * out), "Hyperbolic tangent.", low=-3, high=3)
+sigmoid = namesake("sigmoid", lambda g, out: g * ((1 - out) * out), "1 / (1 + exp(-x))", low=-4, high=4)
+erf = namesake("erf", lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "Error function.")
+erfc = namesake("erfc", lambda xp, g, x: g * (-2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "1 - erf(x)")
 _zero = lambda xp, g: xp.zeros_like(g)
-floor = _unary("floor", _zero, "The largest integer not above x.", **NUMBER)
-ceil = _unary("ceil", _zero, "The smallest integer not below x.", **NUMBER)
-trunc = _unary("trunc", _zero, "x without its fraction.", **NUMBER)
-isnan = _unary("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False)
-isinf = _unary("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False)
-isfinite = _unary("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False)
-logical_not = _unary("logical_not", None, "Which elements are zero.", coerce=coerce.one)
+floor = namesake("floor", _zero, "The largest integer not above x.", **NUMBER)
+ceil = namesake("ceil", _zero, "The smallest integer not below x.", **NUMBER)
+trunc = namesake("trunc", _zero, "x without its fraction.", **NUMBER)
+isnan = namesake("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False)
+isinf = namesake("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False)
+isfinite = namesake("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False)
+logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one)
 
 
 @op(vjp=dict(x=_zero), torch="round", samples=unary(), **NUMBER)
@@ -331,7 +331,7 @@ logical_or = _compare("logical_or", "One is non-zero.", samples=binary(scalar=Fa
 logical_xor = _compare("logical_xor", "Exactly one is non-zero.", samples=binary(scalar=False))
 
 
-def _bitwise(name, doc):
+def bitwise(name, doc):
     def forward(xp, x, y):
         return getattr(xp, name)(x, y)
 
@@ -349,9 +349,9 @@ def _integers(row, *xs):
     return xp, *arrays
 
 
-bitwise_and = _bitwise("bitwise_and", "x & y, bit by bit; on bools the logical and")
-bitwise_or = _bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or")
-bitwise_xor = _bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
+bitwise_and = bitwise("bitwise_and", "x & y, bit by bit; on bools the logical and")
+bitwise_or = bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or")
+bitwise_xor = bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
 
 
 @op(

@@ -35,6 +35,7 @@ def integers_as_int64(op, x):
 
 
 def _typed(xp, x, dtype):
+    """x as that type, if one was asked for. NOTE: results too, since NumPy widens small integers."""
     return x if dtype is None else xp.astype(x, dtype)
 
 
@@ -47,7 +48,7 @@ def _typed(xp, x, dtype):
 )
 def sum(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Sum over `dim` (an int, several, or all)."""
-    return xp.sum(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim)
+    return _typed(xp, xp.sum(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim), dtype)
 
 
 @composite(torch="mean", samples=REDUCTIONS, inplace=False)
@@ -95,7 +96,7 @@ def _product_of_others(xp, x, dim):
 )
 def prod(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Product over one dimension or all."""
-    return xp.prod(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim)
+    return _typed(xp, xp.prod(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim), dtype)
 
 
 def _extreme_dx(xp, g, x, out, dim, keepdim):
@@ -269,7 +270,7 @@ def _cumsum_dx(xp, g, dim):
 @op(vjp=dict(x=_cumsum_dx), torch="cumsum", samples=ONE_DIM, coerce=integers_as_int64)
 def cumsum(xp, x, *, dim, dtype=None):
     """Running sum along `dim`."""
-    return xp.cumsum(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim))
+    return _typed(xp, xp.cumsum(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim)), dtype)
 
 
 def _cumprod_dx(xp, g, x, out, dim):
@@ -289,7 +290,7 @@ def _cumprod_dx(xp, g, x, out, dim):
 @op(vjp=dict(x=_cumprod_dx), torch="cumprod", samples=ONE_DIM, coerce=integers_as_int64)
 def cumprod(xp, x, *, dim, dtype=None):
     """Running product along `dim`."""
-    return xp.cumprod(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim))
+    return _typed(xp, xp.cumprod(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim)), dtype)
 
 
 def _norm_dx(xp, g, x, out, ord, dim, keepdim):

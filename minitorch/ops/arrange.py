@@ -1,0 +1,206 @@
+"""Tensors put together, repeated, turned and taken apart."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+
+from ..out import taking_out
+from ..tensor import Tensor, wrap_dim
+from . import shape
+from .dims import broadcast_shape
+from .index import index_select
+from .shape import cat, diagonal_placed, expand, flip, narrow, reshape, stack, transpose, unsqueeze
+
+
+def _each(function):
+    """For one tensor, or for several (given one by one or as a list), then a tuple."""
+
+    def on_all(*tensors):
+        if len(tensors) == 1 and isinstance(tensors[0], Tensor):
+            return function(tensors[0])
+        return tuple(function(t) for t in (tensors[0] if len(tensors) == 1 else tensors))
+
+    on_all.__name__, on_all.__doc__ = function.__name__, function.__doc__
+    return on_all
+
+
+@_each
+def atleast_1d(input):
+    """With one dimension at least."""
+    return reshape(input, (1,)) if not input.ndim else input
+
+
+@_each
+def atleast_2d(input):
+    """With two dimensions at least: a vector becomes a row."""
+    return reshape(input, (1, -1)) if input.ndim < 2 else input
+
+
+@_each
+def atleast_3d(input):
+    """With three dimensions at least: (n,) becomes (1, n, 1), (n, m) becomes (n, m, 1)."""
+    return (
+        reshape(input, (1, -1, 1)) if input.ndim < 2 else unsqueeze(input, -1) if input.ndim == 2 else input
+    )
+
+
+@taking_out
+def hstack(tensors):
+    """Side by side: joined along dimension 1, vectors along 0."""
+    tensors = atleast_1d(list(tensors))
+    return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
+
+
+@taking_out
+def vstack(tensors):
+    """One below the other: joined along dimension 0, vectors as rows."""
+    return cat(atleast_2d(list(tensors)), 0)
+
+
+@taking_out
+def dstack(tensors):
+    """One behind the other: joined along dimension 2."""
+    return cat(atleast_3d(list(tensors)), 2)
+
+
+@taking_out
+def column_stack(tensors):
+    """As `hstack`, with vectors as columns."""
+    return hstack(
+        [unsqueeze(t, 1) if t.ndim == 1 else reshape(t, (1, 1)) if not t.ndim else t for t in tensors]
+    )
+
+
+def ravel(input):
+    """All elements in one dimension."""
+    return reshape(input, (-1,))
+
+
+def broadcast_tensors(*tensors):
+    """All expanded to their common shape."""
+    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    common = ()
+    for t in tensors:
+        common = broadcast_shape(common, t.shape)
+    return tuple(expand(t, common) for t in tensors)
+
+
+def meshgrid(*tensors, indexing="ij"):
+    """Coordinate grids of vectors; "xy" exchanges the first two dimensions. Unlike torch: no warning without `indexing`."""
+    tensors = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else tensors
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
+    swap = indexing == "xy" and len(tensors) > 1
+    tensors = [tensors[1], tensors[0], *tensors[2:]] if swap else tensors
+    size = [t.numel() for t in tensors]
+    grids = [
+        expand(reshape(t, [-1 if d == i else 1 for d in range(len(size))]), size)
+        for i, t in enumerate(tensors)
+    ]
+    return (grids[1], grids[0], *grids[2:]) if swap else tuple(grids)
+
+
+def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
+    """Each part of a dimension (of the flat tensor if None) repeated: `repeats` times, or as often as its own entry says."""
+    from ..creation import from_raw_like
+
+    if repeats is None:  # the indices alone
+        return from_raw_like(np.repeat(np.arange(input.numel()), input.cpu().numpy()), input)
+    if dim is None:
+        input, dim = reshape(input, (-1,)), 0
+    n = input.shape[wrap_dim(dim, input.ndim)]
+    counts = repeats.cpu().numpy() if isinstance(repeats, Tensor) else np.asarray(repeats)
+    if counts.size not in (1, n):
+        raise RuntimeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size({dim}) "
+            f"= {n}"
+        )
+    if (counts < 0).any():
+        raise RuntimeError("repeats can not be negative")
+    return index_select(input, from_raw_like(np.repeat(np.arange(n), counts.reshape(-1)), input), dim=dim)
+
+
+def fliplr(input):
+    """Columns in reverse order."""
+    if input.ndim < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip(input, (1,))
+
+
+def flipud(input):
+    """Rows in reverse order."""
+    if input.ndim < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip(input, (0,))
+
+
+def rot90(input, k=1, dims=(0, 1)):
+    """Turned k times by 90 degrees from the first of `dims` towards the second."""
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if k % 4 == 0:
+        return input.clone()
+    if k % 4 == 2:
+        return flip(input, dims)
+    return transpose(flip(input, (dims[1 if k % 4 == 1 else 0],)), dims[0], dims[1])
+
+
+def tensor_split(input, indices_or_sections, dim=0):
+    """Parts of nearly equal size, or cut at the given indices, along a dimension: views."""
+    dim = wrap_dim(dim, input.ndim)
+    n, cuts = input.shape[dim], indices_or_sections
+    cuts = cuts.tolist() if isinstance(cuts, Tensor) else cuts
+    if isinstance(cuts, int):
+        if cuts <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")
+        cuts = [i * (n // cuts) + min(i, n % cuts) for i in range(1, cuts)]
+    cuts = [0, *(min(c if c >= 0 else max(c + n, 0), n) for c in cuts), n]
+    return tuple(narrow(input, dim, a, max(b - a, 0)) for a, b in itertools.pairwise(cuts))
+
+
+def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    """The last dimension as the diagonal of two new dimensions, zero elsewhere."""
+    ndim = input.ndim + 1
+    dim1, dim2 = wrap_dim(dim1, ndim), wrap_dim(dim2, ndim)
+    if dim1 == dim2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    size = list(input.shape[:-1])
+    for d in sorted((dim1, dim2)):
+        size.insert(d, input.shape[-1] + abs(offset))
+    return diagonal_placed(input, tuple(size), offset, dim1, dim2)
+
+
+def diagflat(input, offset=0):
+    """A matrix with all elements of the input on its diagonal."""
+    return diag_embed(reshape(input, (-1,)), offset)
+
+
+def trace(input):
+    """The sum of the diagonal of a matrix."""
+    if input.ndim != 2:
+        raise RuntimeError("trace: expected a matrix, but got tensor with dim " + str(input.ndim))
+    return shape.diagonal(input).sum()
+
+
+def _triangle_indices(name, of):
+    def function(row, col, offset=0, *, dtype=None, device=None):
+        from ..creation import tensor
+        from ..dtypes import int64
+
+        return tensor(np.stack(of(row, offset, col)), dtype=dtype or int64, device=device)
+
+    function.__name__ = name
+    function.__doc__ = f"(2, n): rows and columns of the {'lower' if name[3] == 'l' else 'upper'} triangle of a row x col matrix."
+    return function
+
+
+tril_indices = _triangle_indices("tril_indices", np.tril_indices)
+triu_indices = _triangle_indices("triu_indices", np.triu_indices)
+
+
+def cartesian_prod(*tensors):
+    """All combinations of the elements of vectors, one a row."""
+    grids = meshgrid(*tensors)
+    return reshape(grids[0], (-1,)) if len(grids) == 1 else stack([reshape(g, (-1,)) for g in grids], 1)

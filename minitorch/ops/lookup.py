@@ -1,0 +1,140 @@
+"""Writing to and reading from chosen places; membership and search."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..tensor import Tensor, wrap_dim
+from .dims import broadcast_shape
+from .index import INDEX_DTYPES, gather, getitem, index_put, nonzero, scatter_add
+from .shape import expand, reshape
+
+
+def take(input, index):
+    """The elements at positions of the flat tensor, in the shape of `index`."""
+    if index.dtype is not dtypes.int64:
+        raise RuntimeError("take(): Expected a long tensor for index, but got " + str(index.dtype))
+    return reshape(getitem(reshape(input, (-1,)), reshape(index, (-1,))), tuple(index.shape))
+
+
+def _at(name, input, dim, index):
+    """The raw index of the parts `index` of a dimension. IndexError or RuntimeError if it is none."""
+    if index.ndim > 1:
+        raise IndexError(f"{name}(): Index should have dimension 1 or 0 (got {index.ndim})")
+    if index.dtype not in INDEX_DTYPES[:2]:
+        raise IndexError(f"{name}(): Expected LongTensor for index")
+    dim = wrap_dim(dim, input.ndim)
+    raw, n = index._array.reshape(-1), input.shape[dim]
+    if index.numel() and (bool((raw >= n).any()) or bool((raw < -n).any())):
+        raise IndexError(f"{name}(): index out of range for dimension {dim} of size {n}")
+    return (slice(None),) * dim + (raw,)
+
+
+def index_copy(input, dim, index, source):
+    """The input with the parts that `index` names replaced by the parts of `source`."""
+    if source.dtype is not input.dtype:
+        raise RuntimeError("index_copy_(): self and source expected to have the same dtype")
+    return index_put(input, source, index=_at("index_copy", input, dim, index))
+
+
+def index_fill(input, dim, index, value):
+    """The input with the parts that `index` names filled with a number (or 0-d tensor)."""
+    value = value if isinstance(value, Tensor) else input.new_full((), value)
+    if value.ndim:
+        raise RuntimeError(
+            f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+        )
+    return index_put(input, value.to(input.dtype), index=_at("index_fill", input, dim, index))
+
+
+def masked_scatter(input, mask, source):
+    """The input with the places where mask holds taken, in order, by the first elements of `source`."""
+    if source.dtype is not input.dtype:
+        raise RuntimeError(
+            f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}"
+        )
+    common = broadcast_shape(input.shape, mask.shape)
+    mask = expand(mask, common)
+    n = int(mask.sum())
+    if source.numel() < n:
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have the same number of elements as the mask"
+        )
+    return index_put(expand(input, common).clone(), reshape(source, (-1,))[:n], index=(mask._array,))
+
+
+def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
+    """scatter_add for `reduce` "sum"; "mean" divides by the number of values that meet. Others are not supported yet."""
+    if reduce not in ("sum", "mean"):
+        raise NotImplementedError(
+            f"scatter_reduce: reduce={reduce!r} is not supported, only 'sum' and 'mean'"
+        )
+    counts = scatter_add(input.detach() * 0, index, src.detach() * 0 + 1, dim=dim)
+    start = input if include_self else input * (counts == 0)
+    total = scatter_add(start, index, src, dim=dim)
+    if reduce == "sum":
+        return total
+    return total / (counts + 1 if include_self else counts.clamp(min=1))
+
+
+def argwhere(input):
+    """The indices of the elements that are not zero, one row each."""
+    return nonzero(input)
+
+
+def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
+    """Where the input's values belong in sorted sequences (along the last dimension): before equal ones, or after (right)."""
+    from ..creation import from_raw_like
+
+    if sorter is not None:
+        sorted_sequence = gather(sorted_sequence, sorter, dim=-1)
+    side = side or ("right" if right else "left")
+    values = (
+        (input if isinstance(input, Tensor) else sorted_sequence.new_tensor(input)).detach().cpu().numpy()
+    )
+    lines = sorted_sequence.detach().cpu().numpy()
+    if lines.ndim == 1:
+        found = np.searchsorted(lines, values, side)
+    else:
+        if lines.shape[:-1] != values.shape[:-1]:
+            raise RuntimeError(
+                "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
+                f"input value tensor must match, but we got boundaries tensor {list(lines.shape)} and input value tensor "
+                f"{list(values.shape)}"
+            )
+        found = np.empty(values.shape, np.int64)
+        for i in np.ndindex(lines.shape[:-1]):
+            found[i] = np.searchsorted(lines[i], values[i], side)
+    return from_raw_like(np.asarray(found, np.int32 if out_int32 else np.int64), sorted_sequence)
+
+
+def bucketize(input, boundaries, *, out_int32=False, right=False):
+    """The number of the bucket between sorted 1-d `boundaries` that each value falls into."""
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
+
+
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Which elements are among the test elements."""
+    from ..creation import from_raw_like
+
+    like = elements if isinstance(elements, Tensor) else test_elements
+    a, b = (x.detach().cpu().numpy() if isinstance(x, Tensor) else x for x in (elements, test_elements))
+    return from_raw_like(np.asarray(np.isin(a, b, assume_unique=assume_unique, invert=invert)), like)
+
+
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """The values without repetitions of the one before; on request where each came from and how often."""
+    from ..creation import from_raw_like
+
+    x = input.detach().cpu().numpy()
+    lines = x.reshape(-1, 1) if dim is None else np.moveaxis(x, dim, 0).reshape(x.shape[dim], -1)
+    new = np.ones(len(lines), bool)
+    new[1:] = (lines[1:] != lines[:-1]).any(axis=1)
+    starts = np.flatnonzero(new)
+    values = x.reshape(-1)[starts] if dim is None else np.take(x, starts, dim)
+    inverse = (np.cumsum(new) - 1).reshape(x.shape if dim is None else -1)
+    counts = np.diff(np.append(starts, len(lines)))
+    picked = [values] + [inverse] * return_inverse + [counts] * return_counts
+    picked = [from_raw_like(np.ascontiguousarray(p), input) for p in picked]
+    return picked[0] if len(picked) == 1 else tuple(picked)

@@ -1,0 +1,73 @@
+"""Products of matrices, vectors and batches, composed of `matmul`."""
+
+from __future__ import annotations
+
+import math
+
+from .samples import calls
+from .shape import permute, reshape
+from .table import composite
+
+SCALED = dict(beta=3, alpha=2)
+
+
+@composite(torch="addmv", samples=calls((((3,), (3, 4), (4,)), SCALED), (((), (3, 4), (4,)), {})))
+def addmv(xp, x, mat, vec, *, beta=1, alpha=1):
+    """beta * x + alpha * mat @ vec"""
+    return beta * x + alpha * xp.mv(mat, vec)
+
+
+@composite(torch="baddbmm", samples=calls((((2, 3, 5), (2, 3, 4), (2, 4, 5)), SCALED)))
+def baddbmm(xp, x, batch1, batch2, *, beta=1, alpha=1):
+    """beta * x + alpha * batch1 @ batch2"""
+    return beta * x + alpha * xp.bmm(batch1, batch2)
+
+
+@composite(torch="addbmm", samples=calls((((3, 5), (2, 3, 4), (2, 4, 5)), SCALED)))
+def addbmm(xp, x, batch1, batch2, *, beta=1, alpha=1):
+    """beta * x + alpha * the sum over the batch of batch1 @ batch2"""
+    return beta * x + alpha * xp.sum(xp.bmm(batch1, batch2), dim=0, dtype=x.dtype)
+
+
+@composite(
+    torch="inner",
+    samples=calls((((3, 4), (4,)), {}), (((2, 3, 4), (5, 4)), {}), (((), (3,)), {})),
+    inplace=False,
+)
+def inner(xp, x, y):
+    """Sums of products over the last dimension of both."""
+    if not x.ndim or not y.ndim:
+        return x * y
+    if x.shape[-1] != y.shape[-1]:
+        raise RuntimeError(
+            f"inner() the last dimension must match on both input tensors but got shapes {list(x.shape)} and {list(y.shape)}"
+        )
+    return tensordot(x, y, ([-1], [-1]))
+
+
+def tensordot(a, b, dims=2):
+    """Sums of products over several dimensions: the last `dims` of a and first of b, or the two lists of them."""
+    left, right = (range(a.ndim - dims, a.ndim), range(dims)) if isinstance(dims, int) else dims
+    left, right = ([d % t.ndim for d in ds] for ds, t in ((left, a), (right, b)))
+    if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
+        raise RuntimeError(
+            f"contracted dimensions need to match, but first has size {[a.shape[d] for d in left]} in dims {left} and second has "
+            f"size {[b.shape[d] for d in right]} in dims {right}"
+        )
+    rows = [d for d in range(a.ndim) if d not in left]
+    columns = [d for d in range(b.ndim) if d not in right]
+    n = math.prod(a.shape[d] for d in left)
+    m, k = math.prod(a.shape[d] for d in rows), math.prod(b.shape[d] for d in columns)
+    product = reshape(permute(a, (*rows, *left)), (m, n)) @ reshape(permute(b, (*right, *columns)), (n, k))
+    return reshape(product, (*(a.shape[d] for d in rows), *(b.shape[d] for d in columns)))
+
+
+@composite(torch="kron", samples=calls((((5,), (4,)), {}), (((2,), (3, 2)), {})), inplace=False)
+def kron(xp, x, y):
+    """The Kronecker product: every element of x times all of y."""
+    n = max(x.ndim, y.ndim)
+    a, b = ((1,) * (n - t.ndim) + tuple(t.shape) for t in (x, y))
+    spread = reshape(x, [s for size in a for s in (size, 1)]) * reshape(
+        y, [s for size in b for s in (1, size)]
+    )
+    return reshape(spread, [p * q for p, q in zip(a, b, strict=True)])

@@ -1,0 +1,160 @@
+"""Elementwise operations that are used less often."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..tensor import Tensor
+from . import coerce
+from .pointwise import bitwise, namesake, public_clamp, sub
+from .samples import Value, binary, calls, unary
+from .table import composite, op
+
+PAIR = dict(coerce=coerce.promote)
+
+asinh = namesake("asinh", lambda xp, g, x: g * xp.rsqrt(x * x + 1), "Inverse hyperbolic sine.")
+acosh = namesake(
+    "acosh", lambda xp, g, x: g * xp.rsqrt(x * x - 1), "Inverse hyperbolic cosine.", low=1.2, high=3.0
+)
+atanh = namesake("atanh", lambda g, x: g / (1 - x * x), "Inverse hyperbolic tangent.", low=-0.9, high=0.9)
+bitwise_left_shift = bitwise("bitwise_left_shift", "x * 2 ** y of integers")
+bitwise_right_shift = bitwise("bitwise_right_shift", "floor(x / 2 ** y) of integers")
+
+
+@op(
+    vjp=dict(x=lambda g, x, out: g * (x / out), y=lambda g, y, out: g * (y / out)),
+    torch="hypot",
+    samples=binary(low=0.5, scalar=False),
+    **PAIR,
+)
+def hypot(xp, x, y):
+    """sqrt(x * x + y * y), which does not overflow."""
+    return xp.hypot(x, y)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, x, y: g / (1 + xp.exp(y - x)), y=lambda xp, g, x, y: g / (1 + xp.exp(x - y))),
+    torch="logaddexp",
+    samples=binary(scalar=False),
+    inplace=False,
+    refuses=coerce.whole_numbers,
+    coerce=coerce.promote_numbers,
+)
+def logaddexp(xp, x, y):
+    """log(exp(x) + exp(y)), which does not overflow."""
+    return xp.logaddexp(x, y)
+
+
+def _chosen(better):
+    """The one that was chosen gets the gradient; of two equal ones x."""
+    return dict(
+        x=lambda xp, g, x, y: xp.where(xp.logical_or(better(xp, x, y), xp.isnan(y)), g, xp.zeros_like(g)),
+        y=lambda xp, g, x, y: xp.where(xp.logical_or(better(xp, x, y), xp.isnan(y)), xp.zeros_like(g), g),
+    )
+
+
+@op(
+    vjp=_chosen(lambda xp, x, y: xp.ge(x, y)),
+    torch="fmax",
+    samples=binary(scalar=False),
+    inplace=False,
+    **PAIR,
+)
+def fmax(xp, x, y):
+    """The larger of two; the other one if one is NaN."""
+    return xp.fmax(x, y)
+
+
+@op(
+    vjp=_chosen(lambda xp, x, y: xp.le(x, y)),
+    torch="fmin",
+    samples=binary(scalar=False),
+    inplace=False,
+    **PAIR,
+)
+def fmin(xp, x, y):
+    """The smaller of two; the other one if one is NaN."""
+    return xp.fmin(x, y)
+
+
+def _floating_samples(make):
+    return lambda dtype: make(dtype) if dtype.startswith("float") else ()
+
+
+@op(vjp=dict(x=lambda g: g), torch="frac", samples=_floating_samples(unary()), coerce=coerce.floating)
+def frac(xp, x):
+    """x - trunc(x)"""
+    return x - xp.trunc(x)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, x: xp.where(xp.isfinite(x), g, xp.zeros_like(g))),
+    torch="nan_to_num",
+    samples=unary(),
+)
+def nan_to_num(xp, x, *, nan=0.0, posinf=None, neginf=None):
+    """NaN and infinities replaced by numbers: unless told, by 0 and by the largest and smallest of the dtype."""
+    if not xp.is_floating(x):
+        return xp.clone(x)
+    limits = np.finfo(dtypes.OF_RAW[x.dtype].numpy)
+    for where, number in (
+        (xp.isnan(x), 0.0 if nan is None else nan),
+        (xp.logical_and(xp.isinf(x), xp.gt(x, 0)), float(limits.max) if posinf is None else posinf),
+        (xp.logical_and(xp.isinf(x), xp.lt(x, 0)), float(limits.min) if neginf is None else neginf),
+    ):
+        x = xp.where(where, xp.full_like(x, number), x)
+    return x
+
+
+@composite(torch="logit", samples=_floating_samples(unary(low=0.1, high=0.9)))
+def logit(xp, x, *, eps=None):
+    """log(x / (1 - x)), of x limited to [eps, 1 - eps] if `eps` is given."""
+    x = x if eps is None else public_clamp(x, eps, 1 - eps)
+    return xp.log(x / (1 - x))
+
+
+@composite(torch="clamp_min", samples=unary(min=-0.5))
+def clamp_min(xp, x, *, min):
+    """x, not below `min` (a number or a tensor)."""
+    return public_clamp(x, min=min)
+
+
+@composite(torch="clamp_max", samples=unary(max=0.5))
+def clamp_max(xp, x, *, max):
+    """x, not above `max` (a number or a tensor)."""
+    return public_clamp(x, max=max)
+
+
+@composite(
+    torch="float_power",
+    samples=calls((((3, 4), Value(2)), {}), ((Value(2.0), (3,)), {}), (((3, 1), Value(3)), {})),
+    numbers=True,
+    coerce=coerce.same,
+)
+def float_power(xp, x, exponent):
+    """x ** exponent in float64."""
+    x, exponent = (v.to(dtypes.float64) if isinstance(v, Tensor) else float(v) for v in (x, exponent))
+    return xp.pow(x, exponent)
+
+
+def rsub(input, other, *, alpha=1):
+    """other - alpha * input"""
+    return sub(other, input, alpha)
+
+
+def positive(input):
+    """The tensor itself. RuntimeError for bools."""
+    if input.dtype is dtypes.bool:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
+def real(input):
+    """The tensor itself: all dtypes here are real."""
+    return input
+
+
+def is_complex(input) -> bool:
+    """False: all dtypes here are real."""
+    return False

@@ -1,0 +1,136 @@
+"""Functions that are no rows of the table, against torch: values, dtypes, gradients, errors."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import minitorch
+
+NAN = float("nan")
+
+
+def x34(T, **kwargs):
+    return T.tensor(np.random.default_rng(0).permutation(12).reshape(3, 4) / 4 - 1, **kwargs)
+
+
+def with_nan(T):
+    x = x34(T)
+    x[1, 2] = NAN
+    return x
+
+
+def ints(T, *values):
+    return T.tensor(values)
+
+
+CALLS = {
+    "median": lambda T, x: x.median(),
+    "median dim": lambda T, x: x.median(1),
+    "median keepdim": lambda T, x: T.median(x, 0, True),
+    "median nan": lambda T, x: [with_nan(T).median(), with_nan(T).median(1).values, with_nan(T).nanmedian(1).values],
+    "nanmedian": lambda T, x: x.nanmedian(),
+    "median 0-d": lambda T, x: T.median(x[0, 0], 0),
+    "kthvalue": lambda T, x: x.kthvalue(2, 0),
+    "kthvalue out of range": lambda T, x: x.kthvalue(9),
+    "quantile": lambda T, x: x.quantile(0.3),
+    "quantile dim": lambda T, x: x.quantile(0.7, 1, True),
+    "quantile many": lambda T, x: T.quantile(x, T.tensor([0.1, 0.5, 1.0], dtype=T.float64), dim=0),
+    "quantile many keepdim": lambda T, x: T.quantile(x, T.tensor([0.1, 0.5], dtype=T.float64), dim=1, keepdim=True),
+    "quantile nearest": lambda T, x: [x.quantile(0.3, interpolation=i) for i in ("lower", "higher", "midpoint", "nearest")],
+    "quantile nan": lambda T, x: [with_nan(T).quantile(0.5, 1), with_nan(T).nanquantile(0.5, 1)],
+    "quantile out of range": lambda T, x: x.quantile(1.5),
+    "msort": lambda T, x: x.msort(),
+    "aminmax": lambda T, x: x.aminmax(dim=1),
+    "cummax": lambda T, x: x.cummax(1),
+    "cummin": lambda T, x: T.cummin(x, 0),
+    "dist": lambda T, x: T.dist(x, x * 2, 3),
+    "hstack": lambda T, x: [T.hstack([x, x]), T.hstack((x[0], x[1]))],
+    "vstack": lambda T, x: [T.vstack([x, x]), T.vstack((x[0], x[1]))],
+    "dstack": lambda T, x: T.dstack([x, x]),
+    "column_stack": lambda T, x: T.column_stack([x[:, 0], x]),
+    "atleast": lambda T, x: [*T.atleast_1d(x[0, 0], x), T.atleast_2d(x[0]), T.atleast_3d(x), T.atleast_3d(x[0])],
+    "ravel": lambda T, x: x.t().ravel(),
+    "broadcast_tensors": lambda T, x: T.broadcast_tensors(x[:, :1], x[0]),
+    "meshgrid ij": lambda T, x: T.meshgrid(x[0], x[:, 0], indexing="ij"),
+    "meshgrid xy": lambda T, x: T.meshgrid([x[0], x[:, 0], x[1]], indexing="xy"),
+    "cartesian_prod": lambda T, x: T.cartesian_prod(x[0], x[:, 0]),
+    "repeat_interleave": lambda T, x: [x.repeat_interleave(2), x.repeat_interleave(3, 1)],
+    "repeat_interleave tensor": lambda T, x: [x.repeat_interleave(ints(T, 1, 0, 2), dim=0), T.repeat_interleave(ints(T, 1, 2))],
+    "repeat_interleave wrong": lambda T, x: x.repeat_interleave(ints(T, 1, 2), dim=0),
+    "flips": lambda T, x: [x.fliplr(), x.flipud()],
+    "rot90": lambda T, x: [x.rot90(k) for k in range(-1, 4)],
+    "rot90 dims": lambda T, x: T.rot90(x[None], 1, (1, 2)),
+    "tensor_split": lambda T, x: [*x.tensor_split(3, 1), *T.tensor_split(x, (1, 2)), *x.tensor_split((3, 1), 1)],
+    "diag_embed": lambda T, x: [x.diag_embed(), x.diag_embed(1), T.diag_embed(x, -1, 0, 2)],
+    "diagflat": lambda T, x: x.diagflat(1),
+    "trace": lambda T, x: x.trace(),
+    "trace of a vector": lambda T, x: x[0].trace(),
+    "triangles": lambda T, x: [T.tril_indices(3, 4, 1), T.triu_indices(3, 4, -1)],
+    "take": lambda T, x: x.take(T.tensor([[0, 5], [-1, 5]])),
+    "take out of range": lambda T, x: x.take(ints(T, 12)),
+    "index_copy": lambda T, x: x.index_copy(1, ints(T, 2, 0), x[:, :2] * 2),
+    "index_fill": lambda T, x: x.index_fill(0, ints(T, 2, 0), 1.5),
+    "index_fill of a vector": lambda T, x: x.index_fill(0, ints(T, 2), x[0]),
+    "index_copy_": lambda T, x: (x * 1).index_copy_(0, ints(T, 2), x[:1] * 3),
+    "masked_scatter": lambda T, x: x.masked_scatter(x > 0, x * 2),
+    "masked_scatter row": lambda T, x: x.masked_scatter(T.tensor([True, False, True, True]), T.arange(9.0, dtype=T.float64)),
+    "masked_scatter short": lambda T, x: x.masked_scatter(x > 0, x[0, :1]),
+    "scatter_reduce": lambda T, x: [
+        x.scatter_reduce(1, T.tensor([[0, 0, 1], [2, 2, 2]]), x[:2, :3] * 2, r, include_self=s)
+        for r in ("sum", "mean") for s in (True, False)
+    ],
+    "argwhere": lambda T, x: T.argwhere(x > 0),
+    "searchsorted": lambda T, x: [
+        T.searchsorted(T.tensor([0.0, 1.0, 1.0, 2.0]), T.tensor([[0.5, 1.0], [2.5, -1.0]]), right=r) for r in (True, False)
+    ],
+    "searchsorted lines": lambda T, x: T.searchsorted(x.detach().sort(1).values, x.detach(), side="right"),
+    "bucketize": lambda T, x: T.bucketize(x.detach(), T.tensor([0.0, 0.5, 1.0], dtype=T.float64)),
+    "isin": lambda T, x: [T.isin(ints(T, 1, 2, 3), ints(T, 2)), T.isin(ints(T, 1, 2), 2, invert=True)],
+    "unique_consecutive": lambda T, x: T.unique_consecutive(ints(T, 1, 1, 2, 1), return_inverse=True, return_counts=True),
+    "unique_consecutive dim": lambda T, x: T.unique_consecutive(T.tensor([[1, 1, 2], [3, 3, 3]]), dim=1),
+    "tensordot": lambda T, x: [T.tensordot(x, x.t(), 1), T.tensordot(x, x, ([0, 1], [0, 1])), T.tensordot(x, x, 2)],
+    "tensordot wrong": lambda T, x: T.tensordot(x, x, 1),
+    "kron": lambda T, x: T.kron(x.contiguous(), T.ones(2, 1, dtype=T.float64)),
+    "float_power": lambda T, x: T.float_power(ints(T, 1, 2), 2),
+    "rsub": lambda T, x: T.rsub(x, 1, alpha=2),
+    "nan_to_num": lambda T, x: T.nan_to_num(T.tensor([NAN, np.inf, -np.inf, 1.0]), 7.0, posinf=3.0),
+    "fmax of NaN": lambda T, x: [T.fmax(with_nan(T), x), T.fmin(x, with_nan(T))],
+    "clamp_min tensor": lambda T, x: x.clamp_min(x.mean()),
+    "where": lambda T, x: x.where(x > 0, 0.5),
+    "type": lambda T, x: x.type("torch.IntTensor") if x.type() == "torch.DoubleTensor" else None,
+    "sqrt_": lambda T, x: T.sqrt_(x * x),
+    "logspace": lambda T, x: T.logspace(-1, 2, 4, dtype=T.float64),
+    "shift": lambda T, x: T.bitwise_left_shift(ints(T, 1, 2), ints(T, 3, 1)),
+}  # fmt: skip
+
+
+def flat(out):
+    for o in out if isinstance(out, (tuple, list)) else [out]:
+        yield from flat(o) if isinstance(o, (tuple, list)) else [o]
+
+
+def evaluate(T, call):
+    x = x34(T, requires_grad=True)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            outs = list(flat(call(T, x)))
+    except (RuntimeError, IndexError, NotImplementedError) as error:
+        return type(error), str(error)
+    total = sum((o * o * (i + 1)).sum() for i, o in enumerate(outs) if o.requires_grad)
+    grads = T.autograd.grad(total, x) if isinstance(total, T.Tensor) else []
+    return [o.detach() for o in [*outs, *grads]]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_like_torch(name):
+    ours, theirs = evaluate(minitorch, CALLS[name]), evaluate(torch, CALLS[name])
+    if isinstance(theirs, tuple):
+        assert ours[0] is theirs[0], f"{ours} for torch's {theirs}"
+        return
+    assert isinstance(ours, list), ours
+    assert [str(o.dtype) for o in ours] == [str(t.dtype) for t in theirs]
+    for a, b in zip(ours, theirs, strict=True):
+        assert tuple(a.shape) == tuple(b.shape)
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-14)
