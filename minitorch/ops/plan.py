@@ -125,9 +125,10 @@ class Plan:
         lines = ["def backward(node, g, xp):"]
         if self.saved_names:
             lines += ["s = node.saved", "if s is None:", "    released()"]
-        if self.guarded:
-            stale = " or ".join(f"v[{i}][0] != v[{i + 1}]" for i in range(0, 2 * len(self.guarded), 2))
-            lines += ["v = node.versions", f"if {stale}:", "    changed(node)"]
+        read = {p for n in wanted if n in self.rules for p in self.rules[n][1]}.union(self.fused)
+        stale = [f"v[{2 * i}][0] != v[{2 * i + 1}]" for i, n in enumerate(self.guarded) if n in read]
+        if stale:
+            lines += ["v = node.versions", f"if {' or '.join(stale)}:", "    changed(node)"]
         if self.saved_names:
             lines += [f"{', '.join(self.saved_names)}, = s"]
         if self.op.outputs > 1:
@@ -149,7 +150,7 @@ class Plan:
                 for n, (_, names) in self.rules.items()
             ]
             calls = f"return ({', '.join(calls)},)"
-            if self.op.outputs == 1:
+            if self.op.outputs == 1 and not self.fused:
                 lines += [f"if {table.is_large('g')}:", "    " + calls.replace("rule_", "large_")]
             lines += [calls]
         return "\n    ".join(lines) + "\n"

@@ -242,13 +242,12 @@ def front(row: Op):
         return variadic_front(row)
     public, kw, arrays = ", ".join(row.parameters), keywords(row), ", ".join(f"a_{n}" for n in row.inputs)
     lines = entry(row)
-    readable = f"result = forward(xp, {arrays}{kw})"
-    if row.outputs == 1 and not row.view:
-        readable = f"result = (large if {is_large(f'a_{row.inputs[0]}')} else forward)(xp, {arrays}{kw})"
-    if (
-        row.body
-    ):  # (a composite with a fused pair) elsewhere, and with kernels off, the body's own calls are recorded
+    if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
         readable = f"return forward(ops, {public}{kw})"
+    elif row.fused or row.view or row.outputs > 1:
+        readable = f"result = forward(xp, {arrays}{kw})"
+    else:
+        readable = f"result = (large if {is_large('a_' + row.inputs[0])} else forward)(xp, {arrays}{kw})"
     if row.fused:
         lines += ["result = NotImplemented", "if xp is NUMPY and switches.fused:"]
         lines += trying(f"result = fused({arrays}{kw})", arrays, "    ") + ["if result is NotImplemented:"]
