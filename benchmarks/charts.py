@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from html import escape
 
+from .rows import OURS
+
 COLORS = {
     "minitorch": "var(--ours)",
     "torch": "#e4772e",
@@ -14,7 +16,7 @@ COLORS = {
     "mygrad": "#2b8ca8",
     "autograd": "#8c8f96",
 }
-WIDTH, RIGHT, TOP = 760, 22, 14
+WIDTH, RIGHT, TOP = 760, 44, 14
 
 
 class Log:
@@ -115,6 +117,24 @@ def lines(title, series, xlabel, words, mark=None, faint=(), height=330):
         parts.append(polyline(x, y, found, "line", f"stroke:{color}"))
         parts += [dot(x(a), y(b), name, f"{name}, {a:,.0f}: {words(b)}") for a, b in found]
     parts.append(text((left + WIDTH - RIGHT) / 2, height - 4, xlabel, "label"))
+    return svg(title, height, "".join(parts))
+
+
+def scatter(title, points, xlabel, ylabel, words, height=330):
+    """A dot for each `(x, y, name)` over two equal logarithmic axes, and the diagonal."""
+    if not points:
+        return ""
+    left, bottom = 74, height - 40
+    both = [v for a, b, _ in points for v in (a, b)]
+    x, y = Log(both, left, WIDTH - RIGHT), Log(both, bottom, TOP + 20)
+    parts = [line(left, bottom, WIDTH - RIGHT, TOP + 20, "mark")]
+    for tick in y.ticks():
+        parts.append(line(left, y(tick), WIDTH - RIGHT, y(tick), "grid"))
+        parts.append(text(left - 8, y(tick) + 4, words(tick), anchor="end"))
+        parts.append(text(x(tick), bottom + 16, words(tick)))
+    parts += [dot(x(a), y(b), OURS, f"{name}: {words(b)}, torch {words(a)}") for a, b, name in points]
+    parts.append(text((left + WIDTH - RIGHT) / 2, height - 4, xlabel, "label"))
+    parts.append(text(left, TOP + 6, ylabel, "label", "start"))
     return svg(title, height, "".join(parts))
 
 

@@ -150,11 +150,16 @@ def flat(parts):
             yield part
 
 
-def call(T, path, arguments, keywords):
-    """Forward and backward of the function at a dotted path of T, such as `nn.functional.gelu`."""
-    function = T
+def function_at(T, path):
+    """The function at a dotted path of T, such as `nn.functional.gelu`."""
     for part in path.split("."):
-        function = getattr(function, part)
+        T = getattr(T, part)
+    return T
+
+
+def call(T, path, arguments, keywords):
+    """Forward and backward of the function at `path`."""
+    function = function_at(T, path)
     leaves = []
     arguments = [argument(T, part, leaves) for part in arguments]
 
@@ -220,22 +225,27 @@ def table():
 
 
 def workloads(choices):
+    without = left_out()
     found = []
     for op in table():
         for size in FEWER if choices.brief else SIZES:
-            if size > LIMITS.get(op.name, size):
-                continue
-            specified = specification(op, size)
-            if specified is not None:
-                function = f"{__name__}:call"
-                found.append(Workload("ops", op.name, function, (op.torch, *specified), size=size))
+            if op.name not in without and size <= LIMITS.get(op.name, size):
+                arguments = (op.torch, *specification(op, size))
+                found.append(Workload("ops", op.name, f"{__name__}:call", arguments, size=size))
     return found
 
 
 def left_out():
     """`{operation: reason}` of the rows without a workload."""
-    return {
-        op.name: "no inputs by size: add a row to benchmarks/ops.py SHAPES"
-        for op in table()
-        if specification(op, 100) is None
-    }
+    import minitorch
+
+    found = {}
+    for op in table():
+        try:
+            function_at(minitorch, op.torch)
+        except AttributeError:
+            found[op.name] = f"minitorch has no {op.torch}"
+        else:
+            if specification(op, 100) is None:
+                found[op.name] = "no inputs by size: add a row to SHAPES in benchmarks/ops.py"
+    return found

@@ -175,9 +175,9 @@ def plots(report):
         ),
         (
             "Ops: overhead",
-            "Forward and backward on 10 elements, where there is nothing to compute: operations in the order of torch's "
-            "time, from the quickest.",
-            charts.lines("overhead of operations", overhead(ops), "operations", seconds_of),
+            "Forward and backward on 10 elements, where there is nothing to compute; a dot is an operation, below the "
+            "dashed line minitorch is quicker.",
+            charts.scatter("overhead of operations", overhead(ops), "torch", "minitorch", seconds_of),
         ),
         (
             "Optimizers: torch's time over minitorch's, by parameters",
@@ -251,12 +251,10 @@ def curves(rows):
 
 
 def overhead(ops):
-    """`{library: [(rank, seconds)]}` at the smallest size."""
+    """[(torch's seconds, minitorch's, name)] at the smallest size."""
     smallest = min((row.size for row in ops), default=0)
-    rows = sorted((r for r in ops if r.size == smallest and r.ratio()), key=lambda r: r.median("torch"))
-    return {
-        name: [(i, row.median(name)) for i, row in enumerate(rows, 1)] for name in ("torch", OURS) if rows
-    }
+    rows = [row for row in ops if row.size == smallest and row.ratio()]
+    return [(row.median("torch"), row.median(), row.name) for row in rows]
 
 
 def by_library(rows):

@@ -21,7 +21,9 @@ def bytes_of(value):
 
 
 def ratio_of(value):
-    return "" if value is None else f"{value:.2f}x"
+    if value is None:
+        return ""
+    return f"{value:.2f}x" if value >= 0.1 else f"{value:.2g}x"
 
 
 def figure_of(row, library):
