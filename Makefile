@@ -26,7 +26,7 @@ setup: $(VENV)/ready
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -e ".[parity,bench,test]"
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet -e ".[parity,bench,test]"
 	touch $@
 
 clean:
