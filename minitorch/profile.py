@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .autograd.graph import Node, Output
+from .autograd.engine import watchers
 from .ops.table import tracers
 from .tensor import Tensor
 
@@ -56,12 +56,14 @@ class profile:
 
     def __enter__(self) -> profile:
         tracers.append(self._forward)
+        watchers.append(self._backward)
         self._begin = time.perf_counter()
         return self
 
     def __exit__(self, *exc):
         self.seconds += time.perf_counter() - self._begin
         tracers.remove(self._forward)
+        watchers.remove(self._backward)
         self._result = None
 
     def _line(self, name) -> Line:
@@ -84,20 +86,12 @@ class profile:
             line = self._line(op.name)
             line.calls += 1
             line.forward += took - inside
-        self._watch(result)
         if result is not self._result:
             line.bytes += 0 if op.view else size_of(result)
             self._result = result
         return result
 
-    def _watch(self, result):
-        """Times the rules of the node that the result was recorded with."""
-        node = getattr(result[0] if isinstance(result, tuple) and result else result, "_node", None)
-        node = node.edges[0] if isinstance(node, Output) else node
-        if isinstance(node, Node) and hasattr(node.plan, "op") and not isinstance(node.plan, WatchedPlan):
-            node.plan = WatchedPlan(node.plan, node.plan.op, self._backward)
-
-    def _backward(self, op, call):
+    def _backward(self, node, g, call):
         outermost, self._in_rule = not self._in_rule, True
         begin = time.perf_counter()
         try:
@@ -105,7 +99,7 @@ class profile:
         finally:
             if outermost:
                 self._in_rule = False
-                self._line(op.name).backward += time.perf_counter() - begin
+                self._line(name_of(node)).backward += time.perf_counter() - begin
 
     def table(self, order: str = "total", top: int | None = None) -> str:
         """The lines as text, largest `order` (`total, forward, backward, calls, bytes`) first, at most `top` of them.
@@ -134,30 +128,17 @@ class profile:
         return seconds / self.seconds if self.seconds else 0.0
 
 
-class WatchedPlan:
-    """A node's plan whose rules are called by `watch(op, call)`; in all else the plan itself."""
-
-    def __init__(self, plan, op, watch):
-        self._plan, self.op, self._watch = plan, op, watch
-
-    def __getattr__(self, name):
-        return getattr(self._plan, name)
-
-    def restricted(self, wanted):
-        return WatchedPlan(self._plan.restricted(wanted), self.op, self._watch)
-
-    def backward(self, *arguments):
-        return self._watch(self.op, lambda: self._plan.backward(*arguments))
-
-    def backward_tensors(self, *arguments):
-        return self._watch(self.op, lambda: self._plan.backward_tensors(*arguments))
-
-
 def size_of(result) -> int:
     """Bytes of a tensor, or of all of several."""
     if isinstance(result, Tensor):
         return result._array.nbytes
     return sum(map(size_of, result)) if isinstance(result, (tuple, list)) else 0
+
+
+def name_of(node) -> str:
+    """The operation that made the node, or the class of a `Function` of the user."""
+    op = getattr(node.plan, "op", None)
+    return op.name if op is not None else node.name()
 
 
 def bytes_in_words(n: int) -> str:

@@ -303,6 +303,7 @@ def test_command_line(own, tmp_path, monkeypatch, capsys):
 
 def test_profile_adds_up():
     import minitorch as torch
+    from minitorch.autograd.engine import watchers
     from minitorch.ops.table import tracers
     from minitorch.profile import profile
 
@@ -318,7 +319,7 @@ def test_profile_adds_up():
         assert p.lines[name].forward > 0
         assert p.lines[name].backward > 0
     assert sum(line.total for line in p.lines.values()) <= p.seconds
-    assert tracers == []
+    assert tracers == watchers == []
     lines = p.table("calls", top=2).splitlines()
     assert "more operations" in lines[3]
     shares = [float(s) for s in re.findall(r"([\d.]+)%", p.table())]
@@ -336,6 +337,24 @@ def test_profile_counts_a_body_once():
     made = sum(line.bytes for line in p.lines.values())
     assert p.lines["softmin"].bytes == 0  # softmax made it
     assert made == 2 * 24  # -x and its softmax
+
+
+def test_profile_of_a_function_of_the_user():
+    import minitorch as torch
+    from minitorch.profile import profile
+
+    class Double(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    with profile() as p:
+        Double.apply(torch.ones(3, requires_grad=True)).sum().backward()
+    assert p.lines["DoubleBackward"].backward > 0
 
 
 def test_profile_of_gradients_of_gradients():
