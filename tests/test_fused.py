@@ -21,6 +21,20 @@ CALLS = {
         lambda x, w, b: F.cross_entropy(x, labels(x)),
         lambda x, w, b: F.cross_entropy(x, labels(x), ignore_index=0),
     ],
+    "mse_loss": [
+        lambda x, w, b: F.mse_loss(x, x.flip(0).detach()),
+        lambda x, w, b: F.mse_loss(x, w.expand(x.shape), reduction="sum"),
+    ],
+    "l1_loss": [lambda x, w, b: F.l1_loss(x, w.expand(x.shape))],
+    "huber_loss": [lambda x, w, b: F.huber_loss(x, w.expand(x.shape), delta=0.7)],
+    "smooth_l1_loss": [lambda x, w, b: F.smooth_l1_loss(x, w.expand(x.shape), beta=0.3)],
+    "binary_cross_entropy": [
+        lambda x, w, b: F.binary_cross_entropy(T.sigmoid(x), T.sigmoid(b.expand(x.shape))),
+        lambda x, w, b: F.binary_cross_entropy((x.detach() > 0).to(x.dtype), T.sigmoid(x), reduction="sum"),
+    ],
+    "binary_cross_entropy_with_logits": [
+        lambda x, w, b: F.binary_cross_entropy_with_logits(x, T.sigmoid(b.expand(x.shape)))
+    ],
     "linear": [
         lambda x, w, b: F.linear(x, T.stack([w, b])),
         lambda x, w, b: F.linear(x, T.stack([w, b]), T.stack([w.sum(), b.sum()])),
@@ -49,7 +63,10 @@ def run(call, arrays, fused, monkeypatch, second=True):
     """Value, gradients and second gradients."""
     monkeypatch.setattr(switches, "fused", fused)
     xs = [T.from_numpy(a).requires_grad_() for a in arrays]
-    out = call(*xs)
+    try:
+        out = call(*xs)
+    except RuntimeError as error:
+        return str(error)
     g = T.from_numpy(array(out.shape, arrays[0].dtype, 1))
     first = T.autograd.grad(out, xs, g, retain_graph=True, allow_unused=True)
     results = [out, *first]
@@ -69,6 +86,9 @@ def check(call, arrays, dtype, monkeypatch, second=True):
     with np.errstate(all="ignore"):
         ours = run(call, arrays, True, monkeypatch, second)
         formula = run(call, arrays, False, monkeypatch, second)
+    if isinstance(ours, str):
+        assert ours == formula
+        return
     for a, b in zip(ours, formula, strict=True):
         if a is None or b is None:  # a gradient that is zero may be missing on one side
             assert a is b or not np.any(b if a is None else a)

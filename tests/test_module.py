@@ -415,12 +415,23 @@ def second_gradient_through_backward_hooks(T):
 
 
 @program
+def old_arguments_of_losses(T):
+    F, x, y = T.nn.functional, ones(T, 2, 3) * 0.5, ones(T, 2, 3) * 0.25
+    functions = (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.binary_cross_entropy, F.kl_div)
+    seen = [f(x, y, size_average=False) for f in functions] + [f(x, y, reduce=False) for f in functions]
+    seen += [F.cross_entropy(x, T.tensor([0, 1]), size_average=False), T.nn.MSELoss(False)(x, y)]
+    return [shown(s) for s in seen], T.nn.NLLLoss(reduce=False).reduction
+
+
+@program
 def forward_of_an_instance(T):
     m = T.nn.Linear(2, 2)
     m.forward = lambda x: x + 1
     return m(ones(T, 2))
 
 
+@pytest.mark.filterwarnings("ignore:size_average and reduce")
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_like_torch(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..ops.loss import legacy
 from . import functional as F
 from .module import Module
 
@@ -11,9 +12,7 @@ class Loss(Module):
 
     def __init__(self, size_average=None, reduce=None, reduction="mean"):
         super().__init__()
-        if size_average is not None or reduce is not None:
-            reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        self.reduction = reduction
+        self.reduction = legacy(size_average, reduce, reduction)
 
 
 class MSELoss(Loss):

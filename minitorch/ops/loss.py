@@ -21,6 +21,13 @@ PAIR = calls(
 LOSS = dict(method=False, inplace=False, coerce=coerce.same)
 
 
+def legacy(size_average, reduce, reduction):
+    """The reduction that torch's old arguments ask for."""
+    if size_average is None and reduce is None:
+        return reduction
+    return "none" if reduce is False else "sum" if size_average is False else "mean"
+
+
 def reduced(xp, loss, reduction):
     if reduction == "mean":
         return xp.mean(loss)
@@ -29,6 +36,38 @@ def reduced(xp, loss, reduction):
     if reduction == "none":
         return loss
     raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
+def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
+    """The plain case by kernels/loss.py: one shape, no weights, a sum or a mean."""
+    if x.shape != target.shape or not has_kernel(x, target) or reduction not in ("mean", "sum"):
+        return NotImplemented
+    if any(o is not None for o in others.values()):
+        return NotImplemented
+    x, target = np.ascontiguousarray(x), np.ascontiguousarray(target)
+    if kind == "binary" and kernels.loss.misfits(x.reshape(-1)):
+        return NotImplemented
+    out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
+    return out if scale == 1.0 else out * out.dtype.type(scale)
+
+
+def _backward(kind, g, x, target, reduction, wanted, delta=0.0, scale=1.0):
+    x, target = np.ascontiguousarray(x), np.ascontiguousarray(target)
+    g = float(g) * scale / (x.size if reduction == "mean" else 1)
+    dx = kernels.loss.loss_backward(kind, g, x, target, delta)
+    if not wanted[1]:
+        return dx, None
+    if kind == "logits":
+        return dx, x * x.dtype.type(-g)
+    return dx, (np.log1p(-x) - np.log(x)) * x.dtype.type(g) if kind == "binary" else -dx
+
+
+def _fused(kind):
+    """The pair of a loss without further settings."""
+    return (
+        lambda x, target, **settings: _forward(kind, x, target, **settings),
+        lambda g, x, target, reduction, wanted: _backward(kind, g, x, target, reduction, wanted),
+    )
 
 
 def _broadcast_warning(name, x, target):
@@ -40,42 +79,77 @@ def _broadcast_warning(name, x, target):
         )
 
 
-@composite(torch="nn.functional.mse_loss", samples=PAIR, **LOSS)
+@composite(fused=_fused("squared"), torch="nn.functional.mse_loss", samples=PAIR, **LOSS)
 def mse_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", weight=None):
     """(x - target) ** 2"""
+    reduction = legacy(size_average, reduce, reduction)
     _broadcast_warning("mse_loss", x, target)
     loss = xp.square(x - target)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
 
-@composite(torch="nn.functional.l1_loss", samples=PAIR, **LOSS)
+@composite(fused=_fused("absolute"), torch="nn.functional.l1_loss", samples=PAIR, **LOSS)
 def l1_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", weight=None):
     """|x - target|"""
+    reduction = legacy(size_average, reduce, reduction)
     _broadcast_warning("l1_loss", x, target)
     loss = xp.abs(x - target)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
 
-@composite(torch="nn.functional.smooth_l1_loss", samples=PAIR, **LOSS)
+@op(vjp=dict(x=lambda xp, g, x, delta: g * xp.clamp(x, min=-delta, max=delta)), **LOSS)
+def huber_elementwise(xp, x, *, delta):
+    """x**2 / 2 up to |x| = delta, from there on delta * (|x| - delta / 2). Its derivative is x limited to +-delta."""
+    d = xp.abs(x)
+    m = xp.clamp(d, max=delta)
+    return m * (d - 0.5 * m)
+
+
+@composite(
+    fused=(
+        lambda x, target, *, beta, **settings: (
+            _forward("huber", x, target, delta=beta, scale=1 / beta, **settings)
+            if beta > 0
+            else NotImplemented
+        ),
+        lambda g, x, target, reduction, wanted, beta: _backward(
+            "huber", g, x, target, reduction, wanted, beta, 1 / beta
+        ),
+    ),
+    torch="nn.functional.smooth_l1_loss",
+    samples=PAIR,
+    **LOSS,
+)
 def smooth_l1_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d**2 / (2 beta) for d = |x - target| below beta, else d - beta / 2. https://arxiv.org/abs/1504.08083"""
+    reduction = legacy(size_average, reduce, reduction)
     _broadcast_warning("smooth_l1_loss", x, target)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
         return xp.l1_loss(x, target, reduction=reduction)
-    d = xp.abs(x - target)
-    return reduced(xp, xp.where(xp.lt(d, beta), 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+    return reduced(xp, xp.huber_elementwise(x - target, delta=beta) / beta, reduction)
 
 
-@composite(torch="nn.functional.huber_loss", samples=PAIR, **LOSS)
+@composite(
+    fused=(
+        lambda x, target, *, delta, **settings: (
+            _forward("huber", x, target, delta=delta, **settings) if delta > 0 else NotImplemented
+        ),
+        lambda g, x, target, reduction, wanted, delta: _backward(
+            "huber", g, x, target, reduction, wanted, delta
+        ),
+    ),
+    torch="nn.functional.huber_loss",
+    samples=PAIR,
+    **LOSS,
+)
 def huber_loss(xp, x, target, *, reduction="mean", delta=1.0, weight=None):
     """d**2 / 2 for d = |x - target| up to delta, else delta * (d - delta / 2)."""
     _broadcast_warning("huber_loss", x, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    d = xp.abs(x - target)
-    loss = xp.where(xp.le(d, delta), 0.5 * d * d, delta * (d - 0.5 * delta))
+    loss = xp.huber_elementwise(x - target, delta=delta)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
 
@@ -98,9 +172,10 @@ def bce_elementwise(xp, x, target):
     return (target - 1) * xp.clamp(xp.log1p(-x), min=-100) - target * xp.clamp(xp.log(x), min=-100)
 
 
-@composite(torch="nn.functional.binary_cross_entropy", samples=PROBABILITIES, **LOSS)
+@composite(fused=_fused("binary"), torch="nn.functional.binary_cross_entropy", samples=PROBABILITIES, **LOSS)
 def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean"):
     """Cross-entropy of probabilities x in [0, 1] and targets of the same shape."""
+    reduction = legacy(size_average, reduce, reduction)
     if x.shape != target.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size ({x.shape}) is deprecated. Please ensure they have "
@@ -124,6 +199,7 @@ def _type_name(x):
 
 
 @composite(
+    fused=_fused("logits"),
     torch="nn.functional.binary_cross_entropy_with_logits",
     samples=calls(
         (((3, 4), Floats((3, 4), 0.0, 1.0)), {}), (((3, 4), Floats((3, 4), 0.0, 1.0)), dict(reduction="sum"))
@@ -134,6 +210,7 @@ def binary_cross_entropy_with_logits(
     xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
     """Cross-entropy of sigmoid(x), computed without overflow."""
+    reduction = legacy(size_average, reduce, reduction)
     if x.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({x.shape})")
     log_weight = 1 if pos_weight is None else (pos_weight - 1) * target + 1
@@ -184,6 +261,7 @@ def nll_loss(
     xp, x, target, *, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
 ):
     """-x[label] for log-probabilities x (N, C, ...) and labels (N, ...); the mean is weighted by the classes' weights."""
+    reduction = legacy(size_average, reduce, reduction)
     _check_labels(x, target, ignore_index)
     dim = 1 if x.ndim > 1 else 0
     keep = xp.ne(target, ignore_index)
@@ -250,6 +328,7 @@ def cross_entropy(
     label_smoothing=0.0,
 ):
     """-log softmax(x)[label] for logits x (N, C, ...) and labels (N, ...) or class probabilities of x's shape."""
+    reduction = legacy(size_average, reduce, reduction)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     dim = 1 if x.ndim > 1 else 0
@@ -304,6 +383,7 @@ def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing
 )
 def kl_div(xp, x, target, *, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target * (log(target) - x): x are log-probabilities, target probabilities (or their logarithms)."""
+    reduction = legacy(size_average, reduce, reduction)
     if log_target:
         loss = xp.exp(target) * (target - x)
     else:

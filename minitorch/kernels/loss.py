@@ -1,0 +1,86 @@
+"""Losses of an input and a target in one pass each way. What a loss of this `kind` is, `value` and `slope` say for one element."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .jit import kernel
+
+KINDS = {"squared": 0, "absolute": 1, "huber": 2, "binary": 3, "logits": 4}
+SQUARED, ABSOLUTE, HUBER, BINARY, LOGITS = KINDS.values()
+
+
+@kernel
+def value(kind, x, t, delta):
+    """The loss of one element."""
+    one, low = type(x)(1), type(x)(-100)
+    if kind == BINARY:
+        a, b = math.log(x), math.log1p(-x)
+        return (t - one) * (low if b < low else b) - t * (low if a < low else a)
+    if kind == LOGITS:
+        return (one - t) * x - ((x if x < 0 else type(x)(0)) - math.log1p(math.exp(-abs(x))))
+    d = abs(x - t)
+    if kind == SQUARED:
+        return d * d
+    if kind == ABSOLUTE:
+        return d
+    m = delta if d > delta else d
+    return m * (d - type(x)(0.5) * m)
+
+
+@kernel
+def slope(kind, x, t, delta):
+    """Its derivative with respect to x."""
+    one, d = type(x)(1), x - t
+    if kind == BINARY:
+        scale = x * (one - x)
+        return d / (type(x)(1e-12) if scale < 1e-12 else scale)
+    if kind == LOGITS:
+        return (one - t) - one / (one + math.exp(x))
+    if kind == SQUARED:
+        return d + d
+    limit = one if kind == ABSOLUTE else delta
+    if kind == HUBER and abs(d) <= limit:
+        return d
+    return limit if d > 0 else -limit if d < 0 else d
+
+
+@kernel(reorder=True)
+def accumulate(kind, x, target, delta):
+    """sum(value), in float64"""
+    s = 0.0
+    for i in range(x.size):
+        s += value(kind, x[i], target[i], delta)
+    return s
+
+
+@kernel
+def slopes(kind, g, x, target, delta, dx):
+    """dx = g * slope"""
+    for i in range(x.size):
+        dx[i] = g * slope(kind, x[i], target[i], delta)
+
+
+@kernel
+def misfits(x):
+    """How many of x are not in [0, 1]; NaN is not."""
+    n = 0
+    for i in range(x.size):
+        n += not (x[i] >= 0 and x[i] <= 1)
+    return n
+
+
+def loss(kind, x, target, delta, mean):
+    """The sum or the mean of the losses of two C-contiguous arrays of one shape."""
+    s = accumulate(KINDS[kind], x.reshape(-1), target.reshape(-1), x.dtype.type(delta))
+    return np.asarray(s / x.size if mean else s, x.dtype)
+
+
+def loss_backward(kind, g, x, target, delta):
+    """The derivative with respect to x, times the number g."""
+    dx = np.empty_like(x)
+    number = x.dtype.type
+    slopes(KINDS[kind], number(g), x.reshape(-1), target.reshape(-1), number(delta), dx.reshape(-1))
+    return dx
