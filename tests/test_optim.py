@@ -172,6 +172,19 @@ def test_threads_give_the_same(name, options, monkeypatch):
             np.testing.assert_array_equal(x, y)
 
 
+def test_threads_and_one_memory_twice(monkeypatch):
+    monkeypatch.setattr(threads, "LARGE", 0)
+    monkeypatch.setattr(threads, "count", lambda: 2)
+    w = minitorch.zeros(1 << 17).requires_grad_()
+    v = minitorch.zeros(1 << 17).requires_grad_()
+    v.data = w.data
+    w.grad, v.grad = minitorch.ones(1 << 17), 2 * minitorch.ones(1 << 17)
+    optimizer = mine.SGD([w, v], lr=1.0)
+    for _ in range(20):
+        optimizer.step()
+    assert bool((w == -60).all())
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_threads_after_a_fork(monkeypatch):
@@ -642,6 +655,27 @@ def test_clip_nonfinite_and_empty():
     assert clip_grad.clip_grad_norm_([], 1.0).item() == 0.0
     with pytest.warns(UserWarning, match="empty generator"):
         clip_grad.clip_grad_norm_((p for p in ()), 1.0)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("size", [1, 3, 4, 7, 8, 9, 31, 1000])
+def test_norm_is_torchs_but_for_the_root(size, dtype, monkeypatch):
+    g = np.random.default_rng(size).standard_normal(size).astype(dtype)
+    w = minitorch.from_numpy(g.copy()).requires_grad_()
+    w.grad = minitorch.from_numpy(g)
+    ours = clip_grad.get_total_norm([w.grad]).item()
+    ref = torch.nn.utils.get_total_norm([torch.from_numpy(g)]).item()
+    assert abs(ours - ref) <= 2 * np.spacing(np.asarray(ref, dtype))
+
+
+def test_clip_changes_read_only_gradients_by_a_copy():
+    w = minitorch.ones(4).requires_grad_()
+    g = np.broadcast_to(np.float32(2.0), 4)
+    for clip in (clip_grad.clip_grad_norm_, clip_grad.clip_grad_value_):
+        w.grad = wrap(g)
+        clip([w], 1.0)
+        assert w.grad.tolist() == pytest.approx([0.5 if clip is clip_grad.clip_grad_norm_ else 1.0] * 4)
+    assert g.tolist() == [2.0] * 4
 
 
 def test_clip_value():

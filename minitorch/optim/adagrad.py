@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .arithmetic import add, addcdiv_, addcmul_, sqrt
-from .optimizer import Optimizer, check, check_implementation, check_lr, scalar
+from .optimizer import Optimizer
+from .options import check, check_implementation, check_lr, scalar
 from .state import full_like, new_step
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..tensor import Tensor
 from .arithmetic import add, addcdiv_, addcmul_, lerp_, maximum_, sqrt
-from .optimizer import Optimizer, check, check_implementation, check_lr, scalar
+from .optimizer import Optimizer
+from .options import check, check_implementation, check_lr, scalar
 
 
 def update(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
@@ -102,15 +103,10 @@ class Adam(Optimizer):
         return "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
     def _numbers(self, group):
-        lr, decay, (beta1, beta2) = (
-            scalar(group["lr"]),
-            scalar(group["weight_decay"]),
-            map(scalar, group["betas"]),
-        )
-        shrink, decay = (
-            (float(1 - lr * decay), 0.0) if group["decoupled_weight_decay"] else (1.0, float(decay))
-        )
-        fixed = float(beta1), float(beta2), float(group["eps"]), decay, shrink, bool(group["maximize"])
+        lr, decay, maximize = scalar(group["lr"]), scalar(group["weight_decay"]), bool(group["maximize"])
+        beta1, beta2 = map(scalar, group["betas"])
+        decays = (0.0, float(1 - lr * decay)) if group["decoupled_weight_decay"] else (float(decay), 1.0)
+        fixed = float(beta1), float(beta2), float(group["eps"]), *decays, maximize
         return lambda step: (float(lr / (1 - beta1**step)), float((1 - beta2**step) ** 0.5), *fixed)
 
 

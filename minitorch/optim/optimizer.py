@@ -7,14 +7,13 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
-
 from ..autograd.mode import enable_grad
 from ..ops.table import switches
 from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
 from . import saving
 from .hooks import register, register_optimizer_step_post_hook, register_optimizer_step_pre_hook, with_hooks
+from .options import required
 from .state import Arrays, new_step
 
 __all__ = [
@@ -23,15 +22,6 @@ __all__ = [
     "register_optimizer_step_pre_hook",
     "required",
 ]
-
-
-class _Required:
-    def __repr__(self) -> str:
-        return "<required parameter>"
-
-
-#: as a default: every group must give the value itself
-required = _Required()
 
 
 class Optimizer:
@@ -247,7 +237,7 @@ class Optimizer:
     def _step_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The update of all parameters of a group, on raw arrays: nothing is recorded."""
         known = kernel = None
-        large = []
+        large: dict[int, tuple] = {}
         for p, g, arrays in found:
             step = arrays.begin_step(p, self.state)
             if step != known:  # mostly one count for all
@@ -258,20 +248,19 @@ class Optimizer:
                 continue
             if kernel is None:
                 kernel = getattr(kernels(), self.kernel)
-            if arrays.large:
-                large.append(((arrays.flat, g.ravel(), *arrays.flat_state), scalars))
-            else:
+            if not arrays.large:
                 kernel(arrays.flat, g.ravel(), *arrays.flat_state, *scalars)
-        if large:
-            from ..kernels.threads import run
-
-            run(kernel, large)
+                continue
+            if id(arrays.raw) in large:  # a parameter twice, or two with one memory: one after the other
+                _share_out(kernel, large)
+            large[id(arrays.raw)] = (arrays.flat, g.ravel(), *arrays.flat_state), scalars
+        _share_out(kernel, large)
 
     def _record_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The same update on tensors, recorded."""
         with enable_grad():
             for p, _, arrays in found:
-                scalars, state = numbers(arrays.begin_step(p, self.state)), self.state[p]
+                scalars, state = numbers(arrays.begin_step(p, self.state)), self.state.get(p, {})
                 # Clones: the graph of the last step has saved the present ones.
                 new = {name: state[name].clone() for name in arrays.names if name and name != "step"}
                 self.update(p, p._grad, *[new.get(name) for name in arrays.names if name != "step"], *scalars)
@@ -342,36 +331,13 @@ def kernels():
 _kernels = None
 
 
-# ---------------------------------------------------------------------- for the optimizers: their options
+def _share_out(kernel, calls: dict[int, tuple]) -> None:
+    """The calls of a kernel for large parameters, by all threads."""
+    if calls:
+        from ..kernels.threads import run
 
-
-def check(name: str, value, low: float = 0.0) -> None:
-    """ValueError unless `value >= low`; NaN isn't."""
-    if not low <= value:
-        raise ValueError(f"Invalid {name}: {value}")
-
-
-def check_lr(lr) -> None:
-    """ValueError for a tensor of several elements or a negative learning rate."""
-    if isinstance(lr, Tensor) and lr.numel() != 1:
-        raise ValueError("Tensor lr must be 1-element")
-    check("learning rate", lr)
-
-
-def check_implementation(foreach, fused, differentiable) -> None:
-    """RuntimeError for torch's combinations that can't be. Here there is one implementation, whatever is given."""
-    if fused and differentiable:
-        raise RuntimeError("`fused` does not support `differentiable`")
-    if fused and foreach:
-        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-
-
-def scalar(value):
-    """A hyperparameter as a number; a tensor's keeps its dtype (`numpy.float32`), and so torch's rounding."""
-    if not isinstance(value, Tensor):
-        return value * 1.0  # TypeError for what isn't a number, before anything is changed
-    a = value._array
-    return a.reshape(())[()] if isinstance(a, np.ndarray) else a.item()
+        run(kernel, list(calls.values()))
+        calls.clear()
 
 
 def _type_name(value) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .arithmetic import add, add_, addcdiv_, addcmul_, copy, lerp_, sqrt
-from .optimizer import Optimizer, check, check_lr, scalar
+from .optimizer import Optimizer
+from .options import check, check_lr, scalar
 
 
 def update(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):

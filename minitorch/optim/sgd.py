@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .arithmetic import add, add_
-from .optimizer import Optimizer, check, check_implementation, check_lr, scalar
+from .optimizer import Optimizer
+from .options import check, check_implementation, check_lr, scalar
 
 
 def update(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ... import ops
 from ...autograd.mode import no_grad
 from ...ops.table import switches
 from ...tensor import Tensor, wrap
@@ -34,12 +35,14 @@ def get_total_norm(
     norm_type = float(norm_type)
     if not tensors:
         return wrap(np.array(0.0, np.float32))
-    by_kind: dict = {}  # torch takes one dtype after the other
-    for t in tensors:
-        by_kind.setdefault((t.device, t.dtype), []).append(t)
-    with no_grad():
-        norms = [_norm(t, norm_type).to(tensors[0].device) for group in by_kind.values() for t in group]
-        total = _norm(_stack(norms), norm_type)
+    total = _norm_of_arrays([t._array for t in tensors]) if norm_type == 2 and switches.fused else None
+    if total is None:
+        by_kind: dict = {}  # torch takes one dtype after the other
+        for t in tensors:
+            by_kind.setdefault((t.device, t.dtype), []).append(t)
+        with no_grad():
+            norms = [ops.vector_norm(t, ord=norm_type) for group in by_kind.values() for t in group]
+            total = ops.vector_norm(ops.stack([n.to(tensors[0].device) for n in norms]), ord=norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
@@ -49,39 +52,32 @@ def get_total_norm(
     return total
 
 
-def _norm(t: Tensor, norm_type: float) -> Tensor:
-    a = t._array
-    if norm_type == 2 and switches.fused and type(a) is np.ndarray and a.dtype in (np.float32, np.float64):
-        from ...kernels.optim import squares
+def _norm_of_arrays(arrays: list) -> Tensor | None:
+    """The 2-norm by a kernel, of NumPy arrays of one dtype; else None."""
+    dtype = arrays[0].dtype
+    if dtype not in (np.float32, np.float64):  # also the case of torch's arrays
+        return None
+    if any(type(a) is not np.ndarray or a.dtype != dtype for a in arrays):
+        return None
+    from ...kernels.optim import norm
 
-        number = a.dtype.type
-        flat = a.ravel()
-        return wrap(np.array(np.sqrt(number(squares(flat if flat.flags.behaved else flat.copy())))))
-    from ... import ops
-
-    return ops.vector_norm(t, ord=norm_type)
-
-
-def _stack(norms: list[Tensor]) -> Tensor:
-    if all(type(n._array) is np.ndarray for n in norms):
-        return wrap(np.stack([n._array for n in norms]))
-    from ... import ops
-
-    return ops.stack(norms)
+    return wrap(np.array(norm(np.array([norm(a.ravel()) for a in arrays], dtype)), dtype))
 
 
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """`grad *= min(1, max_norm / (total_norm + 1e-6))` for each parameter that has a gradient; see `get_total_norm`."""
-    grads = _grads(parameters)
-    if not grads:
-        return
-    with no_grad():
-        # NOTE: torch divides a number by a tensor as reciprocal times number, which rounds twice.
-        coefficient = ((total_norm.detach() + 1e-6).reciprocal() * float(max_norm)).clamp(max=1.0).item()
-    for grad in grads:
-        _in_place(grad, lambda a: a.__imul__(coefficient))
+    total = total_norm._array
+    # NOTE: torch divides a number by a tensor as reciprocal times number, which rounds twice.
+    if isinstance(total, np.ndarray):
+        coefficient = np.minimum(np.reciprocal(total + 1e-6) * float(max_norm), 1.0).item()
+    else:
+        coefficient = ((total + 1e-6).reciprocal() * float(max_norm)).clamp(max=1.0).item()
+    for grad in _grads(parameters):
+        a = _writable(grad)
+        if coefficient != 1:
+            a *= coefficient
 
 
 def clip_grad_norm_(
@@ -123,10 +119,11 @@ def clip_grad_value_(
     """Limits every gradient to [-clip_value, clip_value]; a NaN stays."""
     limit = float(clip_value)
     for grad in _grads(parameters):
-        if isinstance(grad._array, np.ndarray):
-            _in_place(grad, lambda a: np.minimum(np.maximum(a, -limit, out=a), limit, out=a))
+        a = _writable(grad)
+        if isinstance(a, np.ndarray):
+            a.clip(-limit, limit, out=a)
         else:
-            _in_place(grad, lambda a: a.clamp_(-limit, limit))
+            a.clamp_(-limit, limit)
 
 
 def _grads(parameters) -> list[Tensor]:
@@ -134,9 +131,11 @@ def _grads(parameters) -> list[Tensor]:
     return [p._grad for p in parameters if p._grad is not None]
 
 
-def _in_place(grad: Tensor, change) -> None:
-    a = grad._array
-    if isinstance(a, np.ndarray) and not a.flags.writeable:  # expanded from fewer elements
-        a = grad._array = a.copy()
-    change(a)
+def _writable(grad: Tensor):
+    """The array of a gradient that is now changed in place."""
+    if (
+        isinstance(grad._array, np.ndarray) and not grad._array.flags.writeable
+    ):  # expanded from fewer elements
+        grad._array = grad._array.copy()
     grad._cell[0] += 1
+    return grad._array
