@@ -15,7 +15,7 @@ import pytest
 import minitorch
 from minitorch.backends import numpy as xp
 from minitorch.backends.special import erf, erfc
-from minitorch.kernels import fuse
+from minitorch.kernels import fuse, threads
 from minitorch.ops import OPS
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e-40, 1.0, -1.0, 2.5, 0.5, 20.0, -100.0]
@@ -78,7 +78,7 @@ def test_which_formulas_are_fused():
     for name, part in [
         ("sum", "x"),
         ("matmul", "forward"),
-        ("exp", "forward"),
+        ("sqrt", "forward"),
         ("clone", "forward"),
         ("cumsum", "x"),
     ]:
@@ -92,7 +92,7 @@ NOT_FUSED_IN_FLOAT64 = {"erf", "erfc", "gelu"}
 @pytest.fixture
 def interpreted(monkeypatch):
     """Loops as plain Python: what is written in them is tested, without the time to compile it."""
-    monkeypatch.setattr("minitorch.kernels.jit.kernel", lambda f: f)
+    monkeypatch.setattr("minitorch.kernels.jit.kernel", lambda **options: lambda f: f)
     fuse.compiled.cache_clear()
     yield
     fuse.compiled.cache_clear()
@@ -145,18 +145,23 @@ def test_compiled_formula_equals_the_formula(name, part, dtype):
         return
     row = OPS[name]
     formula = row.forward if part == "forward" else row.vjp[part]
-    for n in (0, 1, 7, 33, fuse.BLOCK - 1, fuse.BLOCK, 8 * fuse.BLOCK - 1, 8 * fuse.BLOCK + 1):
+    for n in (0, 1, 7, 33, 4097, fuse.CUT - 1, fuse.CUT):
         expected, given = both(formula, *arguments(row, formula, n, dtype))
         assert_same(given, expected, n)
 
 
-def test_result_does_not_depend_on_the_block(monkeypatch):
+def test_result_does_not_depend_on_pieces_and_threads(monkeypatch):
     row = OPS["softplus"]
     given = arguments(row, row.forward, 3000, "float32")
     whole = both(row.forward, *given)[1]
-    for block in (1, 64, 1000):
-        monkeypatch.setattr(fuse, "BLOCK", block)
+    monkeypatch.setattr(fuse, "CUT", 100)
+    monkeypatch.setattr(threads, "LARGE", 100)
+    threads._helpers.cache_clear()
+    for count, piece in [(1, 1), (2, 64), (3, 1000), (2, 5000)]:
+        monkeypatch.setattr(threads, "count", lambda count=count: count)
+        monkeypatch.setattr(threads, "PIECE", piece)
         np.testing.assert_array_equal(both(row.forward, *given)[1], whole)
+    threads._helpers.cache_clear()
 
 
 @pytest.mark.usefixtures("interpreted")

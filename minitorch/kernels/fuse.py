@@ -30,8 +30,9 @@ WORTH = 1 << 14
 #: elements that a formula has processed before its loops are compiled (0.2 s each, or 10 ms from the cache on disk)
 EARNED = 1 << 22
 
-#: elements that a program of several steps takes at once, so that the next step finds in the cache what one left
-BLOCK = 1 << 15
+#: elements of a call from which on a program is cut into pieces: for several threads, and so that a step finds in the cache
+#: what the one before left
+CUT = 1 << 19
 
 #: programs that one formula may have: one for each type, and for each value of its numbers; more are left to NumPy
 PROGRAMS = 8
@@ -188,13 +189,14 @@ def compiled(text):
     name = "loop_" + hashlib.sha256(text.encode()).hexdigest()[:16]
     env = {"np": np, "__name__": __name__}
     exec(compile(text.replace("loop", name, 1), __file__, "exec"), env)
-    return kernel(env[name])
+    return kernel(nogil=True)(env[name])
 
 
 class Program:
     """A traced formula as steps, Numba loops and calls of NumPy, on one-dimensional arrays: `print(program.source)`.
 
-    saves  how many passes over memory it needs less than NumPy
+    saves        how many passes over memory it needs less than NumPy
+    calls_numpy  whether there is exp, tanh or the like, which more threads make faster
     """
 
     def __init__(self, result, inputs, number):
@@ -206,6 +208,7 @@ class Program:
         self.source = "\n    ".join([f"def run({', '.join(names)}):", *self.lines])
         calls = calls_of(result)
         self.saves = sum(SLOW.get(call.function, 1) for call in calls) - len(self.lines)
+        self.calls_numpy = any(call.function not in EXPRESSIONS for call in calls)
         exec(compile(self.source, "<minitorch program>", "exec"), self.env)
         self.run = self.env["run"]
 
@@ -239,15 +242,16 @@ class Program:
     def __call__(self, arrays):
         out = np.empty(arrays[0].shape, self.dtype)
         flat = [a.reshape(-1) for a in (*arrays, out)]
-        if not self.scratch:
-            self.run(*flat)
-            return out
-        n = max(out.size, 1) if out.size < 8 * BLOCK else BLOCK
-        scratch = [np.empty(n, dtype) for dtype in self.scratch]
-        for start in range(0, out.size, n):
-            block = [a[start : start + n] for a in flat]
-            self.run(*block, *[t[: block[0].size] for t in scratch])
+        if out.size < CUT:
+            self.piece(*flat)
+        else:
+            from .threads import run
+
+            run(self.piece, [(flat, ())])
         return out
+
+    def piece(self, *flat):
+        self.run(*flat, *[np.empty(flat[0].size, dtype) for dtype in self.scratch])
 
 
 class Fused:
@@ -264,7 +268,7 @@ class Fused:
                 return self.formula(*values, **metadata)
         self.seen += size
         program = self.program(values, metadata) if self.seen >= EARNED else None
-        if program is None or size * program.saves < WORTH:
+        if program is None or (size * program.saves < WORTH and size < CUT):
             return self.formula(*values, **metadata)
         return program(arrays)
 
@@ -275,7 +279,7 @@ class Fused:
             if key not in self.programs and len(self.programs) < PROGRAMS:
                 self.programs[key] = None
                 program = Program(*traced(self.formula, values, metadata))
-                self.programs[key] = program if program.saves > 0 else None
+                self.programs[key] = program if program.saves > 0 or program.calls_numpy else None
             return self.programs.get(key)
         except (
             TypeError,

@@ -34,7 +34,7 @@ def count() -> int:
 
 def run(kernel, calls: list[tuple[tuple, tuple]]) -> None:
     """`kernel(*arrays, *numbers)` for all `calls`. `arrays`: vectors of one size, or None."""
-    if count() == 1 or sum(len(arrays) * arrays[0].size for arrays, _ in calls) < LARGE:
+    if sum(len(arrays) * arrays[0].size for arrays, _ in calls) < LARGE:
         for arrays, numbers in calls:
             kernel(*arrays, *numbers)
         return
