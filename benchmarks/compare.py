@@ -1,16 +1,18 @@
 """`python -m benchmarks compare a.json b.json`: what became faster or slower between two runs, beyond the noise.
 
-Compared is minitorch's time as a multiple of torch's in the same round, where torch was measured: a machine that is
-slower today slows both. A row has changed if its rounds of the two runs do not overlap, and the medians differ by more
-than the spread of the rounds and by more than `SMALLEST`.
+For runs of one machine. A row has changed if its rounds of the two runs do not overlap, and the medians differ by more
+than the rounds scatter and by more than `SMALLEST`: so it must be in minitorch's time, and, where both runs measured
+torch, in its multiple of torch's time in the same round, too. A machine that is slower today slows both libraries; what
+disturbs torch alone leaves minitorch's own time as it was.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .rows import OURS, Row, from_json, geometric_mean
@@ -41,24 +43,24 @@ class Change:
         return "faster" if self.factor < 1 else "slower"
 
 
-def figures(row, with_torch):
-    """minitorch's rounds, relative to torch's of the same round if both runs have torch."""
-    ours = row.rounds[OURS]
-    if not with_torch:
-        return ours
-    return [o / t for o, t in zip(ours, row.rounds["torch"], strict=False)]
-
-
 def change(a: Row, b: Row) -> Change:
-    """From row `a` to row `b` of the same workload."""
-    with_torch = all(row.rounds.get("torch") for row in (a, b))
-    before, after = figures(a, with_torch), figures(b, with_torch)
+    """From row `a` to row `b` of the same workload: in minitorch's time or relative to torch's, whichever is less."""
+    found = [between(b, a.rounds[OURS], b.rounds[OURS])]
+    if a.ratios() and b.ratios():
+        found.append(between(b, *([1 / ratio for ratio in row.ratios()] for row in (a, b))))
+    least = min(found, key=lambda c: abs(math.log(c.factor)))
+    agree = len({c.verdict for c in found}) == 1
+    return replace(least, apart=least.apart and agree)
+
+
+def between(row, before, after) -> Change:
+    """Of the rounds of two runs."""
     middles = statistics.median(before), statistics.median(after)
     noise = sum(
         (max(rounds) - min(rounds)) / 2 / m for rounds, m in zip((before, after), middles, strict=True)
     )
     apart = max(before) < min(after) or max(after) < min(before)
-    return Change(b, *middles, noise, apart)
+    return Change(row, *middles, noise, apart)
 
 
 def changes(a: list[Row], b: list[Row]) -> list[Change]:

@@ -181,6 +181,11 @@ def test_comparison_is_relative_to_torch():
     before, after = row([1, 1.01, 1.02], [2, 2.02, 2.04]), row([2, 2.02, 2.04], [4, 4.04, 4.08])
     assert change(before, after).factor == pytest.approx(1)
     assert change(before, row([2, 2.02, 2.04])).verdict == "slower"  # torch was not measured
+    assert change(before, row([2, 2.02, 2.04], [2, 2.02, 2.04])).verdict == "slower"
+    assert change(before, row([1, 1.01, 1.02], [1, 1.01, 1.02])).verdict == "same"  # only torch has changed
+    assert change(before, row([0.8, 0.81, 0.82], [1, 1.01, 1.02])).verdict == "same"  # the two disagree
+    # a machine that is faster today hides what became slower in part: neither says more than it knows
+    assert change(before, row([1, 1.01, 1.02], [1.5, 1.515, 1.53])).verdict == "same"
 
 
 def test_changes_of_two_runs():
