@@ -84,7 +84,7 @@ keep_freed_memory()
 
 def asarray(x):
     """A 0-d array for the scalar that NumPy makes of one; an array of another device (the result of a move) as it is."""
-    return np.asarray(x) if isinstance(x, (np.generic, np.ndarray, int, float)) else x
+    return np.asarray(x) if isinstance(x, (np.generic, int, float)) else x
 
 
 def is_floating(x):

@@ -185,32 +185,36 @@ def _new_tensor(self, data, dtype=None, device=None, requires_grad=False):
     return tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
 
 
+FOREIGN = (np.number, np.bool_, np.ndarray)
+
+
 def operand(function):
     """An operator gives NotImplemented for what is no number or tensor, so that Python can try the other side."""
 
     def method(self, other):
-        if not isinstance(other, (Tensor, float, int, np.number, np.bool_, np.ndarray)):
-            return NotImplemented
-        return function(self, _number(other))
+        if isinstance(other, (Tensor, float, int)):
+            return function(self, other)
+        return function(self, _ours(other)) if isinstance(other, FOREIGN) else NotImplemented
 
     return method
-
-
-def _number(other):
-    if isinstance(other, np.ndarray):
-        from ..creation import from_numpy
-
-        return from_numpy(other)
-    return other.item() if isinstance(other, np.generic) else other
 
 
 def reflected(function):
     def method(self, other):
-        if not isinstance(other, (float, int, np.number, np.bool_, np.ndarray)):
-            return NotImplemented
-        return function(_number(other), self)
+        if isinstance(other, (float, int)):
+            return function(other, self)
+        return function(_ours(other), self) if isinstance(other, FOREIGN) else NotImplemented
 
     return method
+
+
+def _ours(other):
+    """A tensor for an array of NumPy, a Python number for its scalar."""
+    if isinstance(other, np.generic):
+        return other.item()
+    from ..creation import from_numpy
+
+    return from_numpy(other)
 
 
 def attach_operators():

@@ -86,13 +86,14 @@ class Plan:
         )
 
     def _record(self):
-        row, values, versions = self.op, "", ""
+        row, values, cells, versions = self.op, "", [], ""
         for name in self.saved_names:
             value, cell = self._saved(name)
             values += f"{value}, "
             if cell:
                 self.guarded.append(name)
-                versions += f"{cell}, {cell}[0], "
+                cells.append(f"c_{name} = {cell}")
+                versions += f"c_{name}, c_{name}[0], "
         public = row.public
         edges = "".join(f"{public[n]} if n_{n} is LEAF else n_{n}, " for n in self.wanted)
         fits = "".join(f"({public[n]}._array.shape, {public[n]}._array.dtype), " for n in self.wanted)
@@ -114,6 +115,7 @@ class Plan:
             f"node.edges = ({edges})",
             f"node.fits = {'None' if row.exact else f'None if {same} else ({fits})' if row.inplace else f'({fits})'}",
             f"node.saved = ({values})",
+            *cells,
             f"node.versions = ({versions})",
             "node.number = next_number()",
             "out._node = node" if row.outputs == 1 else "attach_outputs(node, out)",
