@@ -12,7 +12,7 @@ import math
 from .workload import Workload
 
 SIZES = (10, 10**2, 10**3, 10**4, 10**5, 10**6, 10**7)
-FEWER = (10, 10**3, 10**5, 10**7)
+FEWER = (10, 10**3, 10**5, 10**6)
 
 #: largest sizes, in elements of an argument, of operations whose work grows faster than their arguments
 PRODUCT = 10**6

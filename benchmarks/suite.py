@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from . import data, memory, ops, optim, peers, roofline, scale, startup, steps, turns
@@ -69,8 +70,8 @@ class Report:
 
     @property
     def failed(self):
-        """Whether minitorch, or a workload in any library, failed."""
-        return OURS in self.left_out or any(row.errors for row in self.rows)
+        """Whether minitorch, or a workload in any library, failed, or the run was interrupted."""
+        return bool({OURS, "the rest"} & self.left_out.keys()) or any(row.errors for row in self.rows)
 
 
 def matches(choices):
@@ -94,8 +95,11 @@ def run(choices: Choices, progress) -> Report:
             report.left_out[peer] = reason
         else:
             names.append(peer)
-    for threads in choices.threads:
-        run_threads(report, names, threads, progress)
+    try:
+        for threads in choices.threads:
+            run_threads(report, names, threads, progress)
+    except KeyboardInterrupt:  # what has been measured is worth a report
+        report.left_out["the rest"] = "interrupted"
     report.machine["load_after"] = os.getloadavg()[0]
     report.seconds = time.perf_counter() - begin
     return report
@@ -112,7 +116,9 @@ def run_threads(report, names, threads, progress):
         workers, about, errors = turns.open_workers(names, threads)
         report.about |= about
         report.left_out |= errors
-        try:
+        with ExitStack() as opened:
+            for worker in workers.values():
+                opened.enter_context(worker)
             for group, (rows, budget) in timed.items():
                 advance = progress(f"{group}, {threads} thread{'s' * (threads > 1)}", len(rows))
                 for workload in rows:
@@ -121,9 +127,6 @@ def run_threads(report, names, threads, progress):
                     row.bound = roofline.bound(workload, roof)
                     report.rows.append(row)
                     advance(workload.name, 1)
-        finally:
-            for worker in workers.values():
-                worker.close()
     for group in choices.groups:
         if group in FRESH and any(choices.wants(name) for name in names_of(group, choices)):
             report.rows += FRESH[group](choices, names, threads, progress)

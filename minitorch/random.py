@@ -96,6 +96,8 @@ def dense(shape, strides, dtype):
 
 
 def dense_like(array, dtype=None):
+    if array.flags.c_contiguous:
+        return np.empty(array.shape, array.dtype if dtype is None else dtype)
     return dense(array.shape, array.strides, array.dtype if dtype is None else dtype)
 
 
@@ -391,7 +393,7 @@ def dropout_mask(x, p, generator=None):
     mask = dense_like(x) if is_numpy else dense(tuple(x.shape), x.stride(), dtypes.OF_RAW[x.dtype].numpy)
     (default_generator if generator is None else generator).bernoulli_(mask, 1 - p)
     kept = np.float64 if mask.dtype == np.float64 else np.float32  # torch divides float16 by a float32
-    mask[...] = mask / kept(1 - p)
+    mask /= kept(1 - p)
     return mask if is_numpy else backend_of(x).from_numpy(mask, wrap(x).device)
 
 

@@ -20,7 +20,8 @@ examples:
   python -m parity --only mnist --picture docs/loss_curves.png
 
 writes parity.html, parity.json and parity.xml (JUnit) into the folder --out.
-exit status: 0 all within tolerance, 1 deviations or errors, 2 a wrong option.
+exit status: 0 all within tolerance, 1 deviations or errors, 2 a wrong option,
+130 interrupted.
 """
 
 
@@ -124,4 +125,7 @@ def main(argv=None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -68,8 +68,8 @@ def show(report):
 
 
 def trainings_table(report):
-    """`weights, draws` (initial weights, shuffles, dropout masks) are compared bit for bit; `torch from itself`
-    started with other roundings of its first weights."""
+    """`weights, draws` (initial weights, shuffles, dropout masks) are compared bit for bit; `torch's own` is how far
+    torch gets from itself when it starts with other roundings of its first weights."""
     table = Table(
         title="Five trainings on real data, torch beside " + report.choices.library, title_justify="left"
     )
@@ -78,9 +78,9 @@ def trainings_table(report):
         "dtype",
         "steps",
         "last loss",
-        "curves part at",
-        "largest deviation",
-        "torch from itself",
+        "curves part",
+        "deviation",
+        "torch's own",
         "parameters",
     ):
         table.add_column(name, justify="left" if name in ("training", "dtype") else "right", no_wrap=True)

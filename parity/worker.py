@@ -73,5 +73,7 @@ def one_thread(T):
         return
     before = T.get_num_threads()
     T.set_num_threads(1)
-    yield
-    T.set_num_threads(before)
+    try:
+        yield
+    finally:
+        T.set_num_threads(before)

@@ -58,9 +58,10 @@ def normalize_rows(x, w, b, eps, mean, rstd, out):
 
 @kernel
 def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
-    """With y = (x - mean) * rstd: dx = rstd * (g * w - (g * w).mean(1) - y * (g * w * y).mean(1)), dw += (g * y).sum(0),
-    db += g.sum(0)"""
+    """With y = (x - mean) * rstd: dx = rstd * (g * w - (g * w).mean(1) - y * (g * w * y).mean(1)), dw = (g * y).sum(0),
+    db = g.sum(0)"""
     n, c = x.shape
+    sums = np.zeros((2, c))
     for i in range(n):
         m, r = mean[i], rstd[i]
         s, t = products(g[i], w, x[i], m)
@@ -68,8 +69,9 @@ def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
         for j in range(c):
             d = x[i, j] - m
             dx[i, j] = r * (g[i, j] * w[j] - s - d * t)
-            dw[j] += g[i, j] * d * r
-            db[j] += g[i, j]
+            sums[0, j] += g[i, j] * d * r
+            sums[1, j] += g[i, j]
+    dw[:], db[:] = sums[0], sums[1]
 
 
 # ---------------------------------------------------------------------- columns
@@ -77,24 +79,33 @@ def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
 
 @kernel
 def column_statistics(x, mean, var):
-    """mean, var = x.mean(0), x.var(0); both start as zeros"""
+    """mean, var = x.mean(0), x.var(0)"""
     n, c = x.shape
+    s, t = np.zeros(c), np.zeros(c)
     for i in range(n):
         for j in range(c):
-            mean[j] += x[i, j]
-    for j in range(c):
-        mean[j] /= n
+            s[j] += x[i, j]
+    s /= n
     for i in range(n):
         for j in range(c):
-            d = x[i, j] - mean[j]
-            var[j] += d * d
-    for j in range(c):
-        var[j] /= n
+            d = x[i, j] - s[j]
+            t[j] += d * d
+    mean[:], var[:] = s, t / n
 
 
 @kernel
-def normalize_columns(x, w, b, mean, rstd, out):
-    """out = (x - mean) * rstd * w + b"""
+def reciprocal(var, eps):
+    """1 / sqrt(var + eps)"""
+    rstd = np.empty_like(var)
+    for j in range(var.size):
+        rstd[j] = var.dtype.type(1) / math.sqrt(var[j] + eps)
+    return rstd
+
+
+@kernel
+def normalize_columns(x, w, b, mean, var, eps, out):
+    """out = (x - mean) / sqrt(var + eps) * w + b"""
+    rstd = reciprocal(var, eps)
     n, c = x.shape
     for i in range(n):
         for j in range(c):
@@ -102,23 +113,24 @@ def normalize_columns(x, w, b, mean, rstd, out):
 
 
 @kernel
-def column_products(g, x, mean, rstd, dw, db):
-    """dw = (g * (x - mean) * rstd).sum(0), db = g.sum(0); both start as zeros"""
+def normalize_columns_backward(g, x, w, mean, var, eps, training, dx, dw, db):
+    """With y = (x - mean) * rstd, rstd = 1 / sqrt(var + eps): dw = (g * y).sum(0), db = g.sum(0), and
+    dx = rstd * w * (g - db / n - y * dw / n) in training, where mean and var are those of x, else rstd * w * g"""
+    rstd = reciprocal(var, eps)
     n, c = x.shape
+    s, t = np.zeros(c), np.zeros(c)
     for i in range(n):
         for j in range(c):
-            dw[j] += g[i, j] * ((x[i, j] - mean[j]) * rstd[j])
-            db[j] += g[i, j]
-
-
-@kernel
-def normalize_columns_backward(g, x, w, mean, rstd, dw, db, dx):
-    """With y = (x - mean) * rstd and dw, db the means of g * y and g: dx = rstd * w * (g - db - y * dw)"""
-    n, c = x.shape
+            s[j] += g[i, j] * ((x[i, j] - mean[j]) * rstd[j])
+            t[j] += g[i, j]
+    dw[:], db[:] = s, t
+    scale, s, t = rstd * w, dw / x.dtype.type(n), db / x.dtype.type(n)
     for i in range(n):
         for j in range(c):
-            y = (x[i, j] - mean[j]) * rstd[j]
-            dx[i, j] = rstd[j] * w[j] * (g[i, j] - db[j] - y * dw[j])
+            if training:
+                dx[i, j] = scale[j] * (g[i, j] - t[j] - (x[i, j] - mean[j]) * rstd[j] * s[j])
+            else:
+                dx[i, j] = scale[j] * g[i, j]
 
 
 # ---------------------------------------------------------------------- layer norm, batch norm
@@ -126,42 +138,34 @@ def normalize_columns_backward(g, x, w, mean, rstd, dw, db, dx):
 
 def layer_norm(x, w, b, eps):
     """-> (x normalised by rows, means, reciprocal standard deviations)"""
-    out = np.empty_like(x)
-    mean, rstd = np.empty((2, len(x)), x.dtype)
+    out, mean, rstd = np.empty_like(x), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
     normalize_rows(x, w, b, eps, mean, rstd, out)
     return out, mean, rstd
 
 
 def layer_norm_backward(g, x, w, mean, rstd):
     """-> gradients of x, w and b"""
-    dx = np.empty_like(x)
-    dw, db = np.zeros((2, x.shape[1]))
+    dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty_like(w)
     normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db)
-    return dx, dw.astype(x.dtype), db.astype(x.dtype)
+    return dx, dw, db
 
 
 def statistics(x):
     """-> mean and variance (of n, not n - 1) of each column"""
-    mean, var = np.zeros((2, x.shape[1]))
+    mean, var = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
     column_statistics(x, mean, var)
-    return mean.astype(x.dtype), var.astype(x.dtype)
+    return mean, var
 
 
 def batch_norm(x, w, b, mean, var, eps):
     """x normalised by columns"""
     out = np.empty_like(x)
-    normalize_columns(x, w, b, mean, 1 / np.sqrt(var + x.dtype.type(eps)), out)
+    normalize_columns(x, w, b, mean, var, x.dtype.type(eps), out)
     return out
 
 
 def batch_norm_backward(g, x, w, mean, var, eps, training):
     """-> gradients of x, w and b; in training the mean and the variance are those of x"""
-    rstd = 1 / np.sqrt(var + x.dtype.type(eps))
-    sums = np.zeros((2, x.shape[1]))
-    column_products(g, x, mean, rstd, *sums)
-    dw, db = sums.astype(x.dtype)
-    if not training:
-        return g * (w * rstd), dw, db
-    dx, n = np.empty_like(x), x.dtype.type(len(x))
-    normalize_columns_backward(g, x, w, mean, rstd, dw / n, db / n, dx)
+    dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty_like(w)
+    normalize_columns_backward(g, x, w, mean, var, x.dtype.type(eps), training, dx, dw, db)
     return dx, dw, db

@@ -53,33 +53,26 @@ class BatchNorm1d(Module):
             init.zeros_(self.bias)
 
     def forward(self, input):
-        if input.dim() not in self.dims:
-            raise ValueError(f"expected {self.shape_text} input (got {input.dim()}D input)")
-        if input.shape[1] != self.num_features:
-            raise RuntimeError(
-                f"running_mean should contain {input.shape[1]} elements not {self.num_features}"
-            )
-        momentum = 0.0 if self.momentum is None else self.momentum
-        training = self.training or self.running_mean is None
+        shape = input.shape
+        if len(shape) not in self.dims:
+            raise ValueError(f"expected {self.shape_text} input (got {len(shape)}D input)")
+        if shape[1] != self.num_features:
+            raise RuntimeError(f"running_mean should contain {shape[1]} elements not {self.num_features}")
+        momentum, mean, var = self.momentum, self.running_mean, self.running_var
+        training = self.training or mean is None
         if self.training and self.track_running_stats:
-            if input.numel() // input.shape[1] <= 1:  # before anything is changed
+            if input.numel() // shape[1] <= 1:  # before anything is changed
                 raise ValueError(
-                    f"Expected more than 1 value per channel when training, got input size {input.shape}"
+                    f"Expected more than 1 value per channel when training, got input size {shape}"
                 )
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:
-                momentum = 1.0 / float(self.num_batches_tracked)
-        keep = not self.training or self.track_running_stats
-        return F.batch_norm(
-            input,
-            self.running_mean if keep else None,
-            self.running_var if keep else None,
-            self.weight,
-            self.bias,
-            training,
-            momentum,
-            self.eps,
-        )
+            tracked = self.num_batches_tracked
+            tracked._array += 1
+            tracked._cell[0] += 1
+            if momentum is None:
+                momentum = 1.0 / float(tracked)
+        elif self.training:
+            mean = var = None
+        return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum or 0.0, self.eps)
 
     def extra_repr(self):
         return (

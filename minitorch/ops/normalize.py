@@ -7,8 +7,10 @@ import math
 import numpy as np
 
 from .. import kernels
+from ..random import dropout_mask
 from ..tensor import wrap
 from . import coerce
+from .inplace import apply
 from .samples import Floats, Int, Value, calls
 from .softmaxes import has_kernel
 from .table import composite, op
@@ -169,7 +171,8 @@ def batch_norm(
 
 def _follow(running, new, momentum):
     array = running._array
-    array[...] = array * (1 - momentum) + momentum * new
+    array *= 1 - momentum
+    array += new * momentum
     running._cell[0] += 1
 
 
@@ -184,10 +187,6 @@ def apply_dropout(xp, x, noise):
 
 def dropout(input, p=0.5, training=True, inplace=False):
     """Each element is 0 with probability p, else divided by 1 - p. https://arxiv.org/abs/1207.0580"""
-    from ..random import dropout_mask
-    from ..tensor import wrap
-    from .inplace import apply
-
     if not 0 <= p <= 1:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0 or input.numel() == 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, addcdiv_, addcmul_, sqrt
 from .optimizer import Optimizer
-from .options import check, check_implementation, check_lr, scalar
+from .options import check, check_implementation, check_lr, flag, scalar
 from .state import full_like, new_step
 
 
@@ -93,5 +93,5 @@ class Adagrad(Optimizer):
 
     def _numbers(self, group):
         lr, lr_decay = scalar(group["lr"]), scalar(group["lr_decay"])
-        fixed = float(group["eps"]), float(scalar(group["weight_decay"])), bool(group["maximize"])
+        fixed = float(group["eps"]), float(scalar(group["weight_decay"])), flag(group["maximize"])
         return lambda step: (float(lr / (1 + (step - 1) * lr_decay)), *fixed)

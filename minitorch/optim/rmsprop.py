@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, add_, addcdiv_, addcmul_, copy, lerp_, sqrt
 from .optimizer import Optimizer
-from .options import check, check_lr, scalar
+from .options import check, check_lr, flag, scalar
 
 
 def update(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
@@ -98,5 +98,5 @@ class RMSprop(Optimizer):
 
     def _numbers(self, group):
         numbers = [float(scalar(group[name])) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]
-        numbers.append(bool(group["maximize"]))
+        numbers.append(flag(group["maximize"]))
         return lambda step: numbers

@@ -70,7 +70,7 @@ class Arrays:
         if count is None:
             return 1 if new else 2
         number = count.item() + 1
-        count.fill(number)
+        count[()] = number
         return number if number < 2**24 else count.item()  # a float32 counts no further, as torch's
 
 
