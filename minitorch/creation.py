@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import index
 
 import numpy as np
 
@@ -54,19 +55,37 @@ def raw(data, dtype, device):
             array = np.array(data)
         except ValueError:
             raise _ragged(data) from None
-        except OverflowError:
-            raise RuntimeError("Overflow when unpacking long long") from None
         if array.dtype.kind in "OUS":
-            raise (
-                TypeError(f"new(): invalid data type '{_bad_type(data)}'")
-                if array.dtype.kind != "O"
-                else RuntimeError(f"Could not infer dtype of {_bad_type(data)}")
-            )
+            raise _no_numbers(data)
         if array.dtype.kind == "c":
             raise TypeError("complex numbers are not supported: minitorch has real dtypes only")
         if dtype is None and array.dtype.kind == "f" and not _has_numpy(data):
             array = array.astype(dtypes.get_default_dtype().numpy)
-    return place(array, dtype or dtypes.of_array(array), device)
+    return place(array, _checked(array, dtype or dtypes.of_array(array)), device)
+
+
+def _no_numbers(data):
+    """Torch's error for data that are no numbers, or no number of 64 bits."""
+    what = _bad_type(data)
+    if what == "int":
+        return ValueError("Overflow when unpacking long long")
+    if what != "str":
+        return RuntimeError(f"Could not infer dtype of {what}")
+    return TypeError("new(): invalid data type 'str'") if data is what or isinstance(data, str) else ValueError(
+        "too many dimensions 'str'"
+    )
+
+
+def _checked(array, dtype):
+    """The dtype. TypeError if it is none, RuntimeError if a number does not fit into the integers of that dtype."""
+    if not isinstance(dtype, dtypes.dtype):
+        raise TypeError(f"tensor(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
+    if dtype.category == dtypes.INTEGER and array.dtype != dtype.numpy and array.size and array.dtype.kind in "if":
+        limits = np.iinfo(dtype.numpy)
+        low = -limits.max if dtype is dtypes.uint8 else limits.min  # as torch: -1 is 255
+        if not (array.min() >= low and array.max() <= limits.max):  # NaN too
+            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+    return dtype
 
 
 def place(array, dtype, device):
@@ -164,6 +183,10 @@ def shape_from(args) -> tuple:
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None) -> Tensor:
     """Of a shape, every element `fill_value`."""
     value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    if not isinstance(value, (int, float, np.number, np.bool_)):
+        raise TypeError(
+            f"full(): argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}"
+        )
     return filled(shape_from((size,)), value, dtype or dtypes.of_python(value), device, requires_grad)
 
 
@@ -266,6 +289,7 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """`steps` values from start to end, both included."""
     start, end = (v.item() if isinstance(v, Tensor) else v for v in (start, end))
+    steps = index(steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     dtype = dtype or dtypes.get_default_dtype()
@@ -301,6 +325,9 @@ def _fma(a, x, b):
 @created_in
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """Ones on the diagonal."""
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
     return finish(place(np.eye(n, m), dtype or dtypes.get_default_dtype(), device), requires_grad)
 
 

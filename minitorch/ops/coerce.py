@@ -74,31 +74,24 @@ def floating(op, x):
     return xp, a
 
 
-def promoting(bools):
-    """The policy `promote`; without `bools` it asks the op, off the fast path, what it says to two of them."""
-
-    def promote(op, *xs):
-        """Tensors and Python numbers, promoted to their common dtype."""
-        if len(xs) == 2:
-            x, y = xs
-            if isinstance(x, Tensor):
-                a = x._array
-                if type(a) is ndarray:
-                    if isinstance(y, Tensor):
-                        b = y._array
-                        if type(b) is ndarray and a.dtype is b.dtype and (bools or a.dtype is not BOOL):
-                            return NUMPY, a, b
-                    elif type(y) is float and a.dtype.kind == "f":
-                        return NUMPY, a, y
-        elif not xs:
-            return (NUMPY,)  # cat([]): the op says what is wrong
-        xp, arrays, common = unify(op, xs)
-        return (xp, *[cast(xp, a, common) for a in arrays])
-
-    return promote
+def promote(op, *xs):
+    """Tensors and Python numbers, promoted to their common dtype."""
+    if len(xs) == 2 and not op.refuses and isinstance(xs[0], Tensor) and isinstance(xs[1], Tensor):
+        a, b = xs[0]._array, xs[1]._array
+        if type(a) is type(b) is ndarray and a.dtype is b.dtype:
+            return NUMPY, a, b
+    elif not xs:
+        return (NUMPY,)  # cat([]): the op says what is wrong
+    xp, arrays, common = unify(op, xs)
+    return (xp, *[cast(xp, a, common) for a in arrays])
 
 
-promote, promote_numbers = promoting(True), promoting(False)
+def listed(op, *xs):
+    """A list of tensors, promoted."""
+    for i, x in enumerate(xs):
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    return promote(op, *xs)
 
 
 def promote_floating(op, *xs):
@@ -133,7 +126,7 @@ def unify(op, xs):
             else:
                 zero_dim.append(dtypes.OF_RAW[a.dtype])
             arrays.append(a)
-        elif type(x) in _NUMBERS or hasattr(x, "__index__") or hasattr(x, "__float__"):
+        elif op.numbers and (type(x) in _NUMBERS or hasattr(x, "__index__") or hasattr(x, "__float__")):
             x = x if type(x) in _NUMBERS else x.item() if hasattr(x, "item") else x
             numbers.append(dtypes.of_python(x))
             arrays.append(x)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 from ..tensor import wrap_dim
 
 
@@ -9,7 +11,7 @@ def reduced(x, dim):
     """None (all) or a tuple of dimensions in range. A 0-d array may be reduced over dimension 0 or -1."""
     if dim is None:
         return None
-    dims = tuple(wrap_dim(int(d), x.ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    dims = tuple(wrap_dim(index(d), x.ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"dim {dims[0]} appears multiple times in the list of dims")
     return dims if x.ndim and dims else None

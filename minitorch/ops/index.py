@@ -313,8 +313,32 @@ def _wrapped(name, x, index, dim):
     dim = wrap_dim(dim, x.ndim)
     n = x.shape[dim] if x.ndim else 1
     if 0 not in index.shape and (bool((index >= n).any()) or bool((index < 0).any())):
+        if name == "index_select":
+            raise IndexError("index out of range in self")
         wrong = int(index[(index >= n) | (index < 0)].reshape(-1)[0])
         raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {n}")
+    return dim
+
+
+def _fitting(name, x, index, dim, src=None):
+    """As `_wrapped`, for indices that have the dimensions of x. RuntimeError if they reach beyond x or src."""
+    if (index.ndim != x.ndim and x.ndim and index.ndim) or (src is not None and src.ndim not in (0, index.ndim)):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    dim = _wrapped(name, x, index, dim)
+    shapes = list(index.shape), list(x.shape)
+    if 0 not in index.shape and any(a > b for d, (a, b) in enumerate(zip(*shapes, strict=False)) if d != dim):
+        raise RuntimeError(
+            f"Size does not match at dimension {dim} expected index {shapes[0]} to be no larger than self {shapes[1]} apart from "
+            f"dimension {dim}"
+        )
+    if src is not None:
+        if src.dtype != x.dtype:
+            raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+        if any(a > b for a, b in zip(index.shape, src.shape, strict=False)):
+            raise RuntimeError(
+                f"Expected index {shapes[0]} to be no larger than self {shapes[1]} apart from dimension {dim} and to be no larger "
+                f"size than src {list(src.shape)}"
+            )
     return dim
 
 
@@ -344,7 +368,7 @@ def _front_dim(function):
 )
 def gather(xp, x, index, *, dim):
     """out[i][j] = x[i][index[i][j]] (dim=1)"""
-    return xp.gather(x, index, dim=_wrapped("gather", x, index, dim))
+    return xp.gather(x, index, dim=_fitting("gather", x, index, dim))
 
 
 @op(
@@ -359,7 +383,7 @@ def gather(xp, x, index, *, dim):
 )
 def scatter(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] = src[i][j] (dim=1)"""
-    return xp.scatter(x, index, src, dim=_wrapped("scatter", x, index, dim))
+    return xp.scatter(x, index, src, dim=_fitting("scatter", x, index, dim, src))
 
 
 @op(
@@ -373,7 +397,7 @@ def scatter(xp, x, index, src, *, dim):
 )
 def scatter_add(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] += src[i][j] (dim=1)"""
-    return xp.scatter_add(x, index, src, dim=_wrapped("scatter_add", x, index, dim))
+    return xp.scatter_add(x, index, src, dim=_fitting("scatter_add", x, index, dim, src))
 
 
 @op(
@@ -388,7 +412,9 @@ def scatter_add(xp, x, index, src, *, dim):
 )
 def index_select(xp, x, index, *, dim):
     """The parts of a dimension that `index` (1-d) names."""
-    return xp.index_select(x, index, dim=_wrapped("index_select", x, index, dim))
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    return xp.index_select(x, index if index.ndim or not x.ndim else index.reshape(1), dim=_wrapped("index_select", x, index, dim))
 
 
 @op(
@@ -400,7 +426,15 @@ def index_select(xp, x, index, *, dim):
 )
 def index_add(xp, x, index, source, *, dim):
     """x with source's parts added where `index` says."""
-    return xp.index_add(x, index, source, dim=_wrapped("index_add", x, index, dim))
+    dim = _wrapped("index_add", x, index, dim)
+    if source.dtype != x.dtype:
+        raise RuntimeError("index_add_(): self and source must have the same scalar type")
+    if x.ndim and source.ndim and index.ndim and source.shape[dim] != index.shape[0]:
+        raise RuntimeError(
+            f"index_add_(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[dim]}), for "
+            f"dim: {dim}"
+        )
+    return xp.index_add(x, index, source, dim=dim)
 
 
 for _function in (gather, index_select, scatter_add, index_add):
@@ -447,6 +481,10 @@ def masked_fill(xp, x, mask, y):
 
 
 def _masked(row, x, mask, y):
+    if isinstance(mask, Tensor) and mask.dtype is not dtypes.bool:
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}"
+        )
     xp, x, mask = coerce.same(row, x, mask)
     if isinstance(y, Tensor):
         if y.ndim:
@@ -542,7 +580,12 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
 
 
 def bincount(input, weights=None, minlength=0):
+    """How often each of 0, 1, ... occurs in a 1-d tensor, or the sums of their weights."""
     from ..creation import from_raw_like
 
+    if input.dtype.is_floating_point:
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{type_name(input.dtype)}'")
+    if input.ndim != 1 or bool((input < 0).any()):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     w = None if weights is None else weights.detach().cpu().numpy()
     return from_raw_like(np.bincount(input.cpu().numpy(), w, minlength), input)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .. import dtypes
+from ..printing import type_name
 from ..tensor import Tensor
 from . import coerce
 from .samples import Floats, Value, binary, calls, unary
@@ -14,7 +15,7 @@ from .table import op
 
 BINARY = dict(coerce=coerce.promote)
 NUMBER = dict(coerce=coerce.number, refuses=coerce.bools)
-NO_BOOLS = dict(coerce=coerce.promote_numbers, refuses=coerce.bools)
+NO_BOOLS = dict(coerce=coerce.promote, refuses=coerce.bools)
 
 
 @op(
@@ -169,7 +170,7 @@ def reciprocal(xp, x):
     vjp=dict(x=lambda g, x: g * (2 * x)),
     torch="square",
     samples=unary(),
-    coerce=lambda row, x: coerce.promote(row, x, 2)[:2] if x.dtype is dtypes.bool else coerce.one(row, x),
+    coerce=lambda row, x: coerce.one(row, to_dtype(x, dtypes.int64) if x.dtype is dtypes.bool else x),
 )
 def square(xp, x):
     """x * x"""
@@ -236,6 +237,7 @@ def round(xp, x, *, decimals=0):
     torch="atan2",
     samples=binary(low=0.3, scalar=False),
     coerce=coerce.promote_floating,
+    numbers=False,
 )
 def atan2(xp, x, y):
     """The angle of the point (y, x), in radians."""
@@ -260,6 +262,7 @@ def _share(better):
     vjp=dict(x=_share(lambda xp, x, y: xp.gt(x, y)), y=_share(lambda xp, x, y: xp.lt(x, y))),
     torch="maximum",
     samples=binary(scalar=False),
+    numbers=False,
     **BINARY,
 )
 def maximum(xp, x, y):
@@ -271,6 +274,7 @@ def maximum(xp, x, y):
     vjp=dict(x=_share(lambda xp, x, y: xp.lt(x, y)), y=_share(lambda xp, x, y: xp.gt(x, y))),
     torch="minimum",
     samples=binary(scalar=False),
+    numbers=False,
     **BINARY,
 )
 def minimum(xp, x, y):
@@ -288,6 +292,10 @@ def _where_samples(dtype):
 
 
 def _promote_but_first(row, condition, x, y):
+    if isinstance(condition, Tensor) and condition.dtype not in (dtypes.bool, dtypes.uint8):
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition.dtype)}"
+        )
     xp, *xs = coerce.promote(row, x, y)
     return (xp, coerce.same(row, condition)[1], *xs)
 
@@ -312,12 +320,12 @@ def where(xp, condition, x, y):
 # ---------------------------------------------------------------------- comparison and logic
 
 
-def _compare(name, doc, torch=None, samples=None):
+def _compare(name, doc, **options):
     def forward(xp, x, y):
         return getattr(xp, name)(x, y)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(torch=torch or name, samples=samples or binary(), coerce=coerce.promote)(forward)
+    return op(torch=name, coerce=coerce.promote, **(dict(samples=binary()) | options))(forward)
 
 
 eq = _compare("eq", "x == y")
@@ -326,12 +334,13 @@ lt = _compare("lt", "x < y")
 le = _compare("le", "x <= y")
 gt = _compare("gt", "x > y")
 ge = _compare("ge", "x >= y")
-logical_and = _compare("logical_and", "Both are non-zero.", samples=binary(scalar=False))
-logical_or = _compare("logical_or", "One is non-zero.", samples=binary(scalar=False))
-logical_xor = _compare("logical_xor", "Exactly one is non-zero.", samples=binary(scalar=False))
+TENSORS = dict(samples=binary(scalar=False), numbers=False)
+logical_and = _compare("logical_and", "Both are non-zero.", **TENSORS)
+logical_or = _compare("logical_or", "One is non-zero.", **TENSORS)
+logical_xor = _compare("logical_xor", "Exactly one is non-zero.", **TENSORS)
 
 
-def bitwise(name, doc):
+def bitwise(name, doc, **options):
     def forward(xp, x, y):
         return getattr(xp, name)(x, y)
 
@@ -339,7 +348,7 @@ def bitwise(name, doc):
         return binary()(dtype) if dtype not in ("float32", "float64", "float16") else ()
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(torch=name, samples=whole_numbers, coerce=_integers)(forward)
+    return op(torch=name, samples=whole_numbers, coerce=_integers, numbers=True, **options)(forward)
 
 
 def _integers(row, *xs):
@@ -366,6 +375,8 @@ def bitwise_not(xp, x):
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """|x - y| <= atol + rtol * |y|, elementwise."""
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"{type_name(input.dtype)} did not match {type_name(other.dtype)}")
     close = eq(input, other) | (
         isfinite(input) & isfinite(other) & (abs(input - other) <= atol + rtol * abs(other))
     )
@@ -379,6 +390,8 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 def equal(input, other):
     """Whether shape and all elements are the same."""
+    if not isinstance(other, Tensor):
+        raise TypeError(f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
     return input.shape == other.shape and bool(eq(input, other).all())
 
 
@@ -456,7 +469,7 @@ clamp.op.public_front = public_clamp
         weight=lambda g, x, end: g * (end - x),
     ),
     torch="lerp",
-    coerce=coerce.promote_numbers,
+    coerce=coerce.promote,
     refuses=coerce.whole_numbers,
     samples=calls(
         (((3, 4), (3, 4), Value(0.3)), {}), (((3, 4), (4,), (3, 4)), {}), (((), (), Value(0.7)), {})
@@ -476,7 +489,7 @@ def lerp(xp, x, end, weight):
         tensor2=lambda g, tensor1, value: g * (tensor1 * value),
     ),
     torch="addcmul",
-    coerce=coerce.promote_numbers,
+    coerce=coerce.promote,
     refuses=coerce.bools,
     samples=calls((((3, 4), (3, 4), (4,)), dict(value=2)), (((), (), ()), {})),
 )
@@ -501,7 +514,7 @@ def _no_whole_division(row, given):
         tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)),
     ),
     torch="addcdiv",
-    coerce=coerce.promote_numbers,
+    coerce=coerce.promote,
     refuses=_no_whole_division,
     samples=calls((((3, 4), (3, 4), Floats((4,), 0.5, 2.0)), dict(value=0.5))),
 )

@@ -172,7 +172,13 @@ def _overloaded(extreme, arg, elementwise, result, word):
         if isinstance(dim, Tensor) or other is not None:
             return elementwise(input, dim if other is None else other)
         if dim is None:
+            if not input.numel():
+                raise RuntimeError(
+                    f"{word}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+                    "'dim' argument."
+                )
             return extreme(input)
+        _needs_elements(word, input, (wrap_dim(dim, input.ndim),) if input.ndim else ())
         indices = arg(input, dim, True)
         from .index import gather
 
@@ -344,4 +350,6 @@ def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
 @composite(torch="norm", samples=calls((((3, 4),), {}), (((3, 4),), dict(p=1, dim=1))), inplace=False)
 def norm(xp, x, *, p="fro", dim=None, keepdim=False, dtype=None):
     """Vector norm; "fro" is the 2-norm."""
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     return xp.vector_norm(x, ord=2 if p in ("fro", None) else float(p), dim=dim, keepdim=keepdim, dtype=dtype)

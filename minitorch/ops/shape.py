@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..autograd.views import replay
 from ..out import taking_out
-from ..tensor import wrap_dim
+from ..tensor import Tensor, wrap_dim
 from . import coerce
 from .dims import shape_of
 from .samples import Value, calls
@@ -14,7 +14,8 @@ from .table import op
 def _dims(x, dims):
     dims = tuple(wrap_dim(int(d), x.ndim) for d in dims)
     if len(set(dims)) != len(dims):
-        raise RuntimeError(f"dims {list(dims)}: each dimension may appear once")
+        twice = next(d for d in dims if dims.count(d) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     return dims
 
 
@@ -273,7 +274,7 @@ def unfold_placed(xp, x, *, shape, dimension, size, step):
 @op(
     vjp=dict(tensors=lambda xp, g, shapes, dim: _cut_up(xp, g, shapes, dim)),
     torch="cat",
-    coerce=coerce.promote,
+    coerce=coerce.listed,
     method=False,
     inplace=False,
     samples=calls((([(2, 3), (1, 3)],), dict(dim=0)), (([(2, 3), (2, 0), (2, 2)],), dict(dim=-1))),
@@ -335,6 +336,9 @@ def flip(xp, x, *, dims):
 )
 def roll(xp, x, *, shifts, dims=None):
     """Shifted along dimensions; what leaves at the end comes back at the start."""
+    n, m = (len(v) if isinstance(v, (tuple, list)) else int(v is not None) for v in (shifts, dims))
+    if n != m and (n, m) != (1, 0):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {n}, dims:{m}")
     return xp.roll(x, shifts=shifts, dims=dims)
 
 
@@ -368,6 +372,8 @@ def stack(tensors, dim=0):
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
         if t.shape != tensors[0].shape:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and {list(t.shape)} at entry {i}"
@@ -402,6 +408,8 @@ def chunk(input, chunks, dim=0):
 
 def unbind(input, dim=0):
     """All parts along a dimension, without it."""
+    if not input.ndim:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return tuple(select(input, dim, i) for i in range(input.shape[wrap_dim(dim, input.ndim)]))
 
 
@@ -427,6 +435,11 @@ def unflatten(input, dim, sizes):
 def movedim(input, source, destination):
     """Dimensions moved to new places, the others in their order."""
     source, destination = ((d,) if isinstance(d, int) else d for d in (source, destination))
+    if len(source) != len(destination):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as "
+            f"destination ({list(destination)} dims)"
+        )
     source, destination = _dims(input, source), _dims(input, destination)
     rest = iter(d for d in range(input.ndim) if d not in source)
     order = {d: s for s, d in zip(source, destination, strict=True)}

@@ -11,15 +11,15 @@ from .pointwise import bitwise, namesake, public_clamp, sub
 from .samples import Value, binary, calls, unary
 from .table import composite, op
 
-PAIR = dict(coerce=coerce.promote)
+PAIR = dict(coerce=coerce.promote, numbers=False)
 
 asinh = namesake("asinh", lambda xp, g, x: g * xp.rsqrt(x * x + 1), "Inverse hyperbolic sine.")
 acosh = namesake(
     "acosh", lambda xp, g, x: g * xp.rsqrt(x * x - 1), "Inverse hyperbolic cosine.", low=1.2, high=3.0
 )
 atanh = namesake("atanh", lambda g, x: g / (1 - x * x), "Inverse hyperbolic tangent.", low=-0.9, high=0.9)
-bitwise_left_shift = bitwise("bitwise_left_shift", "x * 2 ** y of integers")
-bitwise_right_shift = bitwise("bitwise_right_shift", "floor(x / 2 ** y) of integers")
+bitwise_left_shift = bitwise("bitwise_left_shift", "x * 2 ** y of integers", refuses=coerce.bools)
+bitwise_right_shift = bitwise("bitwise_right_shift", "floor(x / 2 ** y) of integers", refuses=coerce.bools)
 
 
 @op(
@@ -39,7 +39,8 @@ def hypot(xp, x, y):
     samples=binary(scalar=False),
     inplace=False,
     refuses=coerce.whole_numbers,
-    coerce=coerce.promote_numbers,
+    coerce=coerce.promote,
+    numbers=False,
 )
 def logaddexp(xp, x, y):
     """log(exp(x) + exp(y)), which does not overflow."""

@@ -166,7 +166,7 @@ def composite(**options):
 # ---------------------------------------------------------------------- fronts
 
 #: policies that take Python numbers
-PROMOTING = (coerce.promote, coerce.promote_numbers, coerce.promote_floating)
+PROMOTING = (coerce.promote, coerce.promote_floating)
 
 #: first lines of every front
 TRACED = "    if tracers:\n        return {call}\n"
@@ -211,7 +211,7 @@ def entry(row: Op) -> list[str]:
     lines, guards = [], []
     for i, n in enumerate(row.inputs):
         x = row.public[n]
-        other = f"float({x}) if type({x}) in NUMBERS else None" if takes_number else "None"
+        other = f"float({x}) if type({x}) in NUMBERS else None" if takes_number and row.numbers else "None"
         lines.append(f"a_{n} = {x}._array if isinstance({x}, Tensor) else {other}")
         guards.append(
             f"({x} is None or type(a_{n}) is ndarray)" if i in row.optional else f"type(a_{n}) is ndarray"
@@ -380,6 +380,8 @@ def explained(error, row, *arrays):
     arrays = [a for a in arrays if hasattr(a, "shape")]
     if row.refuses and isinstance(error, TypeError):
         row.refuses(row, [OF_RAW[a.dtype] for a in arrays])
+    if "negative integer powers" in str(error):
+        return RuntimeError("Integers to negative integer powers are not allowed.")
     if "broadcast" not in str(error):
         return error
     shapes = [tuple(a.shape) for a in arrays]
