@@ -35,6 +35,10 @@ CALLS = {
     "binary_cross_entropy_with_logits": [
         lambda x, w, b: F.binary_cross_entropy_with_logits(x, T.sigmoid(b.expand(x.shape)))
     ],
+    "embedding": [
+        lambda x, w, b: F.embedding(T.tensor([[0, 1], [1, 1]]), x),
+        lambda x, w, b: F.embedding(T.tensor([[0, 1], [1, 1]]), x, padding_idx=-1),
+    ],
     "linear": [
         lambda x, w, b: F.linear(x, T.stack([w, b])),
         lambda x, w, b: F.linear(x, T.stack([w, b]), T.stack([w.sum(), b.sum()])),
@@ -217,3 +221,10 @@ def test_labels_are_checked_in_the_kernel():
     with pytest.raises(IndexError, match="Target -1 is out of bounds"):
         F.cross_entropy(T.zeros(3, 4), T.tensor([0, -1, 1]))
     assert F.cross_entropy(T.zeros(2, 4), T.tensor([-100, -100])).isnan()
+
+
+def test_indices_are_checked_in_the_kernel():
+    with pytest.raises(IndexError, match="index out of range in self"):
+        F.embedding(T.tensor([0, 3]), T.zeros(3, 4))
+    with pytest.raises(IndexError, match="index out of range in self"):
+        F.embedding(T.tensor([0, -1]), T.zeros(3, 4))

@@ -6,13 +6,14 @@ import math
 
 import numpy as np
 
-from .. import kernels
+from .. import dtypes, kernels
+from ..printing import type_name
 from ..random import dropout_mask
 from ..tensor import wrap
 from . import coerce
 from .inplace import apply
 from .samples import Floats, Int, Value, calls
-from .softmaxes import has_kernel
+from .softmaxes import has_kernel, rows
 from .table import composite, op
 
 # ---------------------------------------------------------------------- layer norm
@@ -196,30 +197,36 @@ def dropout(input, p=0.5, training=True, inplace=False):
 
 
 def _embedding_dw(xp, g, weight_shape, x, padding_idx):
-    rows = xp.reshape(g, shape=(-1, weight_shape[1]))
+    added = xp.reshape(g, shape=(-1, weight_shape[1]))
     index = xp.reshape(x, shape=(-1,))
     if padding_idx is not None:
         at = padding_idx % weight_shape[0]
-        rows = rows * xp.reshape(xp.astype_like(xp.ne(index, at), rows), shape=(-1, 1))
-    return xp.index_add(xp.zeros_of(g, tuple(weight_shape)), index, rows, dim=0)
+        added = added * xp.reshape(xp.astype_like(xp.ne(index, at), added), shape=(-1, 1))
+    return xp.index_add(xp.zeros_of(g, tuple(weight_shape)), index, added, dim=0)
 
 
-def _embedding_check(row, x, weight):
-    xp, i, w = coerce.same(row, x, weight)
-    if xp.is_floating(i):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"{x.dtype!s} instead (while checking arguments for embedding)"
-        )
-    if 0 not in i.shape and (bool((i < 0).any()) or bool((i >= w.shape[0]).any())):
-        raise IndexError("index out of range in self")
-    return xp, i, w
+def _take(x, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
+    if x.dtype != np.int64 or not has_kernel(weight) or weight.ndim != 2:
+        return NotImplemented
+    if max_norm is not None or scale_grad_by_freq or sparse:
+        return NotImplemented
+    out = kernels.embedding.take(np.ascontiguousarray(x).reshape(-1), np.ascontiguousarray(weight))
+    return NotImplemented if out is None else out.reshape(*x.shape, -1)
+
+
+def _take_backward(g, x, weight_shape, padding_idx):
+    if x.dtype != np.int64 or not has_kernel(g):
+        return NotImplemented
+    skip = -1 if padding_idx is None else padding_idx % weight_shape[0]
+    index = np.ascontiguousarray(x).reshape(-1)
+    return None, kernels.embedding.add_rows(index, rows(g), tuple(weight_shape), skip)
 
 
 @op(
     vjp=dict(weight=_embedding_dw),
+    fused=(_take, _take_backward),
     torch="nn.functional.embedding",
-    coerce=_embedding_check,
+    coerce=coerce.same,
     method=False,
     inplace=False,
     samples=calls(
@@ -236,6 +243,13 @@ def embedding(
         raise NotImplementedError(
             "embedding(): max_norm, scale_grad_by_freq and sparse are not supported; leave them at their defaults"
         )
+    if xp.is_floating(x):
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"torch.{type_name(dtypes.OF_RAW[x.dtype])}Tensor instead (while checking arguments for embedding)"
+        )
+    if 0 not in x.shape and (bool((x < 0).any()) or bool((x >= weight.shape[0]).any())):
+        raise IndexError("index out of range in self")
     return xp.index_rows(weight, x)
 
 
