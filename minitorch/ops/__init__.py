@@ -15,6 +15,7 @@ from ..creation import (  # noqa: F401
 )
 from . import pointwise, shape
 from .activation import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .arrange import (  # noqa: F401
     atleast_1d,
     atleast_2d,
