@@ -42,7 +42,6 @@ from numpy import (  # noqa: F401
     matmul,
     maximum,
     minimum,
-    ones_like,
     sin,
     sinh,
     sqrt,
@@ -80,6 +79,10 @@ from .memory import keep_freed_memory
 from .special import erf, erfc  # noqa: F401
 
 keep_freed_memory()
+
+
+def ones_like(x):
+    return np.ones_like(x) if x.ndim else np.array(1, x.dtype)  # every backward starts with it: 0.2 us instead of 1.5
 
 
 def asarray(x):

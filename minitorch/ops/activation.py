@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from .. import kernels
+from ..kernels.fuse import LARGE
 from .samples import calls, unary
+from .softmaxes import has_kernel
 from .table import composite, op
 
 
@@ -12,7 +17,22 @@ def _mask(xp, g, condition):
     return xp.where(condition, g, 0)
 
 
-@op(vjp=dict(x=lambda xp, g, out: _mask(xp, g, xp.gt(out, 0))), torch="relu", samples=unary(), out=False)
+def _relu_backward(g, out):
+    """One pass for small arrays, where np.where takes three times as long; large ones have kernels/fuse.py."""
+    if out.size >= LARGE or not has_kernel(out):
+        return NotImplemented
+    dx = np.empty(out.shape, out.dtype)
+    kernels.activation.relu_backward(g.ravel(), out.ravel(), dx.ravel())
+    return (dx,)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, out: _mask(xp, g, xp.gt(out, 0))),
+    fused=(None, _relu_backward),
+    torch="relu",
+    samples=unary(),
+    out=False,
+)
 def relu(xp, x):
     """max(x, 0); the derivative at 0 is 0."""
     return xp.maximum(x, 0)  # NaN stays NaN

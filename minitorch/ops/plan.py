@@ -152,7 +152,7 @@ class Plan:
                 for n, (_, names) in self.rules.items()
             ]
             calls = f"return ({', '.join(calls)},)"
-            if self.op.outputs == 1 and not self.fused:
+            if self.op.outputs == 1:
                 lines += [f"if {table.is_large('g')}:", "    " + calls.replace("rule_", "large_")]
             lines += [calls]
         return "\n    ".join(lines) + "\n"

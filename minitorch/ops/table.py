@@ -58,7 +58,7 @@ class Op:
     outputs     number of results       returns   the class of several results (a named tuple)
     body        the forward is a composite: with tensors, its inner ops are recorded
     fused       NumPy only, a faster equal: forward(*arrays, **metadata) and backward(g, ..., wanted), see `ops/plan.py`;
-                each may return NotImplemented, and the readable one is used
+                each may return NotImplemented (the forward may be None), and the readable one is used
     exact       the rules give gradients of the inputs' own shapes and dtypes: the engine need not look
     numbers     Python numbers may stand for tensors
     refuses     (op, dtypes of the operands): raises torch's error for dtypes that the op does not take
@@ -244,14 +244,15 @@ def front(row: Op):
     lines = entry(row)
     if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
         readable = f"return forward(ops, {public}{kw})"
-    elif row.fused or row.view or row.outputs > 1:
+    elif row.view or row.outputs > 1:
         readable = f"result = forward(xp, {arrays}{kw})"
     else:
         readable = f"result = (large if {is_large('a_' + row.inputs[0])} else forward)(xp, {arrays}{kw})"
-    if row.fused:
+    fused = row.fused and row.fused[0]
+    if fused:
         lines += ["result = NotImplemented", "if xp is NUMPY and switches.fused:"]
         lines += trying(f"result = fused({arrays}{kw})", arrays, "    ") + ["if result is NotImplemented:"]
-    lines += trying(readable, arrays, "    " if row.fused else "")
+    lines += trying(readable, arrays, "    " if fused else "")
     if row.outputs == 1:
         lines += [
             "if type(result) is not ndarray:",
