@@ -14,7 +14,7 @@ from .targets import judge
 from .words import bytes_of, figure_of, ratio_of
 
 # A pipe or a CI log has no width of its own: take one that the tables fit into.
-console = Console() if Console().is_terminal else Console(width=140)
+console = Console() if Console().is_terminal else Console(width=160)
 
 
 @contextmanager

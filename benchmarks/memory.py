@@ -19,6 +19,10 @@ PAIRS = [
     (perceptron((784, 256, 128, 10), 128), perceptron((2, 16, 2), 32)),
     (perceptron((1024, 1024, 1024, 10), 256), perceptron((2, 16, 2), 32)),
     (row("16 layers of 64, tanh", "deep_tanh", 64, 16, 64), row("", "deep_tanh", 2, 16, 2)),
+    (
+        row("16 layers of 64, tanh, batch 1024", "deep_tanh", 64, 16, 1024),
+        row("", "deep_tanh", 2, 16, 2),
+    ),
     (row("GPT block", "gpt_block", 16, 128, 128, 4), row("", "gpt_block", 2, 2, 8, 2)),
     (row("attention", "attention", 8, 8, 256, 32), row("", "attention", 1, 1, 2, 2)),
 ]

@@ -7,6 +7,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 
 OURS = "minitorch"
+UNSTEADY = 0.25  # spread
 
 
 @dataclass
@@ -48,6 +49,11 @@ class Row:
     def widest(self):
         """The largest of the libraries' spreads."""
         return max((s for s in map(self.spread, self.rounds) if s is not None), default=None)
+
+    @property
+    def unsteady(self):
+        """Whether the rounds vary so much that the figures say little."""
+        return (self.widest or 0.0) > UNSTEADY
 
     def ratios(self, library="torch"):
         """Round by round, how many times as much the library needs as minitorch."""

@@ -129,7 +129,10 @@ def verdict(target, threads, figures):
     if target.mean:
         return Verdict(target, threads, geometric_mean([v for v, _ in figures]), f"{len(figures)} rows")
     value, row = (max if target.most else min)(figures, key=lambda pair: pair[0])
-    if len(figures) == 1:
-        return Verdict(target, threads, value, "")
-    missed = sum((v > target.limit) if target.most else (v < target.limit) for v, _ in figures)
-    return Verdict(target, threads, value, f"worst: {row.title}; {missed} of {len(figures)} rows miss")
+    detail = []
+    if len(figures) > 1:
+        missed = sum((v > target.limit) if target.most else (v < target.limit) for v, _ in figures)
+        detail += [f"worst: {row.title}", f"{missed} of {len(figures)} rows miss"]
+    if row.unsteady:
+        detail.append(f"unsteady: rounds vary by {row.widest:.0%}")
+    return Verdict(target, threads, value, "; ".join(detail))

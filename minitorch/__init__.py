@@ -70,7 +70,7 @@ from .random import *  # noqa: F403
 random.attach()
 from math import e, inf, nan, pi  # noqa: F401
 
-from . import nn, optim, utils  # noqa: F401
+from . import linalg, nn, optim, utils  # noqa: F401
 from .printing import set_printoptions  # noqa: F401
 from .utils import data as _data  # noqa: F401
 

@@ -96,9 +96,14 @@ def place(array, dtype, device):
 
 
 def _untensored(data):
+    """Nested lists in which tensors of one element have become NumPy's scalars of their type."""
     if isinstance(data, (list, tuple)):
         return [_untensored(d) for d in data]
-    return data.tolist() if isinstance(data, Tensor) else data
+    if not isinstance(data, Tensor):
+        return data
+    if data.numel() != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    return data.detach().cpu().numpy().reshape(())[()]
 
 
 def _has_numpy(data):

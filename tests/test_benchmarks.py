@@ -228,6 +228,10 @@ def test_targets_are_judged():
     assert found["import"].reached
     assert found["peak memory of a training step"].words == "2.00x"
     assert "chain of scalar ops" not in found  # not measured
+    assert found["2-16-2 step"].detail == ""
+    report = fixture_report()
+    report.rows = [row([1, 2, 3], [6, 7, 20])]
+    assert judge(report)[0].detail == "unsteady: rounds vary by 100%"
     assert len({t.title for t in TARGETS}) == len(TARGETS)
 
 

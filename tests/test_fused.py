@@ -229,3 +229,32 @@ def test_indices_are_checked_in_the_kernel():
         F.embedding(T.tensor([0, 3]), T.zeros(3, 4))
     with pytest.raises(IndexError, match="index out of range in self"):
         F.embedding(T.tensor([0, -1]), T.zeros(3, 4))
+
+
+MASKS = {
+    "none": lambda T: {},
+    "causal": lambda T: dict(is_causal=True),
+    "scale": lambda T: dict(scale=0.2),
+    "bool": lambda T: dict(attn_mask=T.tensor(np.arange(30).reshape(5, 6) % 4 > 0)),
+    "numbers": lambda T: dict(attn_mask=T.tensor(array((5, 6), "float32", 7))),
+    "nobody": lambda T: dict(attn_mask=T.tensor(np.arange(5).reshape(5, 1) > 0)),
+}
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("mask", MASKS)
+def test_attention_is_torchs(mask, fused, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(switches, "fused", fused)
+    results = []
+    for library in (T, torch):
+        xs = [
+            library.tensor(array(shape, "float32", i), requires_grad=True)
+            for i, shape in enumerate(((2, 4, 5, 8), (2, 4, 6, 8), (2, 4, 6, 3)))
+        ]
+        out = library.nn.functional.scaled_dot_product_attention(*xs, **MASKS[mask](library))
+        out.backward(library.tensor(array((2, 4, 5, 3), "float32", 5)))
+        results.append([out.detach().numpy(), *[x.grad.numpy() for x in xs]])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)

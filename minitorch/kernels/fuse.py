@@ -14,7 +14,6 @@ takes as long as NumPy takes for some 10**8 elements, so a formula has to earn i
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 
 import numpy as np
@@ -184,6 +183,8 @@ def loop_of(result, held):
 @cache
 def compiled(text):
     """The loop, under a name made of its text. For Numba's cache it is a function of this file."""
+    import hashlib
+
     from .jit import kernel
 
     name = "loop_" + hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -276,13 +277,18 @@ class Fused:
         """The program for arrays of these types and for these numbers. None if there is none."""
         key = (*[v.dtype if type(v) is np.ndarray else v for v in values], *metadata.items())
         try:
-            if key not in self.programs and len(self.programs) < PROGRAMS:
-                self.programs[key] = None
-                program = Program(*traced(self.formula, values, metadata))
-                self.programs[key] = program if program.saves > 0 or program.calls_numpy else None
-            return self.programs.get(key)
-        except (
-            TypeError,
-            AttributeError,
-        ):  # not elementwise arithmetic, or a list in the key; the formula runs itself
+            if key in self.programs:
+                return self.programs[key]
+        except TypeError:  # a list among the numbers: no elementwise formula takes one
             return None
+        if len(self.programs) < PROGRAMS:
+            self.programs[key] = self.made(values, metadata)
+        return self.programs.get(key)
+
+    def made(self, values, metadata):
+        try:
+            result = traced(self.formula, values, metadata)
+        except (TypeError, AttributeError):  # not elementwise arithmetic
+            return None
+        program = Program(*result)
+        return program if program.saves > 0 or program.calls_numpy else None

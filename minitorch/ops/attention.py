@@ -40,10 +40,19 @@ def scaled_dot_product_attention(
                 "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
             )
         attn_mask = xp.tril(xp.ones_like(scores[(0,) * (scores.ndim - 2)].detach())).bool()
-    if attn_mask is not None:
-        if attn_mask.dtype is dtypes.bool:
-            scores = xp.masked_fill(scores, ~attn_mask, -math.inf)
-        else:
-            scores = scores + attn_mask
-    weights = xp.softmax(scores, dim=-1)
+    if attn_mask is None:
+        weights = xp.softmax(scores, dim=-1)
+    else:
+        weights = _masked_softmax(xp, scores, attn_mask)
     return xp.matmul(xp.dropout(weights, dropout_p) if dropout_p else weights, value)
+
+
+def _masked_softmax(xp, scores, mask):
+    """Softmax over the keys that take part; zeros for a query without any."""
+    if mask.dtype is dtypes.bool:
+        scores = xp.masked_fill(scores, ~mask, -math.inf)
+    else:
+        scores = scores + mask
+    alone = (scores == -math.inf).all(dim=-1, keepdim=True)
+    weights = xp.softmax(xp.masked_fill(scores, alone, 0), dim=-1)
+    return xp.masked_fill(weights, alone, 0)

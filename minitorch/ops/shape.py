@@ -217,11 +217,11 @@ def narrow(input, dim, start, length):
 @op(
     vjp=dict(
         x=lambda xp, g, x_shape, offset, dim1, dim2: xp.diagonal_placed(
-            g, shape=tuple(x_shape), offset=offset, dim1=dim1, dim2=dim2
+            g, shape=tuple(x_shape), offset=offset, dim1=dim1 % len(x_shape), dim2=dim2 % len(x_shape)
         )
     ),
     torch="diagonal",
-    samples=calls((((3, 4),), {}), (((3, 4),), dict(offset=1)), (((2, 3, 4),), dict(dim1=0, dim2=2))),
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(offset=1)), (((2, 3, 4),), dict(offset=1, dim1=-2, dim2=-1))),
     **VIEW,
 )
 def diagonal(xp, x, *, offset=0, dim1=0, dim2=1):
