@@ -60,6 +60,7 @@ SHAPES = {
     "inv": lambda r, c: ((r, r),),
     "det": lambda r, c: ((r, r),),
     "solve": lambda r, c: ((r, r), (r, 2)),
+    "scaled_dot_product_attention": lambda r, c: ((4, max(r // 4, 1), c),) * 3,
     "layer_norm": lambda r, c: ((r, c), V((c,))),
     "batch_norm": lambda r, c: ((r, c), (c,), (c,)),
     "embedding": lambda r, c: (I(r, r), (r, c)),

@@ -193,7 +193,7 @@ def plots(report):
         ),
         (
             "Memory",
-            "Peak of a training step above what the library itself takes, and of the whole process.",
+            "Peak of a training step above what the library holds once it has been warmed up, and of the whole process.",
             charts.strip(
                 "peak memory",
                 [(r.title, medians(r)) for r in rows.get("memory", []) if medians(r)],

@@ -82,7 +82,7 @@ def matches(choices):
 def names_of(group, choices):
     if group in TIMED:
         return [w.name for w in TIMED[group][0](choices)]
-    return ["import", "import and first step"] if group == "startup" else [w.name for w, _ in memory.PAIRS]
+    return ["import", "import and first step"] if group == "startup" else [w.name for w in memory.WORKLOADS]
 
 
 def run(choices: Choices, progress) -> Report:

@@ -448,11 +448,10 @@ def wrap(array) -> Tensor:
 
 
 def _wrap(dim, ndim):
-    if not -max(ndim, 1) <= dim < max(ndim, 1):
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-max(ndim, 1)}, {max(ndim, 1) - 1}], but got {dim})"
-        )
-    return dim % max(ndim, 1)
+    n = ndim or 1
+    if -n <= dim < n:
+        return dim % n
+    raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
 
 
 #: checks and normalises a dimension: IndexError with torch's text when it is out of range

@@ -192,6 +192,7 @@ def test_what_is_left_to_numpy(monkeypatch):
         (x, x[:1]),
         (readonly, x),
         (np.arange(100), np.arange(100)),
+        (np.ones(100, "float16"), np.ones(100, "float16")),
         (x[:40], x[:40]),
     ]:
         np.testing.assert_array_equal(fused(g, out), g * (1.0 - out * out))

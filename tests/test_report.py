@@ -23,7 +23,7 @@ from parity.speed import SpeedResult
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
-NAMES = ("tanh", "exp", "matmul", "softmax", "sort")
+NAMES = ("tanh", "exp", "matmul", "softmax", "sort", "binary_cross_entropy_with_logits")
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +89,15 @@ def test_the_table_of_operations_sorts_both_ways_and_filters(page, tmp_path):
         const table = document.getElementById("operations"), heads = [...table.tHead.rows[0].cells];
         const column = i => [...table.tBodies[0].rows].map(r => r.cells[i].dataset.v ?? r.cells[i].textContent);
         const click = name => { const i = heads.findIndex(h => h.textContent === name); heads[i].click(); return column(i); };
-        const result = { down: click("value"), up: click("value"), names: click("operation"), marks: heads.map(h => h.ariaSort) };
+        const result = { hidden: table.scrollWidth - table.parentElement.clientWidth, first: table.tBodies[0].rows[0].textContent, down: click("value"), up: click("value"), names: click("operation"), marks: heads.map(h => h.ariaSort) };
         const filter = document.getElementById("filter");
         filter.value = "SoftMax"; filter.dispatchEvent(new Event("input"));
         result.left = [...table.tBodies[0].rows].filter(r => !r.hidden).map(r => r.cells[0].textContent);
         result.visible = [...table.tBodies[0].rows].filter(r => r.offsetHeight > 0).length;
         return result;
     """, tmp_path)  # fmt: skip
+    assert found["hidden"] <= 0  # all columns are in sight
+    assert "wrong" in found["first"]  # failures first
     values = [float(v) for v in found["down"]]
     assert values == sorted(values, reverse=True)
     assert [float(v) for v in found["up"]] == sorted(values)

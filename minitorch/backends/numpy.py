@@ -341,7 +341,7 @@ def roll(x, *, shifts, dims=None):
     return np.roll(x, shifts, dims)
 
 
-def cat(*xs, dim=0):
+def cat(xs, *, dim=0):
     return np.concatenate(xs, axis=dim)
 
 
@@ -371,11 +371,12 @@ def index_put(x, y, *, index, accumulate=False):
 
 
 def gather(x, index, *, dim):
-    return np.take_along_axis(_cut(x, index, dim), index, dim) if x.ndim else x[...].copy()
+    return np.take_along_axis(_cut(x, index, dim), index, dim) if x.ndim else x.reshape(index.shape).copy()
 
 
 def _cut(x, index, dim):
     """torch's index may be smaller than the array in the other dimensions."""
+    dim %= x.ndim
     return x[tuple(slice(None) if i == dim else slice(n) for i, n in enumerate(index.shape))]
 
 
@@ -388,13 +389,13 @@ def _grid(index, dim):
 
 def scatter(x, index, src, *, dim):
     out = np.array(x)
-    out[_grid(index, dim)] = _cut_src(src, index)
+    (out if out.ndim else out.reshape(index.shape))[_grid(index, dim)] = _cut_src(src, index)
     return out
 
 
 def scatter_add(x, index, src, *, dim):
     out = np.array(x)
-    np.add.at(out, _grid(index, dim), _cut_src(src, index))
+    np.add.at(out if out.ndim else out.reshape(index.shape), _grid(index, dim), _cut_src(src, index))
     return out
 
 
@@ -408,7 +409,10 @@ def index_select(x, index, *, dim):
 
 def index_add(x, index, source, *, dim):
     out = np.array(x)
-    np.add.at(out, (slice(None),) * dim + (index,), source)
+    if x.ndim:
+        np.add.at(out, (slice(None),) * (dim % x.ndim) + (index,), source)
+    else:
+        np.add.at(out.reshape(1), index.reshape(-1), source.reshape(-1))
     return out
 
 

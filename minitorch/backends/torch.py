@@ -337,7 +337,7 @@ def roll(x, *, shifts, dims=None):
     return torch.roll(x, shifts, dims)
 
 
-def cat(*xs, dim=0):
+def cat(xs, *, dim=0):
     return torch.cat(xs, dim)
 
 

@@ -69,7 +69,7 @@ CONSTANTS = {np.zeros_like: 0.0, np.ones_like: 1.0}
 #: slow in NumPy, and how many passes of another they take (10**5 elements, us: where 350, ours 20; maximum with a number 38,
 #: logical_and 88, sign 43)
 SLOW = dict.fromkeys(LOGICAL, 4) | {np.where: 5, np.sign: 2, np.maximum: 2, np.minimum: 2}
-BOOL = np.dtype(bool)
+BOOL, FLOATS = np.dtype(bool), (np.dtype("float32"), np.dtype("float64"))
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
@@ -113,13 +113,13 @@ def kind(x):
 
 def traced(formula, values, metadata):
     """-> the formula's result, its inputs (Symbols) and their type. TypeError or AttributeError if it isn't elementwise
-    arithmetic in one floating type."""
+    arithmetic in one of `FLOATS`."""
     symbols = [Symbol(v.dtype) if type(v) is np.ndarray else v for v in values]
     result = formula(*symbols, **metadata)
     inputs = [s for s in symbols if isinstance(s, Symbol)]
     number = next((s.dtype for s in inputs if s.dtype != BOOL), BOOL)
-    if not isinstance(result, Symbol) or not result.function or number.kind != "f":
-        raise TypeError("the result is not computed from floating numbers")
+    if not isinstance(result, Symbol) or not result.function or number not in FLOATS:
+        raise TypeError("the result is not computed from float32 or float64")
     for symbol in calls_of(result):
         arithmetic = symbol.function in ARITHMETIC and symbol.dtype == BOOL
         if arithmetic or {symbol.dtype, *symbol.takes} - {number, BOOL}:

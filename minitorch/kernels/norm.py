@@ -71,7 +71,8 @@ def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
             dx[i, j] = r * (g[i, j] * w[j] - s - d * t)
             sums[0, j] += g[i, j] * d * r
             sums[1, j] += g[i, j]
-    dw[:], db[:] = sums[0], sums[1]
+    for j in range(c):
+        dw[j], db[j] = sums[0, j], sums[1, j]
 
 
 # ---------------------------------------------------------------------- columns
@@ -85,12 +86,14 @@ def column_statistics(x, mean, var):
     for i in range(n):
         for j in range(c):
             s[j] += x[i, j]
-    s /= n
+    for j in range(c):
+        s[j] /= n
     for i in range(n):
         for j in range(c):
             d = x[i, j] - s[j]
             t[j] += d * d
-    mean[:], var[:] = s, t / n
+    for j in range(c):
+        mean[j], var[j] = s[j], t[j] / n
 
 
 @kernel
@@ -123,14 +126,16 @@ def normalize_columns_backward(g, x, w, mean, var, eps, training, dx, dw, db):
         for j in range(c):
             s[j] += g[i, j] * ((x[i, j] - mean[j]) * rstd[j])
             t[j] += g[i, j]
-    dw[:], db[:] = s, t
-    scale, s, t = rstd * w, dw / x.dtype.type(n), db / x.dtype.type(n)
+    number = x.dtype.type
+    for j in range(c):
+        dw[j], db[j] = s[j], t[j]
+        s[j], t[j] = dw[j] / number(n) * rstd[j], db[j] / number(n)
     for i in range(n):
         for j in range(c):
+            d = g[i, j]
             if training:
-                dx[i, j] = scale[j] * (g[i, j] - t[j] - (x[i, j] - mean[j]) * rstd[j] * s[j])
-            else:
-                dx[i, j] = scale[j] * g[i, j]
+                d = d - number(t[j]) - (x[i, j] - mean[j]) * number(s[j])
+            dx[i, j] = rstd[j] * w[j] * d
 
 
 # ---------------------------------------------------------------------- layer norm, batch norm

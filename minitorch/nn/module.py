@@ -18,9 +18,7 @@ class Module:
     """
 
     training: bool
-    dump_patches = False
     _version = 1
-    call_super_init = False
     _hooked = False  # whether a hook was ever registered
 
     def __init__(self):

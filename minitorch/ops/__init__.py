@@ -15,7 +15,6 @@ from ..creation import (  # noqa: F401
 )
 from . import pointwise, shape
 from .activation import *  # noqa: F403
-from .attention import *  # noqa: F403
 from .arrange import (  # noqa: F401
     atleast_1d,
     atleast_2d,
@@ -39,6 +38,7 @@ from .arrange import (  # noqa: F401
     triu_indices,
     vstack,
 )
+from .attention import *  # noqa: F403
 from .convert import to_device  # noqa: F401
 from .index import (  # noqa: F401
     argsort,
@@ -121,7 +121,7 @@ from .statistics import (  # noqa: F401
 )
 from .table import OPS, switches, tracers  # noqa: F401
 
-div = divide = true_divide = pointwise.true_divide
+divide = pointwise.div
 multiply, subtract, negative = pointwise.mul, pointwise.sub, pointwise.neg
 greater, greater_equal, less, less_equal, not_equal = (
     pointwise.gt,

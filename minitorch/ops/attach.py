@@ -90,13 +90,11 @@ COMPOSITES = [
 COMPOSITES_IN_PLACE = ("index_copy", "index_fill", "masked_scatter", "scatter_reduce")
 
 ALIASES = {
-    "div": "true_divide",
     "multiply": "mul",
     "subtract": "sub",
     "negative": "neg",
     "absolute": "abs",
     "clip": "clamp",
-    "divide": "true_divide",
 }
 
 
@@ -133,7 +131,7 @@ def attach():
             setattr(Tensor, name + "_", inplace.method(ALIASES[name]))
     Tensor.reshape = variadic(ops.reshape, "reshape")
     Tensor.tile = variadic(ops.tile, "tile")
-    for name in ("copy_", "fill_", "zero_", "masked_fill_"):
+    for name in ("copy_", "fill_", "zero_", "masked_fill_", "div_"):
         setattr(Tensor, name, getattr(inplace, name))
     for name, function in convert.SHORTCUTS.items():
         setattr(Tensor, name, function)
@@ -217,6 +215,13 @@ def _ours(other):
     return from_numpy(other)
 
 
+def invert(self):
+    """~x. TypeError for floating tensors."""
+    if self.is_floating_point():
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return ops.bitwise_not(self)
+
+
 def attach_operators():
     binary = dict(
         add="add",
@@ -241,6 +246,6 @@ def attach_operators():
         setattr(Tensor, f"__{sign}__", operand(function))
         setattr(Tensor, f"__r{sign}__", reflected(function))
         setattr(Tensor, f"__i{sign}__", inplace.method(name))
-    Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = pointwise.neg, pointwise.abs, ops.bitwise_not
+    Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = pointwise.neg, pointwise.abs, invert
     Tensor.__pos__ = lambda self: self
     Tensor.__getitem__, Tensor.__setitem__ = index.getitem, index.setitem

@@ -91,6 +91,9 @@ def listed(op, *xs):
     for i, x in enumerate(xs):
         if not isinstance(x, Tensor):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    arrays = [x._array for x in xs]
+    if arrays and not op.refuses and all(type(a) is ndarray and a.dtype is arrays[0].dtype for a in arrays):
+        return (NUMPY, *arrays)
     return promote(op, *xs)
 
 

@@ -51,6 +51,8 @@ def index_put(xp, x, y, *, index, accumulate=False):
 
 def getitem(x, index):
     """Views for slices, integers, None and `...`; a copy once an index array or mask is among them."""
+    if type(index) is int and x._array.ndim:  # a sample of a data set: half the time
+        return shape.select(x, 0, index)
     index = _as_tuple(index)
     if not any(_is_array_like(i) for i in index):
         return _basic(x, index)
@@ -418,14 +420,17 @@ def index_select(xp, x, index, *, dim):
 
 
 @op(
-    vjp=dict(x=lambda g: g, source=lambda xp, g, index, dim: xp.index_select(g, index, dim=dim)),
+    vjp=dict(
+        x=lambda g: g,
+        source=lambda xp, g, index, dim, alpha: xp.index_select(g, index, dim=dim) * alpha,
+    ),
     torch="index_add",
     coerce=coerce.same,
     method=False,
     samples=calls((((3, 4), Int((5,), 4), (3, 5)), dict(dim=1))),
 )
-def index_add(xp, x, index, source, *, dim):
-    """x with source's parts added where `index` says."""
+def index_add(xp, x, index, source, *, dim, alpha=1):
+    """x with alpha times source's parts added where `index` says."""
     dim = _wrapped("index_add", x, index, dim)
     if source.dtype != x.dtype:
         raise RuntimeError("index_add_(): self and source must have the same scalar type")
@@ -434,7 +439,7 @@ def index_add(xp, x, index, source, *, dim):
             f"index_add_(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[dim]}), for "
             f"dim: {dim}"
         )
-    return xp.index_add(x, index, source, dim=dim)
+    return xp.index_add(x, index, source if alpha == 1 else source * alpha, dim=dim)
 
 
 for _function in (gather, index_select, scatter_add, index_add):
@@ -456,10 +461,17 @@ scatter.op.public_front = public_scatter
 
 @taking_out
 def take_along_dim(input, indices, dim=None):
-    """As gather, with broadcasting; dim=None: on the flat tensor."""
+    """As gather, with broadcasting, and negative indices count from the end; dim=None: on the flat tensor."""
     if dim is None:
-        return gather(input.reshape(-1), indices.reshape(-1), dim=0)
-    return gather(input, indices, dim=dim)
+        input, indices, dim = input.reshape(-1), indices.reshape(-1), 0
+    dim = wrap_dim(dim, input.ndim)
+    others = [tuple(n for d, n in enumerate(t.shape) if d != dim) for t in (input, indices)]
+    common = broadcast_shape(*others)
+    input, indices = (
+        shape.expand(t, (*common[:dim], t.shape[dim], *common[dim:])) if tuple(own) != common else t
+        for t, own in zip((input, indices), others, strict=True)
+    )
+    return gather(input, indices + (indices < 0) * input.shape[dim], dim=dim)
 
 
 @op(
@@ -523,8 +535,9 @@ def nonzero(xp, x):
 
 def public_nonzero(input, *, as_tuple=False):
     """(n, ndim) indices of the elements that are not zero; as_tuple: one vector a dimension."""
-    out = nonzero(input)
-    return shape.unbind(out, 1) if as_tuple else out
+    if as_tuple:
+        return shape.unbind(nonzero(input if input.ndim else shape.reshape(input, (1,))), 1)
+    return nonzero(input)
 
 
 nonzero.op.public_front = public_nonzero

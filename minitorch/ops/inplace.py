@@ -88,6 +88,13 @@ def zero_(self):
     return fill_(self, 0)
 
 
+def div_(self, other, *, rounding_mode=None):
+    """In-place form of `div`."""
+    if rounding_mode is None:
+        return apply("true_divide", self, other)
+    return apply("div", self, other, rounding_mode=rounding_mode)
+
+
 def masked_fill_(self, mask, value):
     """In-place form of `masked_fill`."""
     if not repeats(self):

@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..tensor import Tensor, wrap_dim
 from .dims import broadcast_shape
-from .index import INDEX_DTYPES, gather, getitem, index_put, nonzero, scatter_add
+from .index import INDEX_DTYPES, gather, getitem, index_put, nonzero, scatter_add, unique
 from .shape import expand, reshape
 
 
@@ -33,6 +33,8 @@ def _at(name, input, dim, index):
 
 def index_copy(input, dim, index, source):
     """The input with the parts that `index` names replaced by the parts of `source`."""
+    if not input.ndim:
+        return reshape(index_copy(reshape(input, (1,)), dim, index, reshape(source, (1,))), ())
     if source.dtype is not input.dtype:
         raise RuntimeError("index_copy_(): self and source expected to have the same dtype")
     return index_put(input, source, index=_at("index_copy", input, dim, index))
@@ -45,7 +47,9 @@ def index_fill(input, dim, index, value):
         raise RuntimeError(
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
-    return index_put(input, value.to(input.dtype), index=_at("index_fill", input, dim, index))
+    if not input.ndim:
+        return reshape(index_fill(reshape(input, (1,)), dim, index, value), ())
+    return index_put(input, value.to(input.dtype), index=_at("index_fill", input, dim, unique(index)))
 
 
 def masked_scatter(input, mask, source):
@@ -136,5 +140,5 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     inverse = (np.cumsum(new) - 1).reshape(x.shape if dim is None else -1)
     counts = np.diff(np.append(starts, len(lines)))
     picked = [values] + [inverse] * return_inverse + [counts] * return_counts
-    picked = [from_raw_like(np.ascontiguousarray(p), input) for p in picked]
+    picked = [from_raw_like(np.asarray(p, order="C"), input) for p in picked]
     return picked[0] if len(picked) == 1 else tuple(picked)

@@ -44,7 +44,7 @@ def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
         return NotImplemented
     if any(o is not None for o in others.values()):
         return NotImplemented
-    x, target = np.ascontiguousarray(x), np.ascontiguousarray(target)
+    x, target = np.asarray(x, order="C"), np.asarray(target, order="C")
     if kind == "binary" and kernels.loss.misfits(x.reshape(-1)):
         return NotImplemented
     out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
@@ -52,7 +52,7 @@ def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
 
 
 def _backward(kind, g, x, target, reduction, wanted, delta=0.0, scale=1.0):
-    x, target = np.ascontiguousarray(x), np.ascontiguousarray(target)
+    x, target = np.asarray(x, order="C"), np.asarray(target, order="C")  # which leaves a 0-d array 0-d
     g = float(g) * scale / (x.size if reduction == "mean" else 1)
     dx = kernels.loss.loss_backward(kind, g, x, target, delta)
     if not wanted[1]:

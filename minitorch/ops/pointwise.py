@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .. import dtypes
+from ..out import into
 from ..printing import type_name
 from ..tensor import Tensor
 from . import coerce
@@ -73,6 +74,36 @@ def true_divide(xp, x, y):
 def floor_divide(xp, x, y):
     """floor(x / y)"""
     return xp.floor_divide(x, y)
+
+
+@op(
+    vjp=dict(x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g)),
+    coerce=coerce.promote,
+    refuses=coerce.bools,
+    method=False,
+    inplace=False,
+)
+def rounded_divide(xp, x, y, *, mode):
+    """x / y rounded down (mode "floor") or towards zero ("trunc")."""
+    if mode == "floor":
+        return xp.floor_divide(x, y)
+    out = xp.div(x, y)
+    if xp.is_floating(x if hasattr(x, "dtype") else y):
+        return xp.trunc(out)
+    down = xp.floor_divide(x, y)  # of integers, exactly
+    return xp.where(xp.logical_and(xp.lt(out, 0), xp.ne(down * y, x)), down + 1, down)
+
+
+def div(input, other, *, rounding_mode=None, out=None):
+    """x / y; `rounding_mode` "floor" or "trunc" rounds down or towards zero."""
+    if rounding_mode is None:
+        return true_divide(input, other, out)
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    result = rounded_divide(input, other, rounding_mode)
+    return result if out is None else into("div", out, result)
 
 
 @op(

@@ -309,8 +309,8 @@ def _norm_dx(xp, g, x, out, ord, dim, keepdim):
     if ord == 0:
         return xp.zeros_like(x)
     if math.isinf(ord):
-        chosen = xp.where(xp.eq(xp.abs(x), out), xp.sign(x), xp.zeros_like(x))
-        return chosen * (g / xp.sum(xp.abs(chosen), dim=dim, keepdim=True))
+        chosen = xp.where(xp.eq(xp.abs(x), out), xp.ones_like(x), xp.zeros_like(x))
+        return xp.sign(x) * chosen * (g / xp.sum(chosen, dim=dim, keepdim=True))
     scaled = xp.sign(x) * xp.pow(xp.abs(x), ord - 1) * (g / xp.pow(out, ord - 1))
     return xp.where(
         xp.logical_or(xp.eq(out, 0), xp.eq(x, 0)) if ord < 2 else xp.eq(out, 0), xp.zeros_like(x), scaled

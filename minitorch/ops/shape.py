@@ -296,7 +296,7 @@ def cat(xp, *tensors, dim=0):
                 f"Sizes of tensors must match except in dimension {dim}. Expected size {first.shape[wrong]} but got size "
                 f"{t.shape[wrong]} for tensor number {i} in the list."
             )
-    return xp.cat(*real, dim=dim)
+    return xp.cat(real, dim=dim)
 
 
 def _cut_up(xp, g, shapes, dim):

@@ -99,6 +99,7 @@ def _quantile(input, q, dim, keepdim, interpolation, skip):
     shares = q if hasattr(q, "dtype") else input.new_tensor(q)
     if bool(((shares < 0) | (shares > 1)).any()):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
+    dim, keepdim = (dim, keepdim) if input.ndim else (None, False)
     if dim is None:
         lines, shape = input.reshape(-1), (1,) * input.ndim if keepdim else ()
     else:

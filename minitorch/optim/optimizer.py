@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
@@ -236,8 +237,7 @@ class Optimizer:
 
     def _step_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The update of all parameters of a group, on raw arrays: nothing is recorded."""
-        known = kernel = None
-        large: dict[int, tuple] = {}
+        known, large = None, {}
         for p, g, arrays in found:
             step = arrays.begin_step(p, self.state)
             if step != known:  # mostly one count for all
@@ -246,15 +246,15 @@ class Optimizer:
             if arrays.flat is None or not switches.fused:
                 self.update(arrays.raw, g, *arrays.state, *scalars)
                 continue
-            if kernel is None:
-                kernel = getattr(kernels(), self.kernel)
+            kernel = _kernel(self.kernel)
             if not arrays.large:
                 kernel(arrays.flat, g.ravel(), *arrays.flat_state, *scalars)
                 continue
             if id(arrays.raw) in large:  # a parameter twice, or two with one memory: one after the other
                 _share_out(kernel, large)
             large[id(arrays.raw)] = (arrays.flat, g.ravel(), *arrays.flat_state), scalars
-        _share_out(kernel, large)
+        if large:
+            _share_out(kernel, large)
 
     def _record_group(self, numbers: Callable, found: list[tuple]) -> None:
         """The same update on tensors, recorded."""
@@ -320,24 +320,20 @@ class Optimizer:
         return register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
 
-def kernels():
-    """`minitorch.kernels.optim`, imported on the first step: Numba takes a moment to load."""
-    global _kernels
-    if _kernels is None:
-        from ..kernels import optim as _kernels
-    return _kernels
+@functools.cache
+def _kernel(name: str) -> Callable:
+    """A loop of `minitorch.kernels.optim`, imported on the first step: Numba takes a moment to load."""
+    from ..kernels import optim
+
+    return getattr(optim, name)
 
 
-_kernels = None
-
-
-def _share_out(kernel, calls: dict[int, tuple]) -> None:
+def _share_out(kernel: Callable, calls: dict[int, tuple]) -> None:
     """The calls of a kernel for large parameters, by all threads."""
-    if calls:
-        from ..kernels.threads import run
+    from ..kernels.threads import run
 
-        run(kernel, list(calls.values()))
-        calls.clear()
+    run(kernel, list(calls.values()))
+    calls.clear()
 
 
 def _type_name(value) -> str:
