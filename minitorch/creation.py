@@ -274,6 +274,8 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     if end is None:
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
+    if dtype is dtypes.int64:  # as torch; the other integers count in floating point
+        start, end, step = int(start), int(end), int(step)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if not math.isfinite(start) or not math.isfinite(end):
@@ -298,6 +300,8 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     dtype = dtype or dtypes.get_default_dtype()
+    if not dtype.is_floating_point:
+        start, end = int(start), int(end)
     # torch works in the tensor's type, from both ends towards the middle
     kind = dtype.numpy.type if dtype.is_floating_point else np.float64
     i = np.arange(steps)
@@ -316,6 +320,8 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """base ** linspace(start, end, steps)"""
     dtype = dtype or dtypes.get_default_dtype()
+    if not dtype.is_floating_point:
+        start, end = int(start), int(end)
     exponents = linspace(start, end, steps, dtype=dtypes.float64).numpy()
     return finish(place(np.power(float(base), exponents), dtype, device), requires_grad)
 

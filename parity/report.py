@@ -115,6 +115,7 @@ def as_html(report):
         reasons=tolerances.REASONS,
         skips=[(r.name, r.dtype, *s) for r in report.operations for s in r.skips],
         totals=totals(report),
+        differences=report.differences,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.process import ProcessError
 
-from . import layers, operations
+from . import differences, layers, operations
 from .compare import Check, TrainingResult, compare_training
 from .compilations import Compilations
 from .speed import compare_speed
@@ -48,6 +48,7 @@ class Report:
     )  # kernels that Numba compiled, and the seconds it took; cached ones are not compiled
     seconds: float = 0.0
     versions: dict = field(default_factory=dict)
+    differences: list = field(default_factory=list)  # (where, what): minitorch's own, by intent
 
     @property
     def results(self):
@@ -100,7 +101,9 @@ def run(choices: Choices, progress) -> Report:
     begin = time.perf_counter()
     compilations = Compilations()
     library = importlib.import_module(choices.library)
-    report = Report(choices, versions=versions())
+    report = Report(
+        choices, versions=versions(), differences=differences.stated(importlib.import_module("minitorch"))
+    )
     names = [n for n in TRAININGS if choices.wants(n)]
     timed = [n for n in TRAININGS if n in choices.only] or list(TRAININGS) if choices.wants("speed") else []
     if names or timed:

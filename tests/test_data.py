@@ -166,6 +166,19 @@ def test_rows_of_subsets(indices):
     both(run)
 
 
+def test_a_batch_takes_few_calls():
+    loader = mine.DataLoader(mine.TensorDataset(*tensors(mt, 640)), 32, shuffle=True)
+    next(iter(loader))  # compiles
+    calls = []
+    sys.setprofile(lambda frame, event, arg: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        batches = sum(1 for _ in loader)
+    finally:
+        sys.setprofile(None)
+    assert batches == 20
+    assert len(calls) <= 20 * 8 + 120, collections.Counter(calls)
+
+
 def test_a_subclass_defines_its_samples():
     def run(lib, data):
         class Doubled(data.TensorDataset):

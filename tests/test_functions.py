@@ -134,6 +134,15 @@ CALLS = {
     ],
     "take_along_dim": lambda T, x: [T.take_along_dim(x, T.tensor([[0], [-1], [2]]), 1), T.take_along_dim(x[:1], T.tensor([[0], [1]]), 1)],
     "norms at zero": lambda T, x: [T.linalg.norm(x * 0, o) for o in (np.inf, "fro")] + [(x * 0).norm(p, dim=1) for p in (1, 2, np.inf)],
+    "bools": lambda T, x: [
+        *(x > 0).max(1)[:1], *(x > 0).min(0)[:1], T.isclose(x > 0, x > 1), T.logit(x[0, :1] > 9), (x > 0).sum(), (x > 0).cumsum(0),
+    ],
+    "integers of float arguments": lambda T, x: [
+        T.arange(0.0, -8.5, -4.0, dtype=T.int64), T.arange(3.1, dtype=T.int32), T.linspace(4.3, -3, 50, dtype=T.int64),
+        T.logspace(0, 1.2, 4, dtype=T.int64),
+    ],
+    "scatter add": lambda T, x: x.detach().scatter(1, T.tensor([[0, 0, 3]]), x.detach()[:1, :3] * 2, reduce="add"),
+    "scatter_reduce of integers": lambda T, x: T.arange(4).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, -4, 3, 8), "mean"),
     "logspace": lambda T, x: T.logspace(-1, 2, 4, dtype=T.float64),
     "shift": lambda T, x: T.bitwise_left_shift(ints(T, 1, 2), ints(T, 3, 1)),
 }  # fmt: skip

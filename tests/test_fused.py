@@ -265,3 +265,11 @@ def test_attention_is_torchs(mask, fused, monkeypatch):
         results.append([out.detach().numpy(), *[x.grad.numpy() for x in xs]])
     for ours, theirs in zip(*results, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [-1e-3, 1.001, np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_probabilities_are_checked(wrong, target):
+    x = T.tensor([0.5, wrong, 0.5])
+    with pytest.raises(RuntimeError, match="between 0 and 1"):
+        F.binary_cross_entropy(x, T.full((3,), target))

@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -336,8 +337,6 @@ def test_backward_after_a_step_sees_the_change():
 
 
 def test_hooks():
-    import sys
-
     from minitorch.optim import optimizer as module
 
     torch_module = sys.modules["torch.optim.optimizer"]
@@ -462,6 +461,29 @@ def test_options_without_effect():
         w.grad, v.grad = minitorch.arange(3.0), minitorch.arange(3.0)
         a.step(), b.step()
     np.testing.assert_allclose(w.detach().numpy(), v.detach().numpy(), rtol=1e-6)
+
+
+def python_calls(function):
+    """How many Python functions run during `function()`: a cost that doesn't depend on the machine."""
+    calls = []
+    sys.setprofile(lambda frame, event, arg: calls.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_a_step_takes_few_calls():
+    """A tiny model's step is Python's time: per parameter two calls beside the kernel's, and none to forget a gradient."""
+    ours, _ = pair(shapes=[(16, 2), (16,), (2, 16), (2,)])
+    optimizer = mine.Adam(ours)
+    for p in ours:
+        p.grad = minitorch.ones(p.shape)
+    optimizer.step()
+    calls = python_calls(optimizer.step)
+    assert len(calls) <= 26, calls
+    assert len(python_calls(optimizer.zero_grad)) <= 2
 
 
 # ------------------------------------------------------------------ a failed step

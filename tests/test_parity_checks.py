@@ -6,12 +6,14 @@ import json
 import math
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from parity import compare, layers, operations, report, suite, trainings, worker
+import minitorch
+from parity import compare, differences, layers, operations, report, suite, trainings, worker
 
 
 def test_ulps_across_the_whole_range_does_not_overflow():
@@ -178,6 +180,26 @@ def test_a_wrong_optimizer_is_found():
 
 
 # ---------------------------------------------------------------------- reports
+
+
+def test_differences_are_the_sentences_of_the_source(tmp_path):
+    (tmp_path / "__init__.py").write_text(
+        '"""Unlike torch: one."""\n\n# Unlike torch: two (1e-7\n# of it), "b.c" too. More.'
+    )
+    package = SimpleNamespace(__file__=str(tmp_path / "__init__.py"))
+    where = f"{tmp_path.name}/__init__.py"
+    assert differences.stated(package) == [
+        (f"{where}:1", "one"),
+        (f"{where}:3", 'two (1e-7 of it), "b.c" too'),
+    ]
+    ours = differences.stated(minitorch)
+    assert any("plateau.py" in where and "NaN metric raises ValueError" in what for where, what in ours)
+    found = suite.Report(
+        suite.Choices(), versions=dict.fromkeys(("torch", "numpy", "python"), ""), differences=ours
+    )
+    report.write(found, tmp_path)
+    assert "NaN metric raises ValueError" in (tmp_path / "parity.html").read_text()
+    assert len(json.loads((tmp_path / "parity.json").read_text())["differences"]) == len(ours)
 
 
 def test_reports_hold_what_json_and_xml_cannot(tmp_path):

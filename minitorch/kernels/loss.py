@@ -65,7 +65,7 @@ def slopes(kind, g, x, target, delta, dx):
 
 @kernel
 def misfits(x):
-    """How many of x are not in [0, 1]; NaN is not."""
+    """How many of x are not in [0, 1]; NaN is not. The binary loss of each of them is NaN."""
     n = 0
     for i in range(x.size):
         n += not (x[i] >= 0 and x[i] <= 1)

@@ -446,14 +446,16 @@ for _function in (gather, index_select, scatter_add, index_add):
     _front_dim(_function)
 
 
-def public_scatter(input, dim, index, src=None, *, value=None):
-    """x with src (a tensor or a number) at index."""
+def public_scatter(input, dim, index, src=None, *, value=None, reduce=None):
+    """x with src (a tensor or a number) at index; reduce="add" adds it. Unlike torch: reduce="multiply" is not supported."""
     src = value if src is None else src
     if not isinstance(src, Tensor):
         from ..creation import full
 
         src = full(index.shape, src, dtype=input.dtype, device=input.device)
-    return scatter(input, index, src, dim=dim)
+    if reduce not in (None, "add"):
+        raise NotImplementedError(f"scatter: reduce={reduce!r} is not supported, only 'add'")
+    return (scatter if reduce is None else scatter_add)(input, index, src, dim=dim)
 
 
 scatter.op.public_front = public_scatter
@@ -571,7 +573,7 @@ def argsort(input, dim=-1, descending=False, stable=False):
 
 @taking_out
 def topk(input, k, dim=-1, largest=True, sorted=True):
-    """The k largest (or smallest) of a dimension, in order: (values, indices)."""
+    """The k largest (or smallest) of a dimension, in order: (values, indices). Of equal ones the first; torch's are any."""
     n = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
     if not 0 <= k <= n:
         raise RuntimeError("selected index k out of range")

@@ -79,7 +79,8 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
     total = scatter_add(start, index, src, dim=dim)
     if reduce == "sum":
         return total
-    return total / (counts + 1 if include_self else counts.clamp(min=1))
+    n = counts + 1 if include_self else counts.clamp(min=1)
+    return total.div(n, rounding_mode=None if input.is_floating_point() else "floor")
 
 
 def argwhere(input):

@@ -45,9 +45,9 @@ def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
     if any(o is not None for o in others.values()):
         return NotImplemented
     x, target = np.asarray(x, order="C"), np.asarray(target, order="C")
-    if kind == "binary" and kernels.loss.misfits(x.reshape(-1)):
-        return NotImplemented
     out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
+    if kind == "binary" and np.isnan(out) and kernels.loss.misfits(x.reshape(-1)):
+        return NotImplemented  # the body says what is wrong
     return out if scale == 1.0 else out * out.dtype.type(scale)
 
 

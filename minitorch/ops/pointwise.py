@@ -408,6 +408,8 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """|x - y| <= atol + rtol * |y|, elementwise."""
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{type_name(input.dtype)} did not match {type_name(other.dtype)}")
+    if input.dtype is dtypes.bool:
+        return eq(input, other)
     close = eq(input, other) | (
         isfinite(input) & isfinite(other) & (abs(input - other) <= atol + rtol * abs(other))
     )

@@ -111,6 +111,7 @@ def nan_to_num(xp, x, *, nan=0.0, posinf=None, neginf=None):
 @composite(torch="logit", samples=_floating_samples(unary(low=0.1, high=0.9)))
 def logit(xp, x, *, eps=None):
     """log(x / (1 - x)), of x limited to [eps, 1 - eps] if `eps` is given."""
+    x = x if x.is_floating_point() else x.to(dtypes.get_default_dtype())
     x = x if eps is None else public_clamp(x, eps, 1 - eps)
     return xp.log(x / (1 - x))
 
