@@ -42,6 +42,7 @@ from numpy import (  # noqa: F401
     matmul,
     maximum,
     minimum,
+    ones_like,
     sin,
     sinh,
     sqrt,
@@ -79,10 +80,6 @@ from .memory import keep_freed_memory
 from .special import erf, erfc  # noqa: F401
 
 keep_freed_memory()
-
-
-def ones_like(x):
-    return np.ones_like(x) if x.ndim else np.array(1, x.dtype)  # every backward starts with it: 0.2 us instead of 1.5
 
 
 def asarray(x):
