@@ -143,6 +143,11 @@ CALLS = {
     ],
     "scatter add": lambda T, x: x.detach().scatter(1, T.tensor([[0, 0, 3]]), x.detach()[:1, :3] * 2, reduce="add"),
     "scatter_reduce of integers": lambda T, x: T.arange(4).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, -4, 3, 8), "mean"),
+    "index_put": lambda T, x: [
+        x.index_put((ints(T, 0, 2), ints(T, 1, 1)), x[0, :2] * 2), T.index_put(x, (x > 0,), T.tensor(7.0, dtype=T.float64)),
+        x.index_put((ints(T, 0, 0),), x[1] * 3, accumulate=True), (x * 1).index_put_((ints(T, 1),), x[:1] * 3),
+    ],
+    "index_put of another dtype": lambda T, x: x.index_put((ints(T, 0, 2),), T.ones(4)),
     "logspace": lambda T, x: T.logspace(-1, 2, 4, dtype=T.float64),
     "shift": lambda T, x: T.bitwise_left_shift(ints(T, 1, 2), ints(T, 3, 1)),
 }  # fmt: skip

@@ -34,12 +34,13 @@ def scaled_dot_product_attention(
         key, value = (xp.repeat_interleave(t, x.shape[-3] // t.shape[-3], dim=-3) for t in (key, value))
     scale = 1 / math.sqrt(x.shape[-1]) if scale is None else scale
     scores = xp.matmul(x * scale, xp.transpose(key, dim0=-2, dim1=-1))
+    if is_causal and attn_mask is not None:
+        raise RuntimeError(
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
+        )
     if is_causal:
-        if attn_mask is not None:
-            raise RuntimeError(
-                "_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True"
-            )
-        attn_mask = xp.tril(xp.ones_like(scores[(0,) * (scores.ndim - 2)].detach())).bool()
+        later = ~xp.tril(xp.ones_like(scores[(0,) * (scores.ndim - 2)].detach())).bool()
+        scores = xp.masked_fill(scores, later, -math.inf)
     if attn_mask is None:
         weights = xp.softmax(scores, dim=-1)
     else:

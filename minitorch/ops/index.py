@@ -81,25 +81,39 @@ def setitem(x, index, value):
             value = shape.reshape(value, value.shape[extra:])
         inplace.copy_(x, shape.expand(value, x.shape))
         return
-    raw = _raw_index(x, index)
-    _check_index(x, raw)
-    if value.numel() == 1 and value.dtype is not x.dtype and all(_is_mask(i) for i in raw if hasattr(i, "dtype")):
-        value = value.to(x.dtype)  # torch fills a mask with one number of any dtype
-    if value.ndim:
-        _check_value(x, raw, value)
-    if value.dtype is not x.dtype:
+    inplace.apply("index_put", x, index, value)
+
+
+def public_index_put(input, indices, values, accumulate=False):
+    """The input with `values` (broadcast, of its dtype) at `indices`, a tuple of index arrays and masks; added if accumulate."""
+    raw = _raw_index(input, tuple(indices))
+    _check_index(input, raw)
+    if (
+        values.numel() == 1
+        and values.dtype is not input.dtype
+        and all(_is_mask(i) for i in raw if hasattr(i, "dtype"))
+    ):
+        values = values.to(input.dtype)  # torch fills a mask with one number of any dtype
+    if values.ndim:
+        _check_value(input, raw, values)
+    if values.dtype is not input.dtype:
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
-            f"{type_name(x.dtype)} for the destination and {type_name(value.dtype)} for the source."
+            f"{type_name(input.dtype)} for the destination and {type_name(values.dtype)} for the source."
         )
-    inplace.apply("index_put", x, value, index=raw)
+    return index_put(input, values, raw, accumulate)
+
+
+index_put.op.public_front = public_index_put
 
 
 def _number_like(x, value):
     from ..creation import full
 
     if not isinstance(value, (int, float, np.number, np.bool_)):
-        raise TypeError(f"can't assign a {type(value).__name__} to a torch.{type_name(x.dtype)}Tensor (use a tensor)")
+        raise TypeError(
+            f"can't assign a {type(value).__name__} to a torch.{type_name(x.dtype)}Tensor (use a tensor)"
+        )
     return full((), value, dtype=x.dtype, device=x.device)
 
 
@@ -324,7 +338,9 @@ def _wrapped(name, x, index, dim):
 
 def _fitting(name, x, index, dim, src=None):
     """As `_wrapped`, for indices that have the dimensions of x. RuntimeError if they reach beyond x or src."""
-    if (index.ndim != x.ndim and x.ndim and index.ndim) or (src is not None and src.ndim not in (0, index.ndim)):
+    if (index.ndim != x.ndim and x.ndim and index.ndim) or (
+        src is not None and src.ndim not in (0, index.ndim)
+    ):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     dim = _wrapped(name, x, index, dim)
     shapes = list(index.shape), list(x.shape)
@@ -416,7 +432,11 @@ def index_select(xp, x, index, *, dim):
     """The parts of a dimension that `index` (1-d) names."""
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
-    return xp.index_select(x, index if index.ndim or not x.ndim else index.reshape(1), dim=_wrapped("index_select", x, index, dim))
+    return xp.index_select(
+        x,
+        index if index.ndim or not x.ndim else index.reshape(1),
+        dim=_wrapped("index_select", x, index, dim),
+    )
 
 
 @op(
