@@ -40,26 +40,7 @@ from .arrange import (  # noqa: F401
 )
 from .attention import *  # noqa: F403
 from .convert import to_device  # noqa: F401
-from .index import (  # noqa: F401
-    argsort,
-    bincount,
-    gather,
-    getitem,
-    index_add,
-    index_put,
-    index_select,
-    masked_fill,
-    masked_select,
-    nonzero,
-    scatter,
-    scatter_add,
-    setitem,
-    sort,
-    take_along_dim,
-    take_index,
-    topk,
-    unique,
-)
+from .index import getitem, index_put, setitem, take_index  # noqa: F401
 from .linalg import addmm, bmm, det, dot, einsum, inv, linear, matmul, mm, mv, outer, solve  # noqa: F401
 from .lookup import (  # noqa: F401
     argwhere,
@@ -79,6 +60,22 @@ from .pointwise import *  # noqa: F403
 from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
 from .reduce import root_of_variance, vector_norm  # noqa: F401
+from .selection import (  # noqa: F401
+    argsort,
+    bincount,
+    gather,
+    index_add,
+    index_select,
+    masked_fill,
+    masked_select,
+    nonzero,
+    scatter,
+    scatter_add,
+    sort,
+    take_along_dim,
+    topk,
+    unique,
+)
 from .shape import *  # noqa: F403
 from .softmaxes import *  # noqa: F403
 from .special import (  # noqa: F401

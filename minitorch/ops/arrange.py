@@ -10,7 +10,7 @@ from ..out import taking_out
 from ..tensor import Tensor, wrap_dim
 from . import shape
 from .dims import broadcast_shape
-from .index import index_select
+from .selection import index_select
 from .shape import cat, diagonal_placed, expand, flip, narrow, reshape, stack, transpose, unsqueeze
 
 

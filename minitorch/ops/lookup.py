@@ -7,7 +7,8 @@ import numpy as np
 from .. import dtypes
 from ..tensor import Tensor, wrap_dim
 from .dims import broadcast_shape
-from .index import INDEX_DTYPES, gather, getitem, index_put, nonzero, scatter_add, unique
+from .index import INDEX_DTYPES, getitem, index_put
+from .selection import gather, nonzero, scatter_add, unique
 from .shape import expand, reshape
 
 

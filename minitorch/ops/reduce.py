@@ -180,7 +180,7 @@ def _overloaded(extreme, arg, elementwise, result, word):
             return extreme(input)
         _needs_elements(word, input, (wrap_dim(dim, input.ndim),) if input.ndim else ())
         indices = arg(input.byte() if input.dtype is dtypes.bool else input, dim, True)
-        from .index import gather
+        from .selection import gather
 
         values = gather(input, indices, dim=dim)
         return result(

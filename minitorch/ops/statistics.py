@@ -8,10 +8,10 @@ import numpy as np
 
 from ..out import taking_out
 from ..tensor import wrap_dim
-from .index import gather, sort
 from .pointwise import eq, isnan, where
 from .reduce import amax, amin, any, mean, std, sum, var
 from .samples import calls
+from .selection import gather, sort
 from .table import composite
 
 DIMS = calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, keepdim=True)))

@@ -1,0 +1,322 @@
+"""Gather and scatter, masks, sorting."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+
+from .. import dtypes
+from ..out import taking_out
+from ..printing import type_name
+from ..tensor import Tensor, wrap_dim
+from . import coerce, shape
+from .dims import broadcast_shape
+from .index import getitem
+from .samples import Int, calls
+from .table import op
+
+# ---------------------------------------------------------------------- gather and scatter
+
+
+def _wrapped(name, x, index, dim):
+    if index.dtype not in (np.dtype(np.int64), np.dtype(np.int32), dtypes.int64.torch, dtypes.int32.torch):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
+    dim = wrap_dim(dim, x.ndim)
+    n = x.shape[dim] if x.ndim else 1
+    if 0 not in index.shape and (bool((index >= n).any()) or bool((index < 0).any())):
+        if name == "index_select":
+            raise IndexError("index out of range in self")
+        wrong = int(index[(index >= n) | (index < 0)].reshape(-1)[0])
+        raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {n}")
+    return dim
+
+
+def _fitting(name, x, index, dim, src=None):
+    """As `_wrapped`, for indices that have the dimensions of x. RuntimeError if they reach beyond x or src."""
+    if (index.ndim != x.ndim and x.ndim and index.ndim) or (
+        src is not None and src.ndim not in (0, index.ndim)
+    ):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    dim = _wrapped(name, x, index, dim)
+    shapes = list(index.shape), list(x.shape)
+    if 0 not in index.shape and any(a > b for d, (a, b) in enumerate(zip(*shapes, strict=False)) if d != dim):
+        raise RuntimeError(
+            f"Size does not match at dimension {dim} expected index {shapes[0]} to be no larger than self {shapes[1]} apart from "
+            f"dimension {dim}"
+        )
+    if src is not None:
+        if src.dtype != x.dtype:
+            raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+        if any(a > b for a, b in zip(index.shape, src.shape, strict=False)):
+            raise RuntimeError(
+                f"Expected index {shapes[0]} to be no larger than self {shapes[1]} apart from dimension {dim} and to be no larger "
+                f"size than src {list(src.shape)}"
+            )
+    return dim
+
+
+def _front_dim(function):
+    """torch puts `dim` before the index: gather(input, dim, index)."""
+
+    def gather_like(input, dim, index, *args, **kwargs):
+        return function(input, index, *args, dim=dim, **kwargs)
+
+    gather_like.__name__, gather_like.__doc__ = function.__name__, function.__doc__
+    function.op.public_front = gather_like
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, index, dim: xp.scatter_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)
+    ),
+    method=False,
+    inplace=False,
+    torch="gather",
+    coerce=coerce.same,
+    samples=calls(
+        (((3, 4), Int((3, 2), 4)), dict(dim=1)),
+        (((3, 4), Int((2, 4), 3)), dict(dim=0)),
+        (((), Int((), 1)), dict(dim=0)),
+    ),
+)
+def gather(xp, x, index, *, dim):
+    """out[i][j] = x[i][index[i][j]] (dim=1)"""
+    return xp.gather(x, index, dim=_fitting("gather", x, index, dim))
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, index, dim: xp.scatter(g, index, xp.zeros_of(g, ()), dim=dim),
+        src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim),
+    ),
+    torch="scatter",
+    coerce=coerce.same,
+    method=False,
+    samples=calls((((3, 4), Int((3, 1), 4), (3, 1)), dict(dim=1))),
+)
+def scatter(xp, x, index, src, *, dim):
+    """x with out[i][index[i][j]] = src[i][j] (dim=1)"""
+    return xp.scatter(x, index, src, dim=_fitting("scatter", x, index, dim, src))
+
+
+@op(
+    vjp=dict(x=lambda g: g, src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim)),
+    torch="scatter_add",
+    coerce=coerce.same,
+    method=False,
+    samples=calls(
+        (((3, 4), Int((3, 2), 4), (3, 2)), dict(dim=1)), (((3, 4), Int((2, 4), 3), (2, 4)), dict(dim=0))
+    ),
+)
+def scatter_add(xp, x, index, src, *, dim):
+    """x with out[i][index[i][j]] += src[i][j] (dim=1)"""
+    return xp.scatter_add(x, index, src, dim=_fitting("scatter_add", x, index, dim, src))
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, index, dim: xp.index_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)
+    ),
+    torch="index_select",
+    coerce=coerce.same,
+    method=False,
+    inplace=False,
+    samples=calls((((3, 4), Int((5,), 4)), dict(dim=1)), (((3, 4), Int((2,), 3)), dict(dim=0))),
+)
+def index_select(xp, x, index, *, dim):
+    """The parts of a dimension that `index` (1-d) names."""
+    if index.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    return xp.index_select(
+        x,
+        index if index.ndim or not x.ndim else index.reshape(1),
+        dim=_wrapped("index_select", x, index, dim),
+    )
+
+
+@op(
+    vjp=dict(
+        x=lambda g: g,
+        source=lambda xp, g, index, dim, alpha: xp.index_select(g, index, dim=dim) * alpha,
+    ),
+    torch="index_add",
+    coerce=coerce.same,
+    method=False,
+    samples=calls((((3, 4), Int((5,), 4), (3, 5)), dict(dim=1))),
+)
+def index_add(xp, x, index, source, *, dim, alpha=1):
+    """x with alpha times source's parts added where `index` says."""
+    dim = _wrapped("index_add", x, index, dim)
+    if source.dtype != x.dtype:
+        raise RuntimeError("index_add_(): self and source must have the same scalar type")
+    if x.ndim and source.ndim and index.ndim and source.shape[dim] != index.shape[0]:
+        raise RuntimeError(
+            f"index_add_(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[dim]}), for "
+            f"dim: {dim}"
+        )
+    return xp.index_add(x, index, source if alpha == 1 else source * alpha, dim=dim)
+
+
+for _function in (gather, index_select, scatter_add, index_add):
+    _front_dim(_function)
+
+
+def public_scatter(input, dim, index, src=None, *, value=None, reduce=None):
+    """x with src (a tensor or a number) at index; reduce="add" adds it. Unlike torch: reduce="multiply" is not supported."""
+    src = value if src is None else src
+    if not isinstance(src, Tensor):
+        from ..creation import full
+
+        src = full(index.shape, src, dtype=input.dtype, device=input.device)
+    if reduce not in (None, "add"):
+        raise NotImplementedError(f"scatter: reduce={reduce!r} is not supported, only 'add'")
+    return (scatter if reduce is None else scatter_add)(input, index, src, dim=dim)
+
+
+scatter.op.public_front = public_scatter
+
+
+@taking_out
+def take_along_dim(input, indices, dim=None):
+    """As gather, with broadcasting, and negative indices count from the end; dim=None: on the flat tensor."""
+    if dim is None:
+        input, indices, dim = input.reshape(-1), indices.reshape(-1), 0
+    dim = wrap_dim(dim, input.ndim)
+    others = [tuple(n for d, n in enumerate(t.shape) if d != dim) for t in (input, indices)]
+    common = broadcast_shape(*others)
+    input, indices = (
+        shape.expand(t, (*common[:dim], t.shape[dim], *common[dim:])) if tuple(own) != common else t
+        for t, own in zip((input, indices), others, strict=True)
+    )
+    return gather(input, indices + (indices < 0) * input.shape[dim], dim=dim)
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, mask: xp.where(mask, xp.zeros_like(g), g),
+        y=lambda xp, g, mask: xp.where(mask, g, xp.zeros_like(g)),
+    ),
+    name="masked_fill",
+    torch="masked_fill",
+    out=False,
+    names=dict(y="value"),
+    numbers=True,
+    coerce=lambda row, x, mask, y: _masked(row, x, mask, y),
+    samples=lambda dtype: _masked_samples(dtype),
+)
+def masked_fill(xp, x, mask, y):
+    """x with `value` where mask holds."""
+    return xp.where(mask, y, x)
+
+
+def _masked(row, x, mask, y):
+    if isinstance(mask, Tensor) and mask.dtype is not dtypes.bool:
+        raise RuntimeError(
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype.name}"
+        )
+    xp, x, mask = coerce.same(row, x, mask)
+    if isinstance(y, Tensor):
+        if y.ndim:
+            raise RuntimeError(
+                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {y.ndim} dimension(s)."
+            )
+        y = y._array
+    else:
+        y = xp.full((), y, dtype=dtypes.OF_RAW[x.dtype])
+    return xp, x, mask, coerce.cast(xp, y, dtypes.OF_RAW[x.dtype])
+
+
+def _masked_samples(dtype):
+    from .samples import Sample, array, rng
+
+    r = rng()
+    yield Sample((array(r, (3, 4), dtype), array(r, (3, 4), "bool"), 2))
+    yield Sample((array(r, (3, 4), dtype), array(r, (4,), "bool"), 1))
+    yield Sample((array(r, (), dtype), array(r, (), "bool"), 1))
+
+
+@taking_out
+def masked_select(input, mask):
+    """The elements where mask holds, flat."""
+    common = broadcast_shape(input.shape, mask.shape)
+    return getitem(shape.expand(input, common), shape.expand(mask, common))
+
+
+@op(
+    torch="nonzero", samples=calls((((3, 4),), {}), (((),), {}), (((0, 2),), {})), inplace=False, method=False
+)
+def nonzero(xp, x):
+    """The indices of the elements that are not zero, one row each."""
+    return xp.nonzero(x)
+
+
+def public_nonzero(input, *, as_tuple=False):
+    """(n, ndim) indices of the elements that are not zero; as_tuple: one vector a dimension."""
+    if as_tuple:
+        return shape.unbind(nonzero(input if input.ndim else shape.reshape(input, (1,))), 1)
+    return nonzero(input)
+
+
+nonzero.op.public_front = public_nonzero
+
+# ---------------------------------------------------------------------- order
+
+sort_result = namedtuple("sort", ["values", "indices"])
+topk_result = namedtuple("topk", ["values", "indices"])
+
+
+@op(
+    vjp=dict(x=lambda xp, g0, out1, dim: _put_back(xp, g0, out1, dim)),
+    torch="sort",
+    outputs=2,
+    returns=sort_result,
+    inplace=False,
+    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=0, descending=True)), (((),), {})),
+)
+def sort(xp, x, *, dim=-1, descending=False, stable=False):
+    """(values, indices) in order along `dim`, always stable."""
+    return xp.sort(x, dim=wrap_dim(dim, x.ndim), descending=descending)
+
+
+def _put_back(xp, g, index, dim):
+    return xp.scatter(xp.zeros_like(g), index, g, dim=dim) if tuple(g.shape) else g
+
+
+def argsort(input, dim=-1, descending=False, stable=False):
+    return sort(input, dim, descending).indices
+
+
+@taking_out
+def topk(input, k, dim=-1, largest=True, sorted=True):
+    """The k largest (or smallest) of a dimension, in order: (values, indices). Of equal ones the first; torch's are any."""
+    n = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
+    if not 0 <= k <= n:
+        raise RuntimeError("selected index k out of range")
+    values, indices = sort(input, dim, largest)
+    if not input.ndim:
+        return topk_result(values, indices)
+    return topk_result(shape.narrow(values, dim, 0, k), shape.narrow(indices, dim, 0, k))
+
+
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct values in order, and on request where each came from and how often."""
+    from ..creation import from_raw_like
+
+    out = np.unique(input.detach().cpu().numpy(), return_inverse=True, return_counts=True, axis=dim)
+    values, inverse, counts = (from_raw_like(np.ascontiguousarray(a), input) for a in out)
+    inverse = inverse.reshape(input.shape if dim is None else (-1,))
+    picked = [values] + [inverse] * return_inverse + [counts] * return_counts
+    return picked[0] if len(picked) == 1 else tuple(picked)
+
+
+def bincount(input, weights=None, minlength=0):
+    """How often each of 0, 1, ... occurs in a 1-d tensor, or the sums of their weights."""
+    from ..creation import from_raw_like
+
+    if input.dtype.is_floating_point:
+        raise NotImplementedError(f"\"bincount_cpu\" not implemented for '{type_name(input.dtype)}'")
+    if input.ndim != 1 or bool((input < 0).any()):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    w = None if weights is None else weights.detach().cpu().numpy()
+    return from_raw_like(np.bincount(input.cpu().numpy(), w, minlength), input)
