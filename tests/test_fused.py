@@ -15,6 +15,7 @@ def labels(x):
 
 #: fused op -> calls of it: function(x, w, b) of x (N, C) and w, b (C)
 CALLS = {
+    "gelu": [lambda x, w, b: F.gelu(x), lambda x, w, b: F.gelu(x * w), lambda x, w, b: F.gelu(x.T)],
     "relu": [lambda x, w, b: T.relu(x), lambda x, w, b: T.relu(x * w)],
     "softmax": [lambda x, w, b: T.softmax(x, 1), lambda x, w, b: T.softmax(x + w, -1)],
     "log_softmax": [lambda x, w, b: T.log_softmax(x, 1)],

@@ -71,7 +71,6 @@ ELEMENTWISE = elementwise()
 def test_which_formulas_are_fused():
     for pair in [
         ("tanh", "x"),
-        ("gelu", "forward"),
         ("where", "y"),
         ("sigmoid", "forward"),
         ("relu", "x"),
@@ -89,7 +88,7 @@ def test_which_formulas_are_fused():
 
 
 #: their error function is then the C library's
-NOT_FUSED_IN_FLOAT64 = {"erf", "erfc", "gelu"}
+NOT_FUSED_IN_FLOAT64 = {"erfc"}
 
 
 @pytest.fixture
@@ -135,7 +134,6 @@ COMPILED = [
     ("softplus", "forward"),
     ("maximum", "x"),
     ("hardtanh", "x"),
-    ("erf", "forward"),
     ("lerp", "forward"),
 ]
 

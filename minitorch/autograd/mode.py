@@ -43,23 +43,25 @@ INFERENCE = _NoVersion()
 class _Mode:
     """A context manager and decorator that sets some fields of `state` and restores them."""
 
-    fields: dict
+    inference = None  # None: as it is
 
     def __new__(cls, *args, **kwargs):
-        if len(args) == 1 and callable(args[0]):  # @no_grad without parentheses
+        if args and callable(args[0]):  # @no_grad without parentheses
             return cls()(args[0])
-        return super().__new__(cls)
+        return object.__new__(cls)
+
+    def __init__(self, grad: bool):
+        self.grad, self.before = grad, []  # a stack: the same object may be entered again, as torch allows
 
     def __enter__(self):
-        # A stack: the same object may be entered again, as torch allows.
-        self.__dict__.setdefault("_saved", []).append({name: getattr(state, name) for name in self.fields})
-        for name, value in self.fields.items():
-            setattr(state, name, value)
+        self.before.append((state.grad, state.inference))
+        state.grad = self.grad
+        if self.inference is not None:
+            state.inference = self.inference
         return self
 
     def __exit__(self, *exc):
-        for name, value in self._saved.pop().items():
-            setattr(state, name, value)
+        state.grad, state.inference = self.before.pop()
 
     def clone(self):
         return type(self)()
@@ -92,34 +94,34 @@ class no_grad(_Mode):
     """Nothing inside is recorded."""
 
     def __init__(self):
-        self.fields = {"grad": False}
+        super().__init__(False)
 
 
 class enable_grad(_Mode):
     """Everything inside is recorded, also within `no_grad`."""
 
     def __init__(self):
-        self.fields = {"grad": True}
+        super().__init__(True)
 
 
 class set_grad_enabled(_Mode):
     """Sets recording at once; as a context manager also restores it."""
 
     def __init__(self, mode: bool):
-        self.fields = {"grad": bool(mode)}
-        self._before = state.grad
-        state.grad = bool(mode)
+        super().__init__(bool(mode))
+        self.at_once = state.grad
+        state.grad = self.grad
 
     def __enter__(self):
-        self.__dict__.setdefault("_saved", []).append({"grad": self._before})
-        state.grad = self.fields["grad"]
+        self.before.append((self.at_once, state.inference))
+        state.grad = self.grad
         return self
 
     def clone(self):
-        return set_grad_enabled(self.fields["grad"])
+        return set_grad_enabled(self.grad)
 
     def __call__(self, function):
-        state.grad = self._before  # as a decorator it acts only inside the function
+        state.grad = self.at_once  # as a decorator it acts only inside the function
         return super().__call__(function)
 
 
@@ -130,7 +132,8 @@ class inference_mode(_Mode):
     """
 
     def __init__(self, mode: bool = True):
-        self.fields = {"inference": mode, "grad": not mode}
+        super().__init__(not mode)
+        self.inference = bool(mode)
 
     def clone(self):
-        return inference_mode(self.fields["inference"])
+        return inference_mode(self.inference)

@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 
 #: elements of a call from which on a formula may be fused
-LARGE = 1024
+LARGE = 8192
 
 #: and elements times passes saved (`Program.saves`) from which on it is: below, the start of a program (3 us) costs more.
 #: us, NumPy / program: tanh's rule (saves 2) 4096: 2.9 / 3.9, 16384: 5.8 / 5.1, 10**6: 300 / 160;

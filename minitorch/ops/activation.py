@@ -72,8 +72,27 @@ def _gelu_inner(x):
     return math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
 
 
+def _gelu(x, approximate):
+    if approximate != "none" or not has_kernel(x):
+        return NotImplemented
+    out = np.empty(x.shape, x.dtype)
+    kernels.activation.gelu(x.ravel(), out.ravel())
+    return out
+
+
+def _gelu_backward(g, x, approximate):
+    if approximate != "none" or not has_kernel(x):
+        return NotImplemented
+    flat, dx = x.ravel(), np.empty(x.shape, x.dtype)
+    e = flat * flat
+    e *= -0.5
+    kernels.activation.gelu_backward(g.ravel(), flat, np.exp(e, e), dx.ravel())
+    return (dx,)
+
+
 @op(
     vjp=dict(x=_gelu_dx),
+    fused=(_gelu, _gelu_backward),
     torch="nn.functional.gelu",
     method=False,
     samples=calls((((3, 4),), {}), (((3, 4),), dict(approximate="tanh")), (((),), {}), (((0, 3),), {})),
