@@ -15,6 +15,8 @@ def labels(x):
 
 #: fused op -> calls of it: function(x, w, b) of x (N, C) and w, b (C)
 CALLS = {
+    "tanh": [lambda x, w, b: T.tanh(x), lambda x, w, b: T.tanh(x.T)],
+    "sigmoid": [lambda x, w, b: T.sigmoid(x), lambda x, w, b: T.sigmoid(x * w)],
     "gelu": [lambda x, w, b: F.gelu(x), lambda x, w, b: F.gelu(x * w), lambda x, w, b: F.gelu(x.T)],
     "relu": [lambda x, w, b: T.relu(x), lambda x, w, b: T.relu(x * w)],
     "softmax": [lambda x, w, b: T.softmax(x, 1), lambda x, w, b: T.softmax(x + w, -1)],

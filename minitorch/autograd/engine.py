@@ -34,54 +34,30 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None):
         only, captured = leading_to(inputs, roots), dict.fromkeys(inputs)
     if hooked_leaves.data:
         waiting = consumers(roots)
+    watch = create_graph or only is not None or bool(watchers)
     grads: dict = {}  # edge -> gradient so far
     heap: list = []  # of nodes with a gradient
     for edge, g in zip(roots, gradients, strict=True):
-        if edge in grads:
-            grads[edge] = grads[edge] + g
-        else:
-            grads[edge] = g
-            if isinstance(edge, Node):
-                heappush(heap, (-edge.number, edge))
+        add(grads, heap, edge, g)
     before = state.grad
     state.grad = create_graph
     try:
         while heap:
             node = heappop(heap)[1]
             g = grads.pop(node)
-            hooks, plan, edges = node.hooks, node.plan, node.edges
-            if hooks is not None:
-                g = run_tensor_hooks(hooks, g, create_graph)
-            if only is not None:
-                if node in captured:
-                    captured[node] = g
-                asked = tuple([edge in only for edge in edges])
-                if True not in asked:
+            if watch or node.hooks is not None:
+                results = visit(node, g, only, captured, create_graph)
+                if type(node) is Output:
+                    hand_on(node, results, grads, heap)
                     continue
-                plan = plan.restricted(asked)
-            if type(node) is Output:
-                call, into = edges[0], grads.get(edges[0])
-                if into is None:
-                    into = grads[call] = [None] * len(call.shape)
-                    heappush(heap, (-call.number, call))
-                into[node.index] = g if into[node.index] is None else into[node.index] + g
-                continue
-            if hooks is not None and hooks.pre:
-                g = run_pre_hooks(hooks, g, create_graph)
-            if watchers:
-                results = watched(node, g, plan, create_graph)
-            elif create_graph:
-                results = plan.backward_tensors(node, g)
             else:
-                results = plan.backward(node, g, node.xp)
-            if hooks is not None and hooks.post:
-                results = run_post_hooks(hooks, results, g, create_graph)
+                results = node.plan.backward(node, g, node.xp)
             if node.fits is not None:
                 results = fitted(node, results, create_graph)
             if not keep_graph:
                 node.saved = None
-            for edge, g in zip(edges, results):  # noqa: B905  (plans give one each; `strict` costs 0.1 us)
-                if g is not None and (only is None or edge in only):
+            for edge, g in zip(node.edges, results):  # noqa: B905  (plans give one each; `strict` costs 0.1 us)
+                if g is not None:
                     sofar = grads.get(edge)
                     if sofar is not None:
                         grads[edge] = sofar + g
@@ -103,6 +79,57 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None):
     finally:
         state.grad = before
     return None if captured is None else [captured[e] for e in inputs]
+
+
+def add(grads, heap, edge, g):
+    """A gradient for an edge; a node that has its first waits for its turn."""
+    if edge in grads:
+        grads[edge] = grads[edge] + g
+    else:
+        grads[edge] = g
+        if isinstance(edge, Node):
+            heappush(heap, (-edge.number, edge))
+
+
+def visit(node, g, only, captured, create_graph):
+    """The gradients of a node's edges, where more is to be done than to call its rules: hooks, watchers, tensors for arrays,
+    a choice of edges. Of an `Output` its own gradient, None if it leads to no edge that is asked for."""
+    hooks, plan = node.hooks, node.plan
+    if hooks is not None:
+        g = run_tensor_hooks(hooks, g, create_graph)
+    if only is not None:
+        if node in captured:
+            captured[node] = g
+        asked = tuple([edge in only for edge in node.edges])
+        if True not in asked:
+            return None if type(node) is Output else (None,) * len(asked)
+        plan = plan if type(node) is Output else plan.restricted(asked)
+    if type(node) is Output:
+        return g
+    if hooks is not None and hooks.pre:
+        g = run_pre_hooks(hooks, g, create_graph)
+    if watchers:
+        results = watched(node, g, plan, create_graph)
+    elif create_graph:
+        results = plan.backward_tensors(node, g)
+    else:
+        results = plan.backward(node, g, node.xp)
+    if hooks is not None and hooks.post:
+        results = run_post_hooks(hooks, results, g, create_graph)
+    if only is not None:
+        results = [r if a else None for r, a in zip(results, asked, strict=True)]
+    return results
+
+
+def hand_on(output, g, grads, heap):
+    """One of several results of a call: its gradient takes its place in the list that the call's node will get."""
+    if g is None:
+        return
+    (call,) = output.edges
+    if call not in grads:
+        add(grads, heap, call, [None] * len(call.shape))
+    into = grads[call]
+    into[output.index] = g if into[output.index] is None else into[output.index] + g
 
 
 def watched(node, g, plan, create_graph):

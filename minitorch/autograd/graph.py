@@ -74,7 +74,8 @@ class Output(Node):
 
     def __init__(self, node, index):
         self.plan, self.xp, self.edges, self.index = node.plan, node.xp, (node,), index
-        self.saved, self.versions, self.hooks, self.fits = (), (), None, None
+        self.saved, self.versions, self.fits = (), (), None
+        self.hooks = Hooks()  # what has hooks the engine looks at more closely
         self.number = next_number()
 
     def name(self):

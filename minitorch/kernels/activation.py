@@ -8,15 +8,6 @@ import numpy as np
 
 from .jit import kernel
 
-
-@kernel
-def relu_backward(g, out, dx):
-    """dx = np.where(out > 0, g, 0)"""
-    zero = out.dtype.type(0)
-    for i in range(out.size):
-        dx[i] = g[i] if out[i] > zero else zero
-
-
 # NOTE: the rational function of XLA's ErfImpl32 (xla/hlo/builder/lib/math.cc): t * P(t * t) / Q(t * t) up to |t| = LIMIT.
 LIMIT = 3.7439211627767994
 P0, P1, P2, P3, P4 = (

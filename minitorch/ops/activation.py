@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from .. import kernels
-from ..kernels.fuse import LARGE
+from ..backends import numpy as NUMPY
+from ..kernels.fuse import one_loop
 from .samples import calls, unary
 from .softmaxes import has_kernel
 from .table import composite, op
@@ -17,18 +19,13 @@ def _mask(xp, g, condition):
     return xp.where(condition, g, 0)
 
 
-def _relu_backward(g, out):
-    """One pass for small arrays, where np.where takes three times as long; large ones have kernels/fuse.py."""
-    if out.size >= LARGE or not has_kernel(out):
-        return NotImplemented
-    dx = np.empty(out.shape, out.dtype)
-    kernels.activation.relu_backward(g.ravel(), out.ravel(), dx.ravel())
-    return (dx,)
+def _relu_dx(xp, g, out):
+    return _mask(xp, g, xp.gt(out, 0))
 
 
 @op(
-    vjp=dict(x=lambda xp, g, out: _mask(xp, g, xp.gt(out, 0))),
-    fused=(None, _relu_backward),
+    vjp=dict(x=_relu_dx),
+    fused=(None, one_loop(partial(_relu_dx, NUMPY))),
     torch="relu",
     samples=unary(),
     out=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .. import dtypes
+from ..kernels.fuse import one_loop
 from ..out import into
 from ..printing import type_name
 from ..tensor import Tensor
@@ -208,8 +209,9 @@ def square(xp, x):
     return xp.mul(x, x)
 
 
-def namesake(name, rule, doc, *, low=-2.0, high=2.0, **options):
-    """Declares an op that is one call of the namespace: its block has nothing else to say."""
+def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, **options):
+    """Declares an op that is one call of the namespace: its block has nothing else to say. `hot`: every network calls its rule, which
+    is compiled at the first use."""
 
     def forward(xp, x):
         return getattr(xp, name)(x)
@@ -219,6 +221,7 @@ def namesake(name, rule, doc, *, low=-2.0, high=2.0, **options):
         vjp=None if rule is None else dict(x=rule),
         torch=name,
         samples=unary(low, high),
+        fused=(None, one_loop(rule)) if hot else None,
         **(dict(coerce=coerce.floating) | options),
     )(forward)
 
@@ -240,8 +243,8 @@ acos = namesake("acos", lambda xp, g, x: g * -xp.rsqrt(1 - x * x), "Arc cosine."
 atan = namesake("atan", lambda g, x: g / (x * x + 1), "Arc tangent.")
 sinh = namesake("sinh", lambda xp, g, x: g * xp.cosh(x), "Hyperbolic sine.")
 cosh = namesake("cosh", lambda xp, g, x: g * xp.sinh(x), "Hyperbolic cosine.")
-tanh = namesake("tanh", lambda g, out: g * (1 - out * out), "Hyperbolic tangent.", low=-3, high=3)
-sigmoid = namesake("sigmoid", lambda g, out: g * ((1 - out) * out), "1 / (1 + exp(-x))", low=-4, high=4)
+tanh = namesake("tanh", lambda g, out: g * (1 - out * out), "Hyperbolic tangent.", low=-3, high=3, hot=True)
+sigmoid = namesake("sigmoid", lambda g, out: g * ((1 - out) * out), "1 / (1 + exp(-x))", low=-4, high=4, hot=True)
 erf = namesake("erf", lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "Error function.")
 erfc = namesake("erfc", lambda xp, g, x: g * (-2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "1 - erf(x)")
 _zero = lambda xp, g: xp.zeros_like(g)
