@@ -13,7 +13,7 @@ from ..creation import (  # noqa: F401
     zeros_like,
     zeros_of,
 )
-from . import pointwise, shape
+from . import compare, pointwise, shape
 from .activation import *  # noqa: F403
 from .arrange import (  # noqa: F401
     atleast_1d,
@@ -39,8 +39,10 @@ from .arrange import (  # noqa: F401
     vstack,
 )
 from .attention import *  # noqa: F403
+from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
 from .index import getitem, index_put, setitem, take_index  # noqa: F401
+from .limits import *  # noqa: F403
 from .linalg import addmm, bmm, det, dot, einsum, inv, linear, matmul, mm, mv, outer, solve  # noqa: F401
 from .lookup import (  # noqa: F401
     argwhere,
@@ -121,11 +123,11 @@ from .table import OPS, switches, tracers  # noqa: F401
 divide = pointwise.div
 multiply, subtract, negative = pointwise.mul, pointwise.sub, pointwise.neg
 greater, greater_equal, less, less_equal, not_equal = (
-    pointwise.gt,
-    pointwise.ge,
-    pointwise.lt,
-    pointwise.le,
-    pointwise.ne,
+    compare.gt,
+    compare.ge,
+    compare.lt,
+    compare.le,
+    compare.ne,
 )
 absolute, swapaxes, swapdims, moveaxis = pointwise.abs, shape.transpose, shape.transpose, shape.movedim
 concat = concatenate = shape.cat

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..out import taking_out
 from ..tensor import wrap_dim
-from .pointwise import eq, isnan, where
+from .compare import eq, where
+from .pointwise import isnan
 from .reduce import amax, amin, any, mean, std, sum, var
 from .samples import calls
 from .selection import gather, sort

@@ -1,0 +1,163 @@
+"""Comparison, logic on elements and bits, and the choice between elements."""
+
+from __future__ import annotations
+
+from .. import dtypes
+from ..printing import type_name
+from ..tensor import Tensor
+from . import coerce
+from .pointwise import BINARY, abs, isfinite, isnan
+from .samples import binary, unary
+from .table import op
+
+# ---------------------------------------------------------------------- choosing
+
+
+def _share(better):
+    """Where the two are equal each gets half of the gradient, as torch does."""
+
+    def rule(xp, g, x, y):
+        return g * xp.where(
+            xp.eq(x, y), xp.full_like(g, 0.5), xp.where(better(xp, x, y), xp.ones_like(g), xp.zeros_like(g))
+        )
+
+    return rule
+
+
+@op(
+    vjp=dict(x=_share(lambda xp, x, y: xp.gt(x, y)), y=_share(lambda xp, x, y: xp.lt(x, y))),
+    torch="maximum",
+    samples=binary(scalar=False),
+    numbers=False,
+    **BINARY,
+)
+def maximum(xp, x, y):
+    """The larger of two, NaN if either is."""
+    return xp.maximum(x, y)
+
+
+@op(
+    vjp=dict(x=_share(lambda xp, x, y: xp.lt(x, y)), y=_share(lambda xp, x, y: xp.gt(x, y))),
+    torch="minimum",
+    samples=binary(scalar=False),
+    numbers=False,
+    **BINARY,
+)
+def minimum(xp, x, y):
+    """The smaller of two, NaN if either is."""
+    return xp.minimum(x, y)
+
+
+def _where_samples(dtype):
+    from .samples import Sample, array, rng
+
+    r = rng()
+    for shape in ((3, 4), (), (0, 2)):
+        yield Sample((array(r, shape, "bool"), array(r, shape, dtype), array(r, shape, dtype)))
+    yield Sample((array(r, (3, 1), "bool"), array(r, (4,), dtype), array(r, (4, 3), dtype).T))
+
+
+def _promote_but_first(row, condition, x, y):
+    if isinstance(condition, Tensor) and condition.dtype not in (dtypes.bool, dtypes.uint8):
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition.dtype)}"
+        )
+    xp, *xs = coerce.promote(row, x, y)
+    return (xp, coerce.same(row, condition)[1], *xs)
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, condition: xp.where(condition, g, xp.zeros_like(g)),
+        y=lambda xp, g, condition: xp.where(condition, xp.zeros_like(g), g),
+    ),
+    torch="where",
+    samples=_where_samples,
+    coerce=_promote_but_first,
+    numbers=True,
+    method=False,
+    inplace=False,
+)
+def where(xp, condition, x, y):
+    """x where the condition holds, else y."""
+    return xp.where(condition, x, y)
+
+
+# ---------------------------------------------------------------------- comparison and logic
+
+
+def _compare(name, doc, **options):
+    def forward(xp, x, y):
+        return getattr(xp, name)(x, y)
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return op(torch=name, coerce=coerce.promote, **(dict(samples=binary()) | options))(forward)
+
+
+eq = _compare("eq", "x == y")
+ne = _compare("ne", "x != y")
+lt = _compare("lt", "x < y")
+le = _compare("le", "x <= y")
+gt = _compare("gt", "x > y")
+ge = _compare("ge", "x >= y")
+TENSORS = dict(samples=binary(scalar=False), numbers=False)
+logical_and = _compare("logical_and", "Both are non-zero.", **TENSORS)
+logical_or = _compare("logical_or", "One is non-zero.", **TENSORS)
+logical_xor = _compare("logical_xor", "Exactly one is non-zero.", **TENSORS)
+
+
+def bitwise(name, doc, **options):
+    def forward(xp, x, y):
+        return getattr(xp, name)(x, y)
+
+    def whole_numbers(dtype):
+        return binary()(dtype) if dtype not in ("float32", "float64", "float16") else ()
+
+    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+    return op(torch=name, samples=whole_numbers, coerce=_integers, numbers=True, **options)(forward)
+
+
+def _integers(row, *xs):
+    xp, *arrays = coerce.promote(row, *xs)
+    if any(getattr(a, "dtype", None) is not None and xp.is_floating(a) for a in arrays):
+        raise NotImplementedError(f"\"{row.name}_cpu\" not implemented for 'Float'")
+    return xp, *arrays
+
+
+bitwise_and = bitwise("bitwise_and", "x & y, bit by bit; on bools the logical and")
+bitwise_or = bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or")
+bitwise_xor = bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
+
+
+@op(
+    torch="bitwise_not",
+    coerce=_integers,
+    samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype),
+)
+def bitwise_not(xp, x):
+    """~x, bit by bit; on bools the logical not."""
+    return xp.bitwise_not(x)
+
+
+def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """|x - y| <= atol + rtol * |y|, elementwise."""
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"{type_name(input.dtype)} did not match {type_name(other.dtype)}")
+    if input.dtype is dtypes.bool:
+        return eq(input, other)
+    close = eq(input, other) | (
+        isfinite(input) & isfinite(other) & (abs(input - other) <= atol + rtol * abs(other))
+    )
+    return close | (isnan(input) & isnan(other)) if equal_nan else close
+
+
+def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
+    """Whether all elements are close (`isclose`)."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).all())
+
+
+def equal(input, other):
+    """Whether shape and all elements are the same."""
+    if not isinstance(other, Tensor):
+        raise TypeError(f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    return input.shape == other.shape and bool(eq(input, other).all())

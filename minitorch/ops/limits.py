@@ -1,0 +1,135 @@
+"""Elementwise operations of three: limits, and sums of products."""
+
+from __future__ import annotations
+
+from .. import dtypes
+from ..tensor import Tensor
+from . import coerce
+from .pointwise import to_dtype
+from .samples import Floats, Value, calls, unary
+from .table import op
+
+
+def _clamp_dx(xp, g, x, min, max):
+    inside = xp.ones_like(x)
+    if min is not None:
+        inside = xp.where(xp.lt(x, min), xp.zeros_like(x), inside)
+    if max is not None:
+        inside = xp.where(xp.gt(x, max), xp.zeros_like(x), inside)
+    return g * inside
+
+
+@op(vjp=dict(x=_clamp_dx), torch="clamp", samples=unary(min=-0.5, max=1.0))
+def clamp(xp, x, *, min=None, max=None):
+    """x limited to [min, max]; the gradient passes at the edges too."""
+    return xp.clamp(x, min=min, max=max)
+
+
+def _with_bounds(row, *xs):
+    xp, *arrays = coerce.promote(row, *[x for x in xs if x is not None])
+    given = iter(arrays)
+    return (xp, *[None if x is None else next(given) for x in xs])
+
+
+@op(
+    vjp=dict(
+        x=_clamp_dx,
+        min=lambda xp, g, x, min, max: g * _below(xp, x, min, max),
+        max=lambda xp, g, x, min, max: g * _above(xp, x, min, max),
+    ),
+    torch="clamp",
+    samples=calls((((3, 4), (3, 4), (4,)), {}), (((3, 4), None, (4,)), {}), (((3, 4), (), None), {})),
+    coerce=_with_bounds,
+    optional=("min", "max"),
+    numbers=True,
+    method=False,
+    inplace=False,
+)
+def clamp_between(xp, x, min, max):
+    """x limited by tensors, one of which may be None; where min > max the result is max."""
+    return xp.clamp(x, min=min, max=max)
+
+
+def _below(xp, x, min, max):
+    holds = xp.lt(x, min) if max is None else xp.logical_and(xp.lt(x, min), xp.lt(min, max))
+    return xp.where(holds, xp.ones_like(x), xp.zeros_like(x))
+
+
+def _above(xp, x, min, max):
+    holds = xp.gt(x, max) if min is None else xp.logical_or(xp.gt(x, max), xp.lt(max, min))
+    return xp.where(holds, xp.ones_like(x), xp.zeros_like(x))
+
+
+def public_clamp(input, min=None, max=None):
+    """x limited to [min, max]: numbers or tensors, one of which may be left out."""
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        return clamp_between(input, min, max)
+    if not input.is_floating_point() and any(isinstance(v, float) for v in (min, max)):
+        input = to_dtype(input, dtypes.get_default_dtype())
+    return clamp(input, min, max)
+
+
+clamp.op.public_front = public_clamp
+
+
+@op(
+    vjp=dict(
+        x=lambda g, weight: g * (1 - weight),
+        end=lambda g, weight: g * weight,
+        weight=lambda g, x, end: g * (end - x),
+    ),
+    torch="lerp",
+    coerce=coerce.promote,
+    refuses=coerce.whole_numbers,
+    samples=calls(
+        (((3, 4), (3, 4), Value(0.3)), {}), (((3, 4), (4,), (3, 4)), {}), (((), (), Value(0.7)), {})
+    ),
+)
+def lerp(xp, x, end, weight):
+    """x + weight * (end - x), computed from the nearer end as torch does."""
+    if isinstance(weight, (int, float)):
+        return x + weight * (end - x) if weight < 0.5 else end - (end - x) * (1 - weight)
+    return xp.where(xp.lt(xp.abs(weight), 0.5), x + weight * (end - x), end - (end - x) * (1 - weight))
+
+
+@op(
+    vjp=dict(
+        x=lambda g: g,
+        tensor1=lambda g, tensor2, value: g * (tensor2 * value),
+        tensor2=lambda g, tensor1, value: g * (tensor1 * value),
+    ),
+    torch="addcmul",
+    coerce=coerce.promote,
+    refuses=coerce.bools,
+    samples=calls((((3, 4), (3, 4), (4,)), dict(value=2)), (((), (), ()), {})),
+)
+def addcmul(xp, x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 * tensor2"""
+    product = xp.mul(tensor1, tensor2)
+    return xp.add(x, product if value == 1 else product * value)
+
+
+def _no_whole_division(row, given):
+    if not any(d.is_floating_point for d in given):
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported: it would be a true division. Convert with .float() first, or "
+            "use input + value * torch.trunc(tensor1 / tensor2)."
+        )
+
+
+@op(
+    vjp=dict(
+        x=lambda g: g,
+        tensor1=lambda g, tensor2, value: g * (value / tensor2),
+        tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)),
+    ),
+    torch="addcdiv",
+    coerce=coerce.promote,
+    refuses=_no_whole_division,
+    samples=calls((((3, 4), (3, 4), Floats((4,), 0.5, 2.0)), dict(value=0.5))),
+)
+def addcdiv(xp, x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 / tensor2"""
+    return xp.add(x, value * xp.div(tensor1, tensor2))
