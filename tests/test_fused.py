@@ -15,6 +15,7 @@ def labels(x):
 
 #: fused op -> calls of it: function(x, w, b) of x (N, C) and w, b (C)
 CALLS = {
+    "nll_loss": [lambda x, w, b: F.nll_loss(x, labels(x)), lambda x, w, b: F.nll_loss(x, labels(x), ignore_index=0)],
     "tanh": [lambda x, w, b: T.tanh(x), lambda x, w, b: T.tanh(x.T)],
     "sigmoid": [lambda x, w, b: T.sigmoid(x), lambda x, w, b: T.sigmoid(x * w)],
     "gelu": [lambda x, w, b: F.gelu(x), lambda x, w, b: F.gelu(x * w), lambda x, w, b: F.gelu(x.T)],

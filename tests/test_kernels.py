@@ -312,3 +312,34 @@ def test_kernel_of_an_older_source_is_not_loaded(installation):
     source = installation.folder.parent / "fuse.py"
     source.write_text(source.read_text() + "\n# newer\n")
     assert finished(installation()) == "1 0"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_indexing_by_kernels(dtype, monkeypatch):
+    """At and around the size from which kernels are called, along every dimension, with negative positions and strides."""
+    from minitorch.backends import indexing
+
+    r = np.random.default_rng(0)
+    x, index = r.standard_normal((6, 7, 5)).astype(dtype), r.integers(0, 5, (6, 7, 5))
+    calls = []
+    for dim in (0, 1, -1):
+        wide = r.integers(-5, 5, 9)
+        source = np.moveaxis(r.standard_normal((*np.delete(x.shape, dim % 3), 9)).astype(dtype), -1, dim)
+        calls += [
+            lambda dim=dim: indexing.gather(x, index, dim=dim),
+            lambda dim=dim: indexing.scatter_add(x, index, x * 2, dim=dim),
+            lambda dim=dim: indexing.scatter_add(x, index[:2, :3, :4], x, dim=dim),
+            lambda dim=dim, wide=wide, source=source: indexing.index_add(x, wide, source, dim=dim),
+        ]
+    condition = x > 0
+    for a, b in [(x, x * 2), (x, 1.5), (2, x), (x.T, x.T * 2), (1.0, 2.0), (x, np.array(3, dtype))]:
+        shape = condition.T if getattr(a, "shape", ()) == (5, 7, 6) else condition
+        calls.append(lambda a=a, b=b, shape=shape: indexing.where(shape, a, b))
+    for large in (1, 50, 210, 211, 10**6):
+        monkeypatch.setattr(indexing, "LARGE", large)
+        results = [call() for call in calls]
+        monkeypatch.setattr(indexing, "LARGE", 10**9)
+        for call, result in zip(calls, results, strict=True):
+            expected = call()
+            assert result.dtype == expected.dtype
+            np.testing.assert_array_equal(result, expected)

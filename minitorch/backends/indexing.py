@@ -6,6 +6,51 @@ import builtins
 
 import numpy as np
 
+from .. import kernels
+
+#: elements from which on a kernel is called: np.add.at takes 15 ns an element, np.where up to 3.5, the kernels 0.2 to 1
+LARGE = 4096
+
+
+def where(condition, x, y):
+    """np.where; floating arrays of one shape and type, or one and a number, by a kernel."""
+    if type(condition) is not np.ndarray or condition.size < LARGE:
+        return np.where(condition, x, y)
+    array = x if type(x) is np.ndarray else y
+    fits = (
+        condition.dtype == np.bool_ and type(array) is np.ndarray and array.dtype in (np.float32, np.float64)
+    )
+    for v in (x, y):
+        if type(v) is np.ndarray:
+            fits = fits and v.dtype == array.dtype and v.shape == condition.shape
+        else:
+            fits = fits and type(v) in (int, float)
+    if not fits:
+        return np.where(condition, x, y)
+    out, flat = np.empty(array.shape, array.dtype), condition.ravel()
+    if type(x) is type(y):
+        kernels.indexing.where_arrays(flat, x.ravel(), y.ravel(), out.ravel())
+    elif array is x:
+        kernels.indexing.where_number(flat, x.ravel(), float(y), True, out.ravel())
+    else:
+        kernels.indexing.where_number(flat, y.ravel(), float(x), False, out.ravel())
+    return out
+
+
+def _threefold(a, dim):
+    """A contiguous array as (before, along, after) dimension `dim`."""
+    n = a.shape[dim]
+    before = int(np.prod(a.shape[: dim % a.ndim]))
+    return np.ascontiguousarray(a).reshape(before, n, a.size // max(before * n, 1))
+
+
+def _by_kernel(x, index, dim, like):
+    """Whether a kernel takes these: large floating arrays (`like` is what is taken or added), positions that are all inside."""
+    if like.size < LARGE or x.dtype not in (np.float32, np.float64) or index.dtype != np.int64:
+        return False
+    n = x.shape[dim]
+    return -n <= index.min() and index.max() < n
+
 
 def getitem(x, *, index):
     return x[index]
@@ -22,7 +67,14 @@ def index_put(x, y, *, index, accumulate=False):
 
 
 def gather(x, index, *, dim):
-    return np.take_along_axis(_cut(x, index, dim), index, dim) if x.ndim else x.reshape(index.shape).copy()
+    if not x.ndim:
+        return x.reshape(index.shape).copy()
+    x = _cut(x, index, dim)
+    if not _by_kernel(x, index, dim, index):
+        return np.take_along_axis(x, index, dim)
+    out = np.empty(index.shape, x.dtype)
+    kernels.indexing.take_elements(_threefold(x, dim), _threefold(index, dim), _threefold(out, dim))
+    return out
 
 
 def _cut(x, index, dim):
@@ -45,8 +97,13 @@ def scatter(x, index, src, *, dim):
 
 
 def scatter_add(x, index, src, *, dim):
-    out = np.array(x)
-    np.add.at(out if out.ndim else out.reshape(index.shape), _grid(index, dim), _cut_src(src, index))
+    out, src = np.array(x, order="C"), _cut_src(src, index)
+    if type(src) is np.ndarray and src.ndim and src.dtype == x.dtype and _by_kernel(x, index, dim, src):
+        whole = [slice(None) if d == dim % x.ndim else slice(n) for d, n in enumerate(index.shape)]
+        if out[tuple(whole)].shape == out.shape:  # index goes over all of the other dimensions
+            kernels.indexing.add_elements(_threefold(out, dim), _threefold(index, dim), _threefold(src, dim))
+            return out
+    np.add.at(out if out.ndim else out.reshape(index.shape), _grid(index, dim), src)
     return out
 
 
@@ -59,8 +116,10 @@ def index_select(x, index, *, dim):
 
 
 def index_add(x, index, source, *, dim):
-    out = np.array(x)
-    if x.ndim:
+    out = np.array(x, order="C")
+    if x.ndim and source.dtype == x.dtype and _by_kernel(x, index, dim, source):
+        kernels.indexing.add_slices(_threefold(out, dim), index.reshape(-1), _threefold(source, dim))
+    elif x.ndim:
         np.add.at(out, (slice(None),) * (dim % x.ndim) + (index,), source)
     else:
         np.add.at(out.reshape(1), index.reshape(-1), source.reshape(-1))

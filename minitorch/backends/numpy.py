@@ -50,7 +50,6 @@ from numpy import (  # noqa: F401
     tan,
     tanh,
     trunc,
-    where,
     zeros_like,
 )
 from numpy import arccos as acos  # noqa: F401
@@ -88,6 +87,7 @@ from .indexing import (  # noqa: F401
     scatter,
     scatter_add,
     sort,
+    where,
 )
 from .memory import keep_freed_memory
 from .special import erf, erfc  # noqa: F401

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 
 #: elements of all arrays together from which on threads are used: handing the work over takes some 20 us
-LARGE = 1 << 21
+LARGE = 1 << 20
 
 #: elements of each array in a piece: some 50 us
 PIECE = 1 << 17

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from .. import dtypes, kernels
+from ..kernels.fuse import LARGE
 from . import coerce
 from .samples import Floats, Int, calls
 from .softmaxes import has_kernel, rows
@@ -43,6 +44,10 @@ def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
     if x.shape != target.shape or not has_kernel(x, target) or reduction not in ("mean", "sum"):
         return NotImplemented
     if any(o is not None for o in others.values()):
+        return NotImplemented
+    if (
+        kind == "logits" and x.size >= LARGE
+    ):  # NumPy's exp and log1p take several elements at once, the kernel's one
         return NotImplemented
     x, target = np.asarray(x, order="C"), np.asarray(target, order="C")
     out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
@@ -246,7 +251,29 @@ def out_of_bounds(label):
     return IndexError(f"Target {int(label)} is out of bounds.")
 
 
+def _nll(x, target, weight, size_average, ignore_index, reduce, reduction):
+    if (
+        reduction != "mean"
+        or not (weight is size_average is reduce is None)
+        or x.ndim != 2
+        or not has_kernel(x)
+    ):
+        return NotImplemented
+    if target.shape != x.shape[:1] or target.dtype != np.int64:
+        return NotImplemented
+    if target.min() < 0 or target.max() >= x.shape[1] or (target == ignore_index).any():
+        return NotImplemented
+    return np.asarray(x[np.arange(len(x)), target].sum() / -len(x), x.dtype)
+
+
+def _nll_backward(g, x, target):
+    dx = np.zeros(x.shape, x.dtype)
+    dx[np.arange(len(x)), target] = g / -len(x)
+    return dx, None
+
+
 @composite(
+    fused=(_nll, _nll_backward),
     torch="nn.functional.nll_loss",
     samples=calls(
         (((3, 4), Int((3,), 4)), {}),
