@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import charts
 from .rows import OURS, geometric_mean
-from .targets import judge
+from .targets import judge, obstacles
 from .words import bytes_of, figure_of, ratio_of, seconds_of
 
 
@@ -70,6 +70,9 @@ def as_markdown(report):
             for v in found
         ]
         parts.append(table(("target", "threads", "must be", "is", "", "decided by"), rows))
+        if blocked := list(obstacle_cells(found)):
+            parts.append("**" + OBSTACLES + "** " + EXPLAINED)
+            parts.append(table(HEADS, blocked))
     for (group, threads), rows in grouped(report).items():
         if group == "ops":
             heads = ("ops: elements", "threads", "ops", "geometric mean", "worst", "")
@@ -88,6 +91,21 @@ def as_markdown(report):
         ]
         parts.append(table(heads, cells))
     return "\n\n".join(parts) + "\n"
+
+
+OBSTACLES = "What stands in the way of missed targets."
+EXPLAINED = (
+    "Alone: the step's operations, forward and backward, run again on raw arrays, without tensors, graph, modules and optimizer. "
+    "The last ratio is what torch would need over that if all the rest took no time: beyond it a target can only be reached by "
+    "fewer or faster calls of NumPy and kernels."
+)
+HEADS = ("missed", "threads", "step", "alone", "torch", "torch x alone", "dearest operations")
+
+
+def obstacle_cells(verdicts):
+    for title, threads, step, alone, torch, ratio, dearest in obstacles(verdicts):
+        operations = ", ".join(f"{calls} {name} {seconds_of(took)}" for name, calls, took in dearest)
+        yield title, str(threads), *map(seconds_of, (step, alone, torch)), ratio_of(ratio), operations
 
 
 def grouped(report):
@@ -127,7 +145,9 @@ def as_html(report):
     environment.filters |= {"figure": figure_of, "ratio": ratio_of}
     return environment.get_template("report.html.j2").render(
         report=report,
-        verdicts=judge(report),
+        verdicts=(found := judge(report)),
+        obstacles=list(obstacle_cells(found)),
+        obstacle_words=(OBSTACLES, EXPLAINED, HEADS),
         plots=plots(report),
         groups=grouped(report),
         measured=measured,

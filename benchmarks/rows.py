@@ -21,6 +21,7 @@ class Row:
     unit: str = "s"
     shares: int = 1
     bound: float | None = None  # seconds that the machine's peaks allow
+    alone: dict | None = None  # minitorch's arithmetic without the rest, see floor.py
     rounds: dict = field(default_factory=dict)
     errors: dict = field(default_factory=dict)  # library -> last line of its error
     note: str = ""

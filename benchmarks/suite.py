@@ -27,6 +27,9 @@ TIMED = {
 #: groups that need a fresh process for every figure: function of (choices, names, threads, progress) -> rows
 FRESH = {"memory": memory.measure, "startup": startup.measure}
 
+#: groups of whose workloads the arithmetic alone is measured too
+FLOORS = ("steps", "own")
+
 GROUPS = ("steps", "ops", "optim", "data", "memory", "startup", "scale")
 PEER_NAMES = tuple(name for name in peers.PEERS if name != OURS)
 
@@ -125,6 +128,8 @@ def run_threads(report, names, threads, progress):
                     advance(workload.name, 0)
                     row = turns.measure(workload, workers, budget, threads)
                     row.bound = roofline.bound(workload, roof)
+                    if group in FLOORS and OURS in workers and row.rounds.get(OURS):
+                        row.alone = workers[OURS].ask("benchmarks.floor:measure", workload)
                     report.rows.append(row)
                     advance(workload.name, 1)
     for group in choices.groups:

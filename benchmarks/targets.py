@@ -86,6 +86,7 @@ class Verdict:
     threads: int
     figure: float
     detail: str
+    row: Row | None = None  # that decides
 
     @property
     def reached(self) -> bool:
@@ -135,4 +136,17 @@ def verdict(target, threads, figures):
         detail += [f"worst: {row.title}", f"{missed} of {len(figures)} rows miss"]
     if row.unsteady:
         detail.append(f"unsteady: rounds vary by {row.widest:.0%}")
-    return Verdict(target, threads, value, "; ".join(detail))
+    return Verdict(target, threads, value, "; ".join(detail), row)
+
+
+def obstacles(verdicts) -> list[tuple]:
+    """Of every row of a missed target whose arithmetic was measured alone: (title, threads, step, that arithmetic, torch, torch over
+    that arithmetic: the ratio if everything else took no time, the dearest operations with their seconds)."""
+    found = {}
+    for v in verdicts:
+        if v.reached or v.row is None or not v.row.alone or v.row.median("torch") is None:
+            continue
+        alone, torch = v.row.alone["seconds"], v.row.median("torch")
+        dearest = [(name, calls, f + b) for name, calls, f, b in v.row.alone["operations"][:3]]
+        found[v.row.key] = (v.row.title, v.threads, v.row.median(), alone, torch, torch / alone, dearest)
+    return list(found.values())

@@ -6,14 +6,14 @@ import re
 import numpy as np
 import pytest
 
-from benchmarks import ops, optim, roofline, steps, suite, turns
+from benchmarks import floor, ops, optim, roofline, steps, suite, turns
 from benchmarks.__main__ import main
 from benchmarks.compare import change, changes, summary
 from benchmarks.process import Process, ProcessError
 from benchmarks.report import as_html, as_markdown, write
 from benchmarks.rows import Row, from_json, to_json
 from benchmarks.suite import Choices, Report
-from benchmarks.targets import TARGETS, judge
+from benchmarks.targets import TARGETS, judge, obstacles
 from benchmarks.words import bytes_of, ratio_of, seconds_of
 from benchmarks.workload import Workload
 
@@ -250,6 +250,27 @@ def test_reports(tmp_path):
     assert "| 2-16-2 step | 1 | at least 5.00x | 6.00x | reached |" in markdown
     assert "| 2-16-2 batch 32 | 1 | 100 us | 600 us | 6.00x |" in markdown
     assert all(line.count("|") == 7 for line in markdown.splitlines() if line.startswith("| ops"))
+
+
+def test_what_stands_in_the_way():
+    report = fixture_report()
+    report.rows[1].alone = {"seconds": 5e-4, "operations": [["linear", 3, 2e-4, 2e-4], ["relu", 2, 5e-5, 5e-5]]}
+    (found,) = obstacles(judge(report))
+    assert found == ("784-256-128-10 batch 128", 1, 1e-3, 5e-4, 1.5e-3, pytest.approx(3), [("linear", 3, 4e-4), ("relu", 2, 1e-4)])
+    line = "| 784-256-128-10 batch 128 | 1 | 1 ms | 500 us | 1.5 ms | 3.00x | 3 linear 400 us, 2 relu 100 us |"
+    assert line in as_markdown(report)
+    assert "3 linear 400 us" in as_html(report)
+
+
+def test_arithmetic_of_a_step_alone():
+    """Every operation once, with the calls and both directions; composites by what is inside, unless fused."""
+    found = floor.measure(Workload("steps", "small", "benchmarks.steps:mlp", ((4, 3, 2), 5)))
+    calls = {name: count for name, count, _, _ in found["operations"]}
+    assert calls == {"linear": 2, "relu": 1, "mean_cross_entropy": 1}
+    assert all(f > 0 and b > 0 for _, _, f, b in found["operations"])
+    assert found["seconds"] == pytest.approx(sum(f + b for _, _, f, b in found["operations"]))
+    inner = floor.measure(Workload("steps", "attention", "benchmarks.steps:attention", (1, 1, 4, 2)))
+    assert {"matmul", "softmax", "sum"} <= {name for name, *_ in inner["operations"]}
 
 
 def test_words():
