@@ -534,3 +534,20 @@ def test_watchers_see_every_node_once():
         watchers.remove(watch)
     assert seen == ["SumBackward0", "TanhBackward0", "MulBackward0"]
     assert x.grad.tolist() == pytest.approx([2 * (1 - np.tanh(1.0) ** 2)] * 3)
+
+
+@pytest.mark.parametrize("T", [minitorch, torch], ids=["minitorch", "torch"])
+def test_an_input_handed_on_can_be_non_differentiable(T):
+    class Split(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            ctx.mark_non_differentiable(y)
+            return x * 2, y
+
+        @staticmethod
+        def backward(ctx, gx, gy):
+            return gx * 2, None
+
+    x, y = T.ones(2, requires_grad=True), T.ones(2, requires_grad=True)
+    a, b = Split.apply(x, y)
+    assert (a.requires_grad, b.requires_grad) == (True, False)

@@ -179,12 +179,13 @@ class Function:
             else:
                 result = cls.forward(ctx, *args, **kwargs)
         outputs = list(result) if isinstance(result, tuple) else [result]
-        dirty = {id(t) for t in ctx._dirty}
+        dirty, constant = {id(t) for t in ctx._dirty}, {id(t) for t in ctx._non_differentiable}
         for i, o in enumerate(outputs):
             # an input handed on is another tensor, so that its own history stays
             if isinstance(o, Tensor) and id(o) not in dirty and any(o is a for _, a in tensors):
                 outputs[i] = o.detach()
-        constant = {id(t) for t in ctx._non_differentiable}
+                if id(o) in constant:
+                    constant.add(id(outputs[i]))
         if recording:
             cls._record(ctx, args, edges, outputs, constant, dirty)
         return tuple(outputs) if isinstance(result, tuple) else outputs[0]

@@ -336,10 +336,9 @@ def unfold_placed(x, *, shape, dimension, size, step):
     """Zeros of `shape` to which the windows x are added."""
     out = zeros_of(x, shape)
     dim = dimension % len(shape)
-    order = (*range(dim), x.ndim - 2, *range(dim, x.ndim - 2))
-    for i in range(x.shape[dim]):  # windows overlap: one after the other
-        at = (slice(None),) * dim
-        out[(*at, slice(i * step, i * step + size))] += permute(x[(*at, i)], dims=order)
+    at, last = (slice(None),) * dim, (x.shape[dim] - 1) * step
+    for i in range(size):  # the i-th elements of all windows are different places
+        out[(*at, slice(i, i + last + 1, step))] += x[..., i]
     return out
 
 
