@@ -15,7 +15,7 @@ import inspect
 import linecache
 from functools import cached_property
 
-from numpy import ndarray
+from numpy import asarray, generic, ndarray
 
 from .. import ops
 from ..autograd.mode import INFERENCE, state
@@ -255,8 +255,8 @@ def front(row: Op):
     lines += trying(readable, arrays, "    " if fused else "")
     if row.outputs == 1:
         lines += [
-            "if type(result) is not ndarray:",
-            "    result = xp.asarray(result)",
+            "if type(result) is not ndarray:  # NumPy makes a scalar of a result of no dimensions",
+            "    result = asarray(result) if isinstance(result, generic) else xp.asarray(result)",
             "out = new(Tensor)",
             "out._array = result",
             f"out._cell = {row.parameters[0]}._cell" if row.view else "out._cell = [0]",
@@ -328,7 +328,7 @@ def made(row: Op, lines):
         head + "".join(f"    {line}\n" for line in lines),
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, tracers=tracers, traced=traced, switches=switches,
         INFERENCE=INFERENCE,
-        NUMBERS=(float, int), large=Fused(row.forward), LARGE=LARGE,
+        NUMBERS=(float, int), asarray=asarray, generic=generic, large=Fused(row.forward), LARGE=LARGE,
         into=into, NUMPY=NUMPY, ndarray=ndarray, Tensor=Tensor, View=View, new=object.__new__, wrap=wrap, ops=ops, state=state,
         coerce=row.coerce, explained=explained, forward=row.forward, fused=row.fused and row.fused[0],
         plans=row.plans, plan=row.plan, returns=row.returns, variadic=variadic, checked=checked,
