@@ -6,6 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..dtypes import OF_RAW
+from ..printing import type_name
 from . import coerce
 from .dims import broadcast_shape
 from .samples import calls
@@ -111,7 +113,7 @@ def matmul(xp, x, y):
 def _linear_checks(a, w, b):
     if a.dtype != w.dtype or (b is not None and b.dtype != w.dtype):
         raise RuntimeError(
-            f"mat1 and mat2 must have the same dtype, but got {_name(a)} and {_name(w)}"
+            f"mat1 and mat2 must have the same dtype, but got {type_name(OF_RAW[a.dtype])} and {type_name(OF_RAW[w.dtype])}"
             " (convert the input or the module, e.g. x.float() or model.double())"
         )
     if not a.ndim or a.shape[-1] != w.shape[-1]:
@@ -121,13 +123,6 @@ def _linear_checks(a, w, b):
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1] if a.ndim else 1} and {w.shape[-1]}x{w.shape[0]})"
         )
-
-
-def _name(a):
-    from ..dtypes import OF_RAW
-    from ..printing import type_name
-
-    return type_name(OF_RAW[a.dtype])
 
 
 def _rows(xp, x):

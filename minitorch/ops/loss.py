@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes, kernels
 from ..kernels.fuse import LARGE
+from ..printing import type_name
 from . import coerce
 from .samples import Floats, Int, calls
 from .softmaxes import has_kernel, rows
@@ -187,7 +188,7 @@ def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduc
             "the same size."
         )
     if x.dtype is not target.dtype:
-        raise RuntimeError(f"Found dtype {_type_name(target)} but expected {_type_name(x)}")
+        raise RuntimeError(f"Found dtype {type_name(target.dtype)} but expected {type_name(x.dtype)}")
     a = x._array
     if not bool(((a >= 0) & (a <= 1)).all()):
         raise RuntimeError(
@@ -196,11 +197,6 @@ def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduc
     loss = xp.bce_elementwise(x, target)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
-
-def _type_name(x):
-    from ..printing import type_name
-
-    return type_name(x.dtype)
 
 
 @composite(
@@ -231,7 +227,7 @@ def _check_labels(x, target, ignore_index):
     classes = x.shape[1] if x.ndim > 1 else x.shape[0]
     if target.dtype not in (dtypes.int64, dtypes.uint8):
         raise RuntimeError(
-            f"expected scalar type Long but found {_type_name(target)} (class labels are integers: use target.long(), or give class "
+            f"expected scalar type Long but found {type_name(target.dtype)} (class labels are integers: use target.long(), or give class "
             "probabilities of the input's shape)"
         )
     if x.ndim > 1 and x.shape[0] != target.shape[0]:
