@@ -13,6 +13,10 @@ def leaf(T, *shape):
 
 #: the same words
 REFUSED = {
+    "ce weight": lambda T: T.nn.functional.cross_entropy(T.ones(2, 3), T.tensor([0, 1]), weight=T.ones(2)),
+    "nll weight": lambda T: T.nn.functional.nll_loss(T.ones(2, 3), T.tensor([0, 1]), weight=T.ones(2)),
+    "ce probabilities weight": lambda T: T.nn.functional.cross_entropy(T.ones(2, 3), T.ones(2, 3), weight=T.ones(2)),
+    "requires_grad 5": lambda T: setattr(T.ones(2), "requires_grad", 5),
     "lin 1d": lambda T: T.nn.Linear(3, 2)(T.ones(4)),
     "lin int": lambda T: T.nn.Linear(3, 2)(T.ones(4, 3, dtype=T.int64)),
     "lin list": lambda T: T.nn.Linear(3, 2)([1, 2, 3]),

@@ -222,8 +222,18 @@ def binary_cross_entropy_with_logits(
 # ---------------------------------------------------------------------- classes
 
 
-def _check_labels(x, target, ignore_index):
+def _check_weight(x, weight, caller=""):
+    classes = x.shape[1] if x.ndim > 1 else x.shape[0]
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(
+            f"{caller}weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+            f"{list(weight.shape)}"
+        )
+
+
+def _check_labels(x, target, ignore_index, weight=None):
     """ValueError, RuntimeError or IndexError with torch's text, before anything is computed. x is (N, C, ...) or (C)."""
+    _check_weight(x, weight)
     classes = x.shape[1] if x.ndim > 1 else x.shape[0]
     if target.dtype not in (dtypes.int64, dtypes.uint8):
         raise RuntimeError(
@@ -285,7 +295,7 @@ def nll_loss(
 ):
     """-x[label] for log-probabilities x (N, C, ...) and labels (N, ...); the mean is weighted by the classes' weights."""
     reduction = legacy(size_average, reduce, reduction)
-    _check_labels(x, target, ignore_index)
+    _check_labels(x, target, ignore_index, weight)
     dim = 1 if x.ndim > 1 else 0
     keep = xp.ne(target, ignore_index)
     label = xp.where(keep, target, xp.zeros_like(target))
@@ -359,7 +369,7 @@ def cross_entropy(
         return _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim)
     if weight is None and reduction == "mean" and label_smoothing == 0:
         return xp.mean_cross_entropy(x, target, ignore_index=ignore_index)
-    _check_labels(x, target, ignore_index)
+    _check_labels(x, target, ignore_index, weight)
     logs = xp.log_softmax(x, dim=dim)
     nll = xp.nll_loss(logs, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0:
@@ -383,6 +393,7 @@ def _along(xp, weight, x, dim):
 
 
 def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim):
+    _check_weight(x, weight, "cross_entropy: ")
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
     logs = xp.log_softmax(x, dim=dim)
