@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from pathlib import Path
 
 from . import suite
+from .terminal import Parser, bars, one_of, words
 
 EXAMPLES = """\
 examples:
@@ -21,13 +21,6 @@ examples:
 writes bench.json, bench.html (self-contained) and bench.md into the folder --out.
 exit status: 0 measured; 1 a workload failed, or in `compare` something became slower; 2 a wrong option.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with errors of one line."""
-
-    def error(self, message):
-        self.exit(2, f"benchmarks: error: {message}\n")
 
 
 def parser():
@@ -56,18 +49,6 @@ def parser():
         "--out", metavar="DIR", type=Path, default=Path("reports"), help="where reports go (default reports)"
     )
     return p
-
-
-def words(text):
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def one_of(p, option, name, known):
-    """Exits with one line if `name` is not known."""
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        p.error(f"{option}: unknown name '{name}': {hint}expected {', '.join(known)}")
 
 
 def chosen(p, arguments):
@@ -121,7 +102,7 @@ def main(argv=None) -> int:
 
     from . import console, report
 
-    with console.bars() as progress:
+    with bars(console.console) as progress:
         found = suite.run(choices, progress)
     console.show(found)
     paths = report.write(found, arguments.out)

@@ -91,8 +91,8 @@ def load(p, path):
 
 def main(argv) -> int:
     """Prints the comparison. 1 if anything became slower."""
-    from .__main__ import Parser
     from .console import compared
+    from .terminal import Parser
 
     p = Parser(
         prog="python -m benchmarks compare",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import sys
 from pathlib import Path
+
+from benchmarks.terminal import Parser, bars, one_of, words
 
 EXAMPLES = """\
 examples:
@@ -23,13 +24,6 @@ writes parity.html, parity.json and parity.xml (JUnit) into the folder --out.
 exit status: 0 all within tolerance, 1 deviations or errors, 2 a wrong option,
 130 interrupted.
 """
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with errors of one line."""
-
-    def error(self, message):
-        self.exit(2, f"parity: error: {message}\n")
 
 
 def parser():
@@ -68,18 +62,13 @@ def chosen(p, arguments):
         library = importlib.import_module(arguments.library)
     except ModuleNotFoundError as error:
         p.error(f"--library {arguments.library}: {error}")
-    only = tuple(name.strip() for name in arguments.only.split(",") if name.strip())
+    only = words(arguments.only)
     if arguments.only and not only:
         p.error("--only: expected names separated by commas, got none")
     operations = [] if set(only) <= {*TRAININGS, *SECTIONS} else list(table_of(library))
     for name in only:
-        if name not in TRAININGS and name not in SECTIONS and name not in operations:
-            near = difflib.get_close_matches(name, [*TRAININGS, *SECTIONS, *operations], 1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
-            p.error(
-                f"--only: unknown name '{name}': {hint}expected a training ({', '.join(TRAININGS)}), "
-                f"a section ({', '.join(SECTIONS)}) or an operation"
-            )
+        expected = f"a training ({', '.join(TRAININGS)}), a section ({', '.join(SECTIONS)}) or an operation"
+        one_of(p, "--only", name, [*TRAININGS, *SECTIONS, *operations], expected)
     if not -(2**63) <= arguments.seed < 2**64:
         p.error(f"--seed: {arguments.seed} does not fit into 64 bits")
     if arguments.picture and only and not set(only) & set(TRAININGS):
@@ -111,7 +100,7 @@ def main(argv=None) -> int:
 
     from . import console, report, suite
 
-    with console.bars() as progress:
+    with bars(console.console) as progress:
         found = suite.run(choices, progress)
     console.show(found)
     paths = report.write(found, arguments.out)

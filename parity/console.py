@@ -1,41 +1,15 @@
-"""Progress bars and tables of the terminal, by rich."""
+"""Tables of the terminal, by rich."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.terminal import terminal
+
 from .operations import ORDERS
 
-# A pipe or a CI log has no width of its own: take one that the tables fit into.
-console = Console() if Console().is_terminal else Console(width=132)
-
-
-@contextmanager
-def bars():
-    """Yields `progress(part, total)`, which adds a bar and returns `advance(what, by)`."""
-    columns = [
-        TextColumn("[bold]{task.description:20}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[what]}"),
-    ]
-    with Progress(*columns, console=console) as display:
-
-        def progress(part, total):
-            task = display.add_task(part, total=total, what="")
-
-            def advance(what, by):
-                display.update(task, advance=by, what=what if by == 0 else "")
-
-            return advance
-
-        yield progress
+console = terminal(132)
 
 
 def verdict(passed):
