@@ -1,6 +1,7 @@
 """From what a user passes to raw arrays of one dtype on one backend.
 
-Every policy is a function `(op, *arguments) -> (xp, *arrays)`. The first lines of each are the fast path.
+Every policy is a function `(op, *arguments) -> (xp, *arrays)`. Floating tensors of one type on the CPU seldom get here: the front of
+an op (`entry` in table.py) takes them itself.
 """
 
 from __future__ import annotations
@@ -53,22 +54,15 @@ def one(op, x):
 
 def number(op, x):
     """One tensor, no bools: what the op says to them."""
-    try:
-        a = x._array
-    except AttributeError:
-        raise not_a_tensor(op, 0, x) from None
-    if a.dtype is BOOL or type(a) is not ndarray:
+    xp, a = one(op, x)
+    if a.dtype is BOOL or xp is not NUMPY:
         op.refuses(op, [x.dtype])
-    return (NUMPY if type(a) is ndarray else backend_of(a)), a
+    return xp, a
 
 
 def floating(op, x):
     """One tensor; integers and bools become the default floating type."""
-    try:
-        a = x._array
-    except AttributeError:
-        raise not_a_tensor(op, 0, x) from None
-    xp = NUMPY if type(a) is ndarray else backend_of(a)
+    xp, a = one(op, x)
     if not xp.is_floating(a):
         a = xp.astype(a, dtypes.get_default_dtype())
     return xp, a
