@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..tensor import Tensor, _quiet, wrap
 from . import anomaly
-from .graph import LEAF, Node, Output, next_number
+from .graph import LEAF, Node, Output, next_number, released, shown
 from .mode import state
 from .views import set_history
 
@@ -58,8 +58,6 @@ class FunctionNode(Node):
 
     @property
     def next_functions(self):
-        from .graph import shown
-
         slots = [(None, 0)] * self.n_inputs
         for p, e in zip(self.positions, self.edges, strict=True):
             slots[p] = shown(e)
@@ -78,10 +76,8 @@ class FunctionNode(Node):
         self.saved, self.versions, self.ctx._to_save = tuple(saved), (), ()
 
     def unpack(self):
-        from .graph import RELEASED
-
         if self.saved is None:
-            raise RuntimeError(RELEASED)
+            released()
         out = []
         for item in self.saved:
             if item is None:

@@ -62,7 +62,7 @@ class Node:
         """`node._saved_x`: the saved values, under the names that the rules use."""
         if name.startswith("_saved_") and name[7:] in self.plan.saved_names:
             if self.saved is None:
-                raise RuntimeError(RELEASED)
+                released()
             return self.plan.saved_tensor(self, name[7:])
         raise AttributeError(f"{self.name()!r} has no attribute {name!r}")
 
@@ -146,9 +146,10 @@ def extras(node):
 hooked_leaves = weakref.WeakValueDictionary()
 
 
-RELEASED = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
-    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
-    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
-    "saved tensors after calling backward."
-)
+def released():
+    raise RuntimeError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+        "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+        "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+        "saved tensors after calling backward."
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..ops.table import compile_function
+from ..ops.generated import compiled
 from . import functional as F
 from .module import Module
 
@@ -11,12 +11,11 @@ def _module(name, function, doc, **settings):
     """A Module class with torch's constructor, whose forward is `function(input, *its settings)`. The two are generated, so that
     signatures are true and a call costs no more than a written one."""
     parameters = "".join(f", {s}={default!r}" for s, default in settings.items())
-    source = [f"def __init__(self{parameters}):", "    Module.__init__(self)"]
-    source += [f"    self.{s} = {s}" for s in settings]
-    init = compile_function("__init__", "\n".join(source), Module=Module)
+    lines = [f"def __init__(self{parameters}):", "Module.__init__(self)", *[f"self.{s} = {s}" for s in settings]]
+    init = compiled("__init__", lines, Module=Module)
     arguments = "".join(f", self.{s}" for s in settings)
-    source = f"def forward(self, input):\n    return function(input{arguments})"
-    forward = compile_function("forward", source, function=function)
+    lines = ["def forward(self, input):", f"return function(input{arguments})"]
+    forward = compiled("forward", lines, function=function)
 
     def extra_repr(self):
         shown = [f"{s}={getattr(self, s)!r}" for s in settings if s != "inplace"]

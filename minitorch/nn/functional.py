@@ -33,9 +33,9 @@ from ..ops import (  # noqa: F401
 from ..ops import log_softmax as _log_softmax
 from ..ops import softmax as _softmax
 from ..ops import softmin as _softmin
+from ..ops.generated import compiled as _compiled
 from ..ops.inplace import apply as _apply
 from ..ops.table import OPS as _OPS
-from ..ops.table import compile_function as _compile_function
 
 
 def _with_inplace(name):
@@ -43,10 +43,11 @@ def _with_inplace(name):
     row = _OPS[name]
     arguments = ", ".join(["input", *row.metadata])
     parameters = ", ".join(["input", *(f"{k}={default!r}" for k, default in row.metadata.items())])
-    source = f"""\
-def {name}({parameters}, inplace=False):
-    return apply({name!r}, {arguments}) if inplace else front({arguments})"""
-    function = _compile_function(name, source, apply=_apply, front=row.front)
+    lines = [
+        f"def {name}({parameters}, inplace=False):",
+        f"return apply({name!r}, {arguments}) if inplace else front({arguments})",
+    ]
+    function = _compiled(name, lines, apply=_apply, front=row.front)
     function.__doc__ = row.__doc__
     return function
 

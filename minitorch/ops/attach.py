@@ -8,6 +8,7 @@ from .. import ops
 from ..creation import ones_like, zeros_like
 from ..tensor import Tensor
 from . import convert, index, inplace, pointwise, shape
+from .front import front, short_way
 from .table import OPS
 
 #: functions that are not rows of the table but are methods too
@@ -186,6 +187,12 @@ def _new_tensor(self, data, dtype=None, device=None, requires_grad=False):
 FOREIGN = (np.number, np.bool_, np.ndarray)
 
 
+def operator(row):
+    """`x + y`: floating operands by the short way."""
+    general = operand(row.front)
+    return front(row, operator=general) if short_way(row) else general
+
+
 def operand(function):
     """An operator gives NotImplemented for what is no number or tensor, so that Python can try the other side."""
 
@@ -234,17 +241,15 @@ def attach_operators():
         matmul="matmul",
     )
     for sign, name in binary.items():
-        function = getattr(ops, name)
-        setattr(Tensor, f"__{sign}__", operand(function))
-        setattr(Tensor, f"__r{sign}__", reflected(function))
+        setattr(Tensor, f"__{sign}__", operator(OPS[name]))
+        setattr(Tensor, f"__r{sign}__", reflected(OPS[name].front))
         if name != "matmul":
             setattr(Tensor, f"__i{sign}__", inplace.method(name))
     for sign in ("eq", "ne", "lt", "le", "gt", "ge"):
-        setattr(Tensor, f"__{sign}__", operand(getattr(ops, sign)))
+        setattr(Tensor, f"__{sign}__", operator(OPS[sign]))
     for sign, name in {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():
-        function = getattr(ops, name)
-        setattr(Tensor, f"__{sign}__", operand(function))
-        setattr(Tensor, f"__r{sign}__", reflected(function))
+        setattr(Tensor, f"__{sign}__", operator(OPS[name]))
+        setattr(Tensor, f"__r{sign}__", reflected(OPS[name].front))
         setattr(Tensor, f"__i{sign}__", inplace.method(name))
     Tensor.__neg__, Tensor.__abs__, Tensor.__invert__ = pointwise.neg, pointwise.abs, invert
     Tensor.__pos__ = lambda self: self

@@ -14,13 +14,13 @@ import types
 
 from numpy import ndarray
 
-from ..autograd.graph import LEAF, RELEASED, Node, Output, next_number
+from ..autograd.graph import LEAF, Node, Output, next_number, released
 from ..autograd.mode import state
 from ..backends import numpy as NUMPY
 from ..dtypes import OF_RAW
 from ..kernels.fuse import LARGE, Fused
 from ..tensor import Tensor, wrap
-from . import table
+from .generated import compiled, indented, is_large, switches
 
 
 def parameters(function):
@@ -38,7 +38,7 @@ class Plan:
         self.op = row
         self.positions = [i for i in range(len(row.inputs)) if mask >> i & 1]
         self.wanted = [row.inputs[i] for i in self.positions]
-        self.differentiable = [n for n in row.inputs if n in row.vjp or (row.fused and row.body)]
+        self.differentiable = row.recorded_inputs
         self.rules = {n: (row.vjp[n], parameters(row.vjp[n])) for n in self.wanted if n in row.vjp}
         self.large = {f"large_{n}": Fused(rule) for n, (rule, _) in self.rules.items()}
         self.fused = parameters(row.fused[1]) if row.fused else []
@@ -49,8 +49,8 @@ class Plan:
             p for p in dict.fromkeys(read) if p not in ("xp", "wanted") and not is_gradient(p)
         ]
         self.guarded = []  # those of them whose memory may be changed in place
-        self.record = table.compile_function("record", self._record(), **self._names())
-        self.backward = table.compile_function("backward", self._backward(), **self._names())
+        self.record = compiled("record", self._record(), **self._names())
+        self.backward = compiled("backward", self._backward(), **self._names())
         self._restricted: dict = {}
 
     def _names(self):
@@ -58,7 +58,7 @@ class Plan:
         rules = {f"rule_{n}": rule for n, (rule, _) in self.rules.items()}
         return rules | self.large | dict(
             PLAN=self, new=object.__new__, Node=row.node_class, next_number=next_number, LEAF=LEAF, Tensor=Tensor, NUMPY=NUMPY,
-            FIXED=[0], switches=table.switches, fused=row.fused and row.fused[1], changed=changed, released=released,
+            FIXED=[0], switches=switches, fused=row.fused and row.fused[1], changed=changed, released=released,
             filled=filled, attach_outputs=attach_outputs, ndarray=ndarray, LARGE=LARGE,
         )  # fmt: skip
 
@@ -120,7 +120,7 @@ class Plan:
             "node.number = next_number()",
             "out._node = node" if row.outputs == 1 else "attach_outputs(node, out)",
         ]
-        return "\n    ".join(lines) + "\n"
+        return lines
 
     def _backward(self, wanted=None):
         wanted = wanted or self.wanted
@@ -143,7 +143,7 @@ class Plan:
             )
             if self.rules:
                 use = [f"d = fused({given})", "if d is not NotImplemented:", f"    return ({pick})"]
-                lines += ["if xp is NUMPY and switches.fused:", *["    " + line for line in use]]
+                lines += ["if xp is NUMPY and switches.fused:", *indented(use)]
             else:
                 lines += [f"d = fused({given})", f"return ({pick})"]
         if self.rules:
@@ -153,9 +153,9 @@ class Plan:
             ]
             calls = f"return ({', '.join(calls)},)"
             if self.op.outputs == 1:
-                lines += [f"if {table.is_large('g')}:", "    " + calls.replace("rule_", "large_")]
+                lines += [f"if {is_large('g')}:", "    " + calls.replace("rule_", "large_")]
             lines += [calls]
-        return "\n    ".join(lines) + "\n"
+        return lines
 
     def restricted(self, asked):
         """This plan with only some of the gradients (a bool for each), None for the others."""
@@ -165,7 +165,7 @@ class Plan:
         if plan is None:
             names = [n for n, a in zip(self.wanted, asked, strict=True) if a]
             plan = self._restricted[asked] = copy.copy(self)
-            plan.backward = table.compile_function("backward", self._backward(names), **self._names())
+            plan.backward = compiled("backward", self._backward(names), **self._names())
             plan.backward_tensors = types.MethodType(
                 lambda self, node, g: Plan.backward_tensors(self, node, g, names), plan
             )
@@ -208,40 +208,6 @@ class Plan:
         return t
 
 
-class VariadicPlan:
-    """One call of an op on a list of tensors. Its rule gives the gradients of all of them."""
-
-    saved_names = ()
-
-    def __init__(self, row, nodes, arrays, metadata):
-        self.op, self.shapes, self.metadata = row, [a.shape for a in arrays], metadata
-        self.differentiable = range(len(nodes))
-        self.wanted = [i for i in self.differentiable if nodes[i] is not None]
-
-    def record(self, out, xp, tensors, nodes):
-        node = object.__new__(self.op.node_class)
-        node.plan, node.xp, node.hooks, node.saved, node.versions = self, xp, None, (), ()
-        wanted = [(tensors[i], nodes[i]) for i in self.wanted]
-        node.edges = tuple([t if n is LEAF else n for t, n in wanted])
-        node.fits = tuple([(t._array.shape, t._array.dtype) for t, _ in wanted])
-        node.number = next_number()
-        out._node = node
-
-    def restricted(self, asked):
-        return self
-
-    def backward(self, node, g, xp):
-        if node.saved is None:
-            released()
-        gradients = self.op.vjp[self.op.variadic](xp, g, self.shapes, **self.metadata)
-        return tuple([gradients[i] for i in self.wanted])
-
-    def backward_tensors(self, node, g):
-        from .. import ops
-
-        return self.backward(node, g, ops)
-
-
 def node_class(name, outputs):
     """`MulBackward0` ...: a node type an op, as torch shows them. Of several results it knows shapes and dtypes."""
     camel = "".join(part.capitalize() for part in name.split("_") if part) + "Backward0"
@@ -272,10 +238,6 @@ def filled(node, gradients, xp):
         (wrap(node.xp.zeros_raw(s, d)) if xp is not node.xp else node.xp.zeros_raw(s, d)) if g is None else g
         for g, s, d in zip(gradients, node.shape, node.dtype, strict=True)
     ]
-
-
-def released():
-    raise RuntimeError(RELEASED)
 
 
 def changed(node):

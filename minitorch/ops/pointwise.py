@@ -26,7 +26,7 @@ NO_BOOLS = dict(coerce=coerce.promote, refuses=coerce.bools)
 )
 def add(xp, x, y, *, alpha=1):
     """x + alpha * y"""
-    return xp.add(x, y if alpha == 1 else xp.mul(y, alpha))
+    return x + (y if alpha == 1 else y * alpha)
 
 
 def _no_bool(row, given):
@@ -49,13 +49,13 @@ def _no_bool(row, given):
 )
 def sub(xp, x, y, *, alpha=1):
     """x - alpha * y"""
-    return xp.sub(x, y if alpha == 1 else xp.mul(y, alpha))
+    return x - (y if alpha == 1 else y * alpha)
 
 
 @op(vjp=dict(x=lambda g, y: g * y, y=lambda g, x: g * x), torch="mul", samples=binary(), **BINARY)
 def mul(xp, x, y):
     """x * y"""
-    return xp.mul(x, y)
+    return x * y
 
 
 @op(
@@ -66,7 +66,7 @@ def mul(xp, x, y):
 )
 def true_divide(xp, x, y):
     """x / y; integers become floating."""
-    return xp.div(x, y)
+    return x / y
 
 
 @op(torch="floor_divide", samples=binary(low2=0.5, high2=3), **NO_BOOLS)
@@ -170,7 +170,7 @@ def pow(xp, x, y):
 )
 def neg(xp, x):
     """-x"""
-    return xp.neg(x)
+    return -x
 
 
 @op(vjp=dict(x=lambda xp, g, x: g * xp.sign(x)), torch="abs", samples=unary(), **NUMBER)

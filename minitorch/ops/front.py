@@ -1,0 +1,255 @@
+"""Fronts: the function that users call, generated from the signature of an op's block.
+
+    raw arrays of the arguments  ->  the forward  ->  a tensor of the result  ->  a node, if an input requires grad
+
+This is the one place through which every recorded call goes. The common case, floating tensors of one type on the CPU, is in
+line; everything else is a call: of the policy (`ops/coerce.py`), of the tracers, of the fused loops (`kernels/fuse.py`).
+"""
+
+from __future__ import annotations
+
+from inspect import Parameter
+
+from numpy import asarray, generic, ndarray
+
+from .. import ops
+from ..autograd.mode import INFERENCE, state
+from ..autograd.views import View
+from ..backends import numpy as NUMPY
+from ..dtypes import OF_RAW
+from ..kernels.fuse import LARGE, Fused
+from ..out import into
+from ..tensor import Tensor, wrap
+from . import coerce
+from .dims import broadcast_shape
+from .generated import compiled, indented, is_large, switches, tracers
+from .variadic import variadic
+
+
+def front(row, *, traced=True, operator=None):
+    """
+    traced    whether it looks for tracers first
+    operator  the general form of an operator, `(x, other)`: the front is then a short way for floating operands before it
+    """
+    lines = [f"def {row.name}({signature(row, out=row.out and not operator)}):"]
+    if row.out and not operator:
+        lines += ["if out is not None:", f"    return into(OP.torch, out, {row.name}({arguments(row)}))"]
+    if traced:
+        lines += ["if tracers:", f"    return {'operator' if operator else 'call_traced'}({watched(row, operator)})"]
+    if row.variadic and not row.body:
+        lines += [f"return variadic(OP, {row.variadic}{keywords(row)})"]
+    elif row.body and not row.fused:
+        lines += composite(row)
+    else:
+        lines += [*entry(row, operator), *computation(row), *wrapping(row), *recording(row)]
+        lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
+    return compiled(
+        row.name, lines,
+        OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=LARGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
+        Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=object.__new__, wrap=wrap, asarray=asarray,
+        tracers=tracers, switches=switches, state=state, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
+        coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
+        into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------- parts of the source
+
+
+def signature(row, out) -> str:
+    """Torch's signature: the arrays under torch's names, then the metadata, which may be given by position."""
+    inputs = row.inputs or [row.variadic]
+    parts = [row.public.get(n, n) for n in inputs]
+    for i, n in enumerate(inputs):
+        if n in row.defaults:
+            parts[i] += f"=DEFAULTS[{n!r}]"
+        elif i in row.optional:
+            parts[i] += "=None"
+    required = [n for n, d in row.metadata.items() if d is Parameter.empty]
+    seen_default = any("=" in p for p in parts)
+    parts += [f"{n}=None" if seen_default else n for n in required]
+    parts += [f"{n}=METADATA[{n!r}]" for n in row.metadata if n not in required]
+    return ", ".join(parts + ["out=None"] * out)
+
+
+def keywords(row) -> str:
+    return "".join(f", {k}={k}" for k in row.metadata)
+
+
+def arguments(row) -> str:
+    return ", ".join(row.parameters) + keywords(row)
+
+
+def watched(row, operator) -> str:
+    """The arguments of a call that goes another way because someone watches."""
+    if operator:
+        return ", ".join(row.parameters)
+    inputs = f"tuple({row.variadic})" if row.variadic else f"({', '.join(row.parameters)},)"
+    return f"OP, {inputs}, dict({keywords(row)[2:]})"
+
+
+def composite(row) -> list[str]:
+    """With tensors the body runs in the namespace of ops, and its inner calls are what is recorded."""
+    inputs = f"*{row.variadic}" if row.variadic else ", ".join(row.parameters)
+    check = [f"checked(OP, {inputs})"] if row.coerce is coerce.one else []
+    return [*check, f"return forward(ops, {inputs}{keywords(row)})"]
+
+
+def raw(row) -> list[str]:
+    """The names of the raw arrays."""
+    return [f"a_{n}" for n in row.inputs]
+
+
+def short_way(row) -> str | None:
+    """When the arrays are what the op wants as they are: the condition, or None if only the policy knows."""
+    arrays = raw(row)
+    if takes_numbers(row):
+        if len(arrays) != 2:
+            return None
+        x, y = arrays
+        return (
+            f"type({x}) is ndarray and {x}.dtype.kind == 'f' and (type({y}) is float or type({y}) is ndarray and {x}.dtype is {y}.dtype)"
+            f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'"
+        )
+    conditions = [
+        f"({row.public[n]} is None or type(a_{n}) is ndarray)" if i in row.optional else f"type(a_{n}) is ndarray"
+        for i, n in enumerate(row.inputs)
+    ]
+    if row.coerce in (coerce.floating, coerce.number):
+        conditions += [f"{arrays[0]}.dtype.kind == 'f'"]
+    elif row.coerce not in (coerce.one, coerce.same):
+        return None
+    return " and ".join(conditions)
+
+
+def takes_numbers(row) -> bool:
+    return row.coerce in (coerce.promote, coerce.promote_floating)
+
+
+def entry(row, operator) -> list[str]:
+    """From what the user passed to `xp` and raw arrays: the common case in line, the policy for the rest."""
+    policy = f"xp, {', '.join(raw(row))} = coerce(OP, {', '.join(row.parameters)})"
+    otherwise = f"return operator({', '.join(row.parameters)})" if operator else policy
+    condition = short_way(row)
+    if condition is None:
+        return [otherwise]
+    lines = []
+    for n in row.inputs:
+        x = row.public[n]
+        other = f"float({x}) if type({x}) in NUMBERS else None" if takes_numbers(row) and row.numbers else "None"
+        lines += [f"a_{n} = {x}._array if isinstance({x}, Tensor) else {other}"]
+    return [*lines, f"if {condition}:", "    xp = NUMPY", "else:", f"    {otherwise}"]
+
+
+def computation(row) -> list[str]:
+    """`result`, from the fused forward if there is one and it can, or the readable one."""
+    arrays, kw = ", ".join(raw(row)), keywords(row)
+    if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
+        readable = [f"return forward(ops, {arguments(row)})"]
+    elif row.view or row.outputs > 1:
+        readable = [f"result = forward(xp, {arrays}{kw})"]
+    elif not row.inplace:
+        readable = [f"result = (large if {is_large(raw(row)[0])} else forward)(xp, {arrays}{kw})"]
+    else:
+        first = raw(row)[0]
+        scalars = ", ".join(f"{a}[()] if type({a}) is ndarray else {a}" for a in raw(row))
+        readable = [
+            f"size = {first}.size if type({first}) is ndarray else 0",
+            f"if size == 1 and {first}.dtype.kind == 'f':  # NumPy is twice as fast on its scalars as on arrays of no dimensions",
+            f"    result = forward(NUMPY, {scalars}{kw})",
+            "elif size >= LARGE and switches.fused:",
+            f"    result = large(xp, {arrays}{kw})",
+            "else:",
+            f"    result = forward(xp, {arrays}{kw})",
+        ]
+    fused = row.fused and row.fused[0]
+    if not fused:
+        return explaining(row, readable)
+    return [
+        "result = NotImplemented",
+        "if xp is NUMPY and switches.fused:",
+        *indented(explaining(row, [f"result = fused({arrays}{kw})"])),
+        "if result is NotImplemented:",
+        *indented(explaining(row, readable)),
+    ]
+
+
+def explaining(row, lines) -> list[str]:
+    return [
+        *("try:", *indented(lines)),
+        *("except (ValueError, TypeError) as error:", f"    raise explained(error, OP, {', '.join(raw(row))}) from None"),
+    ]
+
+
+def wrapping(row) -> list[str]:
+    """`out`, the tensor of `result`, or a tuple of them."""
+    if row.outputs > 1:
+        return ["out = tuple([wrap(xp.asarray(r)) for r in result])"]
+    x = row.parameters[0]
+    return [
+        "if type(result) is not ndarray:  # NumPy makes a scalar of a result of no dimensions",
+        "    result = asarray(result) if isinstance(result, generic) else xp.asarray(result)",
+        "out = new(Tensor)",
+        "out._array = result",
+        f"out._cell = {x}._cell" if row.view else "out._cell = [0]",
+        "out._node = out._grad = out.hooks = None",
+        f"out._view = View({x}, OP, dict({keywords(row)[2:]}))" if row.view else "out._view = None",
+    ]
+
+
+def recording(row) -> list[str]:
+    """If an input requires grad, the plan for that set of inputs makes a node."""
+    nodes, lines, bits = row.recorded_inputs, [], []
+    for n in nodes:
+        i, x = row.inputs.index(n), row.public[n]
+        node = f"{x}._node if {x}._view is None else {x}._edge"
+        if row.numbers or i in row.optional:
+            node = f"({node}) if isinstance({x}, Tensor) else None"
+        lines += [f"n_{n} = {node}"]
+        bits += [f"(n_{n} is not None)" + (f" << {i}" if i else "")]
+    if nodes:
+        given = ", ".join(["out", "xp", *row.parameters, *raw(row), *[f"n_{n}" for n in nodes], *row.metadata])
+        lines += [f"mask = {' | '.join(bits)}", "if mask:", f"    (plans.get(mask) or plan(mask)).record({given})"]
+        lines = ["if state.grad:", *indented(lines)]
+    if row.view:  # it has the cell of its source
+        return lines
+    outs = "out._cell = INFERENCE" if row.outputs == 1 else "for o in out: o._cell = INFERENCE"
+    return [*lines, "elif state.inference:" if nodes else "if state.inference:", f"    {outs}"]
+
+
+# ---------------------------------------------------------------------- what the generated source calls
+
+
+def call_traced(row, inputs, metadata):
+    """A call while someone watches: each tracer gets the op, its inputs and metadata, and a function that goes on."""
+
+    def call(depth=0):
+        if depth == len(watching):
+            return row.launch(*([inputs] if row.variadic else inputs), **metadata)
+        return watching[depth](row, inputs, metadata, lambda: call(depth + 1))
+
+    watching = tuple(tracers)
+    return call()
+
+
+def checked(row, x, *others):
+    if not isinstance(x, Tensor):
+        raise coerce.not_a_tensor(row, 0, x)
+
+
+def explained(error, row, *arrays):
+    """torch's error for dtypes that the op refuses and for arrays that do not broadcast; any other error as it is."""
+    arrays = [a for a in arrays if hasattr(a, "shape")]
+    if row.refuses and isinstance(error, TypeError):
+        row.refuses(row, [OF_RAW[a.dtype] for a in arrays])
+    if "negative integer powers" in str(error):
+        return RuntimeError("Integers to negative integer powers are not allowed.")
+    if "broadcast" not in str(error):
+        return error
+    common = ()
+    try:
+        for a in arrays:
+            common = broadcast_shape(common, a.shape)
+    except RuntimeError as mismatch:
+        return mismatch
+    return RuntimeError(str(error))

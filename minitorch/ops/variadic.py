@@ -1,0 +1,54 @@
+"""Operations on a list of tensors (`cat`, `stack` ...): one rule `(xp, g, shapes, **metadata)` gives the gradients of all."""
+
+from __future__ import annotations
+
+from ..autograd.graph import LEAF, next_number, released
+from ..autograd.mode import INFERENCE, state
+from ..tensor import wrap
+
+
+def variadic(row, tensors, **metadata):
+    """What the front of such an op does."""
+    xp, *arrays = row.coerce(row, *tensors)
+    out = wrap(xp.asarray(row.forward(xp, *arrays, **metadata)))
+    if state.grad:
+        nodes = [t._edge for t in tensors]
+        if any(n is not None for n in nodes):
+            VariadicPlan(row, nodes, arrays, metadata).record(out, xp, tensors, nodes)
+    elif state.inference:
+        out._cell = INFERENCE
+    return out
+
+
+class VariadicPlan:
+    """The plan of one call (see `ops/plan.py`)."""
+
+    saved_names = ()
+
+    def __init__(self, row, nodes, arrays, metadata):
+        self.op, self.shapes, self.metadata = row, [a.shape for a in arrays], metadata
+        self.differentiable = range(len(nodes))
+        self.wanted = [i for i in self.differentiable if nodes[i] is not None]
+
+    def record(self, out, xp, tensors, nodes):
+        node = object.__new__(self.op.node_class)
+        node.plan, node.xp, node.hooks, node.saved, node.versions = self, xp, None, (), ()
+        wanted = [(tensors[i], nodes[i]) for i in self.wanted]
+        node.edges = tuple([t if n is LEAF else n for t, n in wanted])
+        node.fits = tuple([(t._array.shape, t._array.dtype) for t, _ in wanted])
+        node.number = next_number()
+        out._node = node
+
+    def restricted(self, asked):
+        return self
+
+    def backward(self, node, g, xp):
+        if node.saved is None:
+            released()
+        gradients = self.op.vjp[self.op.variadic](xp, g, self.shapes, **self.metadata)
+        return tuple([gradients[i] for i in self.wanted])
+
+    def backward_tensors(self, node, g):
+        from .. import ops
+
+        return self.backward(node, g, ops)
