@@ -8,34 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import dtypes
+from . import dtypes, values
 from .autograd.graph import LEAF, Node, extras
 from .autograd.mode import INFERENCE, state
 from .device import device as Device
+from .printing import tensor_repr
+from .size import Size, wrap_dim
 
 _new = object.__new__
-
-
-class Size(tuple):
-    """A shape. A tuple that prints as torch's and knows its number of elements."""
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        n = 1
-        for d in self:
-            n *= d
-        return n
-
-    def __repr__(self):
-        return f"torch.Size([{', '.join(map(str, self))}])"
-
-    def __getitem__(self, index):
-        item = tuple.__getitem__(self, index)
-        return Size(item) if isinstance(index, slice) else item
-
-    def __add__(self, other):
-        return Size(tuple.__add__(self, tuple(other)))
 
 
 class Tensor:
@@ -77,7 +57,7 @@ class Tensor:
         return Size(self._array.shape)
 
     def size(self, dim: int | None = None):
-        return Size(self._array.shape) if dim is None else self._array.shape[_wrap(dim, self._array.ndim)]
+        return Size(self._array.shape) if dim is None else self._array.shape[wrap_dim(dim, self._array.ndim)]
 
     @property
     def ndim(self) -> int:
@@ -116,7 +96,7 @@ class Tensor:
         """Steps in elements, not bytes."""
         a = self._array
         strides = a.stride() if not isinstance(a, np.ndarray) else tuple(s // a.itemsize for s in a.strides)
-        return tuple(strides) if dim is None else strides[_wrap(dim, a.ndim)]
+        return tuple(strides) if dim is None else strides[wrap_dim(dim, a.ndim)]
 
     def storage_offset(self) -> int:
         """Elements between the start of the memory and this view's first element."""
@@ -155,111 +135,14 @@ class Tensor:
 
     # ------------------------------------------------------------------ out to Python and NumPy
 
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The array itself, sharing memory. RuntimeError if it requires grad (use `.detach().numpy()`)."""
-        if force:
-            return np.array(self.detach().cpu()._array)
-        if self.requires_grad:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
-        if not isinstance(self._array, np.ndarray):
-            raise TypeError(
-                f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
-                "memory first."
-            )
-        return self._array
-
-    def __array__(self, dtype=None, copy=None):
-        a = self.numpy()
-        return np.array(a, dtype=dtype, copy=copy) if dtype is not None or copy else a
-
+    item, tolist, numpy, __array__ = values.item, values.tolist, values.numpy, values.array
+    __bool__, __int__, __float__, __index__ = values.truth, values.integer, values.real, values.position
+    __len__, __iter__, __contains__ = values.length, values.iterate, values.contains
+    __format__, __repr__ = values.text, tensor_repr
+    __reduce__, __deepcopy__ = values.reduced, values.deep_copy
+    __hash__ = object.__hash__  # `==` is elementwise, identity is what dicts and sets need
     __array_priority__ = 1000  # np.float64(2) * tensor is a tensor
     __array_ufunc__ = None
-
-    def item(self):
-        """The one element as a Python number; RuntimeError if there is not exactly one."""
-        a = self._array
-        n = self.numel()
-        if n != 1:
-            raise RuntimeError(f"a Tensor with {n} elements cannot be converted to Scalar")
-        return a.item()
-
-    def tolist(self):
-        return self._array.tolist()
-
-    def __bool__(self) -> bool:
-        n = self.numel()
-        if n == 1:
-            return bool(self._array.item())
-        if n == 0:
-            raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-        raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
-
-    def _number(self):
-        if self.numel() != 1:
-            raise ValueError("only one element tensors can be converted to Python scalars")
-        return self._array.item()
-
-    def __float__(self) -> float:
-        return float(self._number())
-
-    def __int__(self) -> int:
-        return int(self._number())
-
-    def __index__(self) -> int:
-        if self.dtype.is_floating_point or self.numel() != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self.item())
-
-    def __len__(self) -> int:
-        if not self._array.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return self._array.shape[0]
-
-    def __iter__(self):
-        if not self._array.ndim:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(self.unbind(0))
-
-    def __contains__(self, element) -> bool:
-        return bool((self == element).any())
-
-    def __format__(self, spec: str) -> str:
-        if self._array.ndim == 0 and not self.is_meta:
-            return self.item().__format__(spec)
-        return object.__format__(self, spec)
-
-    def __repr__(self) -> str:
-        from .printing import tensor_repr
-
-        return tensor_repr(self)
-
-    __hash__ = object.__hash__  # `==` is elementwise, identity is what dicts and sets need
-
-    def __reduce__(self):
-        from .serialization import rebuild
-
-        cls = Tensor if type(self) is Tensor else type(self)
-        return rebuild, (cls, np.asarray(self.detach().cpu()._array), self.requires_grad, str(self.device))
-
-    def __deepcopy__(self, memo):
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
-                "moment. Use .detach().clone() for a copy of the values."
-            )
-        if id(self) in memo:
-            return memo[id(self)]
-        with _quiet():
-            copy = wrap(self.clone()._array)
-            copy.__class__ = type(self)
-            memo[id(self)] = copy
-            if self.requires_grad:
-                copy._node = LEAF
-            if self._grad is not None:
-                copy._grad = self._grad.__deepcopy__(memo)
-        return copy
 
     # ------------------------------------------------------------------ its place in the graph
 
@@ -329,22 +212,7 @@ class Tensor:
     @grad.setter
     def grad(self, value):
         if value is not None:
-            if not isinstance(value, Tensor):
-                raise TypeError(
-                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-                )
-            if value.shape != self.shape:
-                raise RuntimeError(
-                    f"assigned grad has data of a different size: expected {list(self.shape)}, got {list(value.shape)}"
-                )
-            if value.dtype is not self.dtype:
-                raise RuntimeError(
-                    f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"
-                )
-            if value.device != self.device:
-                raise RuntimeError(f"assigned grad has data located on a different device: {value.device}")
-            if value is self:
-                raise RuntimeError("can't assign Variable as its own grad")
+            check_grad(self, value)
         self._grad = value
 
     @grad.deleter
@@ -429,17 +297,6 @@ class Tensor:
         return self._cell[0]
 
 
-class _quiet:
-    """`no_grad` for internal use."""
-
-    def __enter__(self):
-        self.before = state.grad
-        state.grad = False
-
-    def __exit__(self, *exc):
-        state.grad = self.before
-
-
 def wrap(array) -> Tensor:
     """A tensor on a raw array, outside any graph."""
     t = _new(Tensor)
@@ -449,14 +306,16 @@ def wrap(array) -> Tensor:
     return t
 
 
-def _wrap(dim, ndim):
-    n = ndim or 1
-    if -n <= dim < n:
-        return dim % n
-    raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+def check_grad(x, value):
+    """TypeError or RuntimeError if `value` cannot be the gradient of `x`."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+    if value is x:
+        raise RuntimeError("can't assign Variable as its own grad")
+    for what, name in dict(shape="size", dtype="type", device="device").items():
+        expected, given = getattr(x, what), getattr(value, what)
+        if expected != given:
+            raise RuntimeError(f"assigned grad has data of a different {name}: expected {expected}, got {given}")
 
-
-#: checks and normalises a dimension: IndexError with torch's text when it is out of range
-wrap_dim = _wrap
 
 from .autograd import api  # noqa: E402  (it needs Tensor)

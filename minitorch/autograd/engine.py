@@ -10,13 +10,12 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from sys import getrefcount
 
-import numpy as np
 from numpy import ndarray
 
-from ..backends import backend_of
 from ..dtypes import OF_RAW
-from ..tensor import Tensor, wrap
+from ..tensor import wrap
 from .graph import Node, Output, hooked_leaves
+from .hooks import copy_of, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from .mode import state
 
 #: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
@@ -177,10 +176,6 @@ def accumulate(leaf, g, create_graph=False):
             hook(leaf)
 
 
-def copy_of(g):
-    return np.array(g, order="C") if isinstance(g, (ndarray, np.generic)) else g.clone()
-
-
 # ---------------------------------------------------------------------- paths
 
 
@@ -255,64 +250,3 @@ def unbroadcast(xp, g, shape, node):
     if dims:
         g = xp.sum(g, dim=dims, keepdim=True)
     return xp.reshape(g, shape=shape) if tuple(g.shape) != shape else g
-
-
-# ---------------------------------------------------------------------- hooks
-
-
-def as_tensor(g, create_graph):
-    """A hook sees tensors: of several results a tuple of gradients."""
-    if isinstance(g, (list, tuple)):
-        return tuple(as_tensor(x, create_graph) for x in g)
-    return g if g is None or create_graph else wrap(backend_of(g).asarray(g))
-
-
-def as_raw(g, create_graph):
-    if isinstance(g, (list, tuple)):
-        return [as_raw(x, create_graph) for x in g]
-    return g if g is None or create_graph else g._array
-
-
-def run_tensor_hooks(hooks, g, create_graph):
-    if not hooks.tensor and not hooks.retain:
-        return g
-    t = as_tensor(g, create_graph)
-    for hook in list(hooks.tensor.values()):
-        replaced = hook(t)
-        if replaced is not None:
-            if not isinstance(replaced, Tensor) or replaced.shape != t.shape:
-                raise RuntimeError(
-                    f"a tensor hook must return None or a gradient of shape {list(t.shape)}, but returned {replaced!r}"
-                )
-            t = replaced
-    for ref in hooks.retain:
-        kept = ref()
-        if kept is not None:
-            new = t if create_graph else wrap(copy_of(t._array))
-            kept._grad = new if kept._grad is None else kept._grad + new
-    return as_raw(t, create_graph)
-
-
-def as_tuple(x):
-    return x if isinstance(x, tuple) else (x,)
-
-
-def run_pre_hooks(hooks, g, create_graph):
-    outputs = as_tensor(g, create_graph)
-    many = isinstance(outputs, tuple)
-    outputs = as_tuple(outputs)
-    for hook in list(hooks.pre.values()):
-        replaced = hook(outputs)
-        if replaced is not None:
-            outputs = as_tuple(replaced)
-    return as_raw(outputs if many else outputs[0], create_graph)
-
-
-def run_post_hooks(hooks, results, g, create_graph):
-    outputs = as_tuple(as_tensor(g, create_graph))
-    inputs = as_tensor(tuple(results), create_graph)
-    for hook in list(hooks.post.values()):
-        replaced = hook(inputs, outputs)
-        if replaced is not None:
-            inputs = as_tuple(replaced)
-    return tuple(as_raw(x, create_graph) for x in inputs)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..tensor import Tensor, _quiet, wrap
+from ..tensor import Tensor, wrap
 from . import anomaly
 from .graph import LEAF, Node, Output, next_number, released, shown
-from .mode import state
+from .mode import no_grad, state
 from .views import set_history
 
 
@@ -114,7 +114,7 @@ class FunctionPlan:
 
     @staticmethod
     def backward(node, g, xp):
-        with _quiet():
+        with no_grad():
             return [None if r is None else r._array for r in FunctionPlan.backward_tensors(node, g)]
 
     @staticmethod
@@ -168,7 +168,7 @@ class Function:
         ctx.needs_input_grad = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         recording = state.grad and any(ctx.needs_input_grad)
         edges = [a if a._edge is LEAF else a._edge for i, a in tensors if ctx.needs_input_grad[i]]
-        with _quiet():
+        with no_grad():
             if cls.setup_context is not Function.setup_context:
                 result = cls.forward(*args, **kwargs)
                 cls.setup_context(ctx, args, result)
@@ -223,7 +223,7 @@ def once_differentiable(backward):
     @functools.wraps(backward)
     def wrapper(ctx, *grads):
         recording = state.grad and any(isinstance(g, Tensor) and g.requires_grad for g in grads)
-        with _quiet():
+        with no_grad():
             results = backward(ctx, *grads)
         if not recording:
             return results
