@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .ops.linalg import det, inv, matmul, solve  # noqa: F401
+from .ops.decompositions import det, inv, solve  # noqa: F401
+from .ops.linalg import matmul
 from .ops.reduce import amax, amin, sum, vector_norm
 from .ops.shape import diagonal as _diagonal
 from .tensor import wrap_dim
