@@ -81,10 +81,19 @@ def flip(xp, x, *, dims):
 )
 def roll(xp, x, *, shifts, dims=None):
     """Shifted along dimensions; what leaves at the end comes back at the start."""
-    n, m = (len(v) if isinstance(v, (tuple, list)) else int(v is not None) for v in (shifts, dims))
-    if n != m and (n, m) != (1, 0):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {n}, dims:{m}")
-    return xp.roll(x, shifts=shifts, dims=dims)
+    shifts, dims = (v if isinstance(v, (tuple, list)) else () if v is None else (v,) for v in (shifts, dims))
+    if not shifts:
+        raise RuntimeError("`shifts` required")
+    if len(shifts) != len(dims) and (len(shifts), len(dims)) != (1, 0):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if not dims:
+        return xp.roll(x, shifts=shifts[0], dims=None)
+    return xp.roll(x, shifts=tuple(shifts), dims=tuple(wrap_dim(d, x.ndim) for d in dims)) if x.ndim else x + 0
+
+
+def _is_matrix(name, x):
+    if x.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, but it has {x.ndim}")
 
 
 @op(
@@ -94,6 +103,7 @@ def roll(xp, x, *, shifts, dims=None):
 )
 def tril(xp, x, *, diagonal=0):
     """The lower triangle of the last two dimensions, zero elsewhere."""
+    _is_matrix("tril", x)
     return xp.tril(x, diagonal=diagonal)
 
 
@@ -104,12 +114,15 @@ def tril(xp, x, *, diagonal=0):
 )
 def triu(xp, x, *, diagonal=0):
     """The upper triangle of the last two dimensions, zero elsewhere."""
+    _is_matrix("triu", x)
     return xp.triu(x, diagonal=diagonal)
 
 
 @taking_out
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dimension."""
+    if isinstance(tensors, Tensor):
+        raise TypeError("stack(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
     tensors = list(tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")

@@ -107,8 +107,12 @@ def _extreme_dx(xp, g, x, out, dim, keepdim):
 
 
 def _needs_elements(name, x, dim):
-    dims = range(x.ndim) if dim is None else dim
-    for d in dims:
+    if dim is None and 0 in x.shape:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+            "argument."
+        )
+    for d in dim or ():
         if x.shape[d] == 0:
             raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
 
@@ -172,11 +176,7 @@ def _overloaded(extreme, arg, elementwise, result, word):
         if isinstance(dim, Tensor) or other is not None:
             return elementwise(input, dim if other is None else other)
         if dim is None:
-            if not input.numel():
-                raise RuntimeError(
-                    f"{word}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
-                    "'dim' argument."
-                )
+            _needs_elements(word, input, None)
             return extreme(input)
         _needs_elements(word, input, (wrap_dim(dim, input.ndim),) if input.ndim else ())
         indices = arg(input.byte() if input.dtype is dtypes.bool else input, dim, True)
@@ -194,9 +194,9 @@ def _overloaded(extreme, arg, elementwise, result, word):
 
 def _elementwise(name):
     def call(x, y):
-        from . import pointwise
+        from . import compare  # which imports this module's neighbours
 
-        return getattr(pointwise, name)(x, y)
+        return getattr(compare, name)(x, y)
 
     return call
 

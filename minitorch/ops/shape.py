@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from .. import dtypes
 from ..autograd.views import replay
-from ..tensor import wrap_dim
+from ..tensor import Tensor, wrap_dim
 from . import coerce
 from .dims import distinct, shape_of
 from .samples import Value, calls
@@ -192,6 +193,10 @@ def slice_dim(xp, x, *, dim, start, end, step):
 
 def narrow(input, dim, start, length):
     """`length` elements of a dimension from `start` on: a view."""
+    if not input.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.category != dtypes.INTEGER):
+        raise RuntimeError(f"start must be an 0-dim integral Tensor, but got {start.dtype}{list(start.shape)}")
     dim = wrap_dim(dim, input.ndim)
     n, start = input.shape[dim], int(start)
     if not -n <= start <= n:
@@ -216,7 +221,10 @@ def narrow(input, dim, start, length):
 )
 def diagonal(xp, x, *, offset=0, dim1=0, dim2=1):
     """The diagonal of two dimensions, as the last dimension."""
-    return xp.diagonal(x, offset=offset, dim1=wrap_dim(dim1, x.ndim), dim2=wrap_dim(dim2, x.ndim))
+    dims = wrap_dim(dim1, x.ndim), wrap_dim(dim2, x.ndim)
+    if dims[0] == dims[1]:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return xp.diagonal(x, offset=offset, dim1=dims[0], dim2=dims[1])
 
 
 @op(
@@ -242,10 +250,11 @@ def diagonal_placed(xp, x, *, shape, offset, dim1, dim2):
 def unfold(xp, x, *, dimension, size, step):
     """Windows of `size` every `step` elements along a dimension, as a new last dimension."""
     dimension = wrap_dim(dimension, x.ndim)
-    if size > x.shape[dimension]:
-        raise RuntimeError(
-            f"maximum size for tensor at dimension {dimension} is {x.shape[dimension]} but size is {size}"
-        )
+    n = x.shape[dimension] if x.ndim else 1
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {dimension} is {n} but size is {size}")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     return xp.unfold(x, dimension=dimension, size=size, step=step)

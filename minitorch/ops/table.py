@@ -166,7 +166,7 @@ def composite(**options):
 # ---------------------------------------------------------------------- fronts
 
 #: policies that take Python numbers
-PROMOTING = (coerce.promote, coerce.promote_floating)
+PROMOTING = (coerce.promote, coerce.promote_floating, coerce.powers, coerce.tensor_first)
 
 #: first lines of every front
 TRACED = "    if tracers:\n        return {call}\n"
@@ -221,7 +221,8 @@ def entry(row: Op) -> list[str]:
         x, y = arrays
         guards = [
             f"(type({x}) is ndarray and {x}.dtype.kind == 'f' and (type({y}) is float or type({y}) is ndarray and {x}.dtype is {y}.dtype)"
-            f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f')"
+            + ("" if row.coerce is coerce.tensor_first else f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'")
+            + ")"
         ]
     elif row.coerce in (coerce.floating, coerce.number):
         guards += [f"{arrays[0]}.dtype.kind == 'f'"]
