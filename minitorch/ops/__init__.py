@@ -50,7 +50,7 @@ from .arrange import (  # noqa: F401
 from .attention import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
-from .decompositions import det, inv, solve  # noqa: F401
+from .decompositions import det, inv, inverse, linalg_svd, solve, svd, svdvals  # noqa: F401
 from .einsum import einsum  # noqa: F401
 from .index import getitem, index_put, setitem, take_index  # noqa: F401
 from .limits import *  # noqa: F403
@@ -69,10 +69,11 @@ from .lookup import (  # noqa: F401
 )
 from .loss import *  # noqa: F403
 from .normalize import *  # noqa: F403
+from .norms import norm, vector_norm  # noqa: F401
 from .pointwise import *  # noqa: F403
 from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
-from .reduce import root_of_variance, vector_norm  # noqa: F401
+from .reduce import root_of_variance  # noqa: F401
 from .selection import (  # noqa: F401
     argsort,
     bincount,

@@ -84,6 +84,8 @@ COMPOSITES = [
     "isin",
     "unique_consecutive",
     "positive",
+    "inverse",
+    "svd",
 ]
 
 #: of those, the ones that are also in-place methods
@@ -159,7 +161,8 @@ def attach():
     Tensor.where = lambda self, condition, other: ops.where(condition, self, other)
     Tensor.type, Tensor.real = convert.type_, property(ops.real)
     Tensor.T = property(lambda self: shape.permute(self, tuple(range(self.ndim))[::-1]))
-    Tensor.mT = property(lambda self: shape.transpose(self, -2, -1))
+    Tensor.mT = Tensor.mH = property(lambda self: shape.transpose(self, -2, -1))
+    Tensor.H = property(shape.t)
     attach_operators()
 
 
