@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-import math
-
-from .ops.linalg import det, inv, matmul, solve  # noqa: F401
-from .ops.reduce import amax, amin, sum, vector_norm
+from .ops.decompositions import LinAlgError, det, inv, svdvals  # noqa: F401
+from .ops.decompositions import linalg_svd as svd  # noqa: F401
+from .ops.decompositions import solve as _solve
+from .ops.linalg import matmul
+from .ops.norms import matrix_norm, vector_norm
+from .ops.reduce import sum
 from .ops.shape import diagonal as _diagonal
-from .tensor import wrap_dim
 
 
 def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):
     """`vector_norm`; `matrix_norm` of a matrix, or over two dimensions, if `ord` is given."""
-    pair = isinstance(dim, (tuple, list)) and len(dim) == 2
-    if isinstance(ord, str) or (ord is not None and (pair or (dim is None and A.ndim == 2))):
-        return matrix_norm(A, ord, dim if pair else (-2, -1), keepdim, dtype=dtype)
-    if ord is not None and dim is None and A.ndim > 2:
+    dims = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    if dims is not None and len(dims) not in (1, 2):
+        raise RuntimeError(
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}"
+        )
+    if dims is None and ord is not None and A.ndim not in (1, 2):
         raise RuntimeError(
             f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
         )
-    return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype)
+    if isinstance(ord, str) or (ord is not None and (A.ndim == 2 if dims is None else len(dims) == 2)):
+        return matrix_norm(A, ord, (0, 1) if dims is None else dims, keepdim, dtype=dtype)
+    return vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype)
 
 
-def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
-    """ "fro": of all elements; 1, -1: largest, smallest column sum of |A|; inf, -inf: of the row sums.
-
-    Unlike torch: the norms of singular values, 2, -2 and "nuc", raise NotImplementedError.
-    """
-    if A.ndim < 2:
-        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
-    if ord == "fro":
-        return vector_norm(A, 2, tuple(dim), keepdim, dtype)
-    if ord in (2, -2, "nuc"):
-        raise NotImplementedError(
-            f"linalg.matrix_norm: order {ord!r} needs singular values, which are not there yet"
+def solve(A, B, *, left=True):
+    """The X with A @ X = B; with X @ A = B if not `left`. A B of the shape of A without its last dimension is a batch of vectors."""
+    vector = B.ndim == 1 or (B.ndim == A.ndim - 1 and B.shape == A.shape[:-1])
+    if vector and not left:
+        raise RuntimeError(
+            "linalg.solve: Vector broadcasting of the left hand side is not supported for left=False. Give B a last dimension."
         )
-    if ord not in (1, -1, math.inf, -math.inf):
-        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
-    rows, columns = (wrap_dim(d, A.ndim) for d in dim)
-    summed, left = (rows, columns) if abs(ord) == 1 else (columns, rows)
-    sums = sum(A.abs(), summed, True, dtype=dtype)
-    out = (amax if ord > 0 else amin)(sums, left, True)
-    return out if keepdim else out.squeeze((rows, columns))
+    if vector:
+        return _solve(A, B.unsqueeze(-1)).squeeze(-1)
+    return _solve(A, B) if left else _solve(A.mT, B.mT).mT
 
 
 def vecdot(x, y, *, dim=-1):

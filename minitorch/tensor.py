@@ -177,7 +177,7 @@ class Tensor:
                     "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
                 )
             return self
-        self._node = LEAF if requires_grad else None
+        self._place(LEAF if requires_grad else None)
         return self
 
     @property
@@ -262,13 +262,19 @@ class Tensor:
         return t
 
     def detach_(self) -> Tensor:
-        if self._view is not None:
+        if self._is_view():
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
                 "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets."
             )
-        self._node = None
+        self._place(None)
         return self
+
+    def _place(self, node):
+        """Sets `_node`, also that of the former self if the geometry was changed in place (`autograd.views.change_geometry`)."""
+        self._node = node
+        if self._view is not None and self._view.own:
+            self._view.base._node = self._view.history = node
 
     @property
     def data(self) -> Tensor:
@@ -283,10 +289,10 @@ class Tensor:
 
     @property
     def _base(self):
-        return None if self._view is None else self._view.base
+        return self._view.base if self._is_view() else None
 
     def _is_view(self) -> bool:
-        return self._view is not None
+        return self._view is not None and not self._view.own
 
     def is_inference(self) -> bool:
         return self._cell is INFERENCE

@@ -23,6 +23,14 @@ def leaf(T, *shape):
     return x.requires_grad_()
 
 
+def refused(function):
+    """The type of the error that a call ends with."""
+    try:
+        return function()
+    except Exception as error:
+        return type(error).__name__
+
+
 def grad_of(x):
     g = x.grad.tolist()
     x.grad = None
@@ -364,6 +372,108 @@ def full_backward_hook(T):
     out = layer(leaf(T, 1, 2))
     out.sum().backward()
     return seen
+
+
+@program
+def geometry_changed_in_place(T):
+    x = leaf(T, 2, 1, 3)
+    y, same = x * 2, []
+    for change in (
+        lambda y: y.squeeze_(),
+        lambda y: y.t_(),
+        lambda y: y.unsqueeze_(-1),
+        lambda y: y.transpose_(0, 1),
+        lambda y: y.swapaxes_(0, 2),
+        lambda y: y.squeeze_(dim=0),
+    ):
+        same.append(change(y) is y)
+    (y * T.arange(6.0, dtype=T.float64).reshape(y.shape)).sum().backward()
+    return same, y.shape, y.stride(), y._version, y._is_view(), y._base, y.is_leaf, grad_of(x)
+
+
+@program
+def geometry_of_a_base(T):
+    x = leaf(T, 2, 3)
+    b = x * 1
+    v = b[0]
+    b.t_()
+    v.mul_(3)  # the base sees it, in its new geometry
+    b[1] *= 5  # and the view this
+    (b * T.arange(6.0, dtype=T.float64).reshape(3, 2)).sum().backward(retain_graph=True)
+    first = grad_of(x)
+    (v * v).sum().backward()
+    return first, grad_of(x), v.tolist(), b.tolist()
+
+
+@program
+def geometry_of_a_view(T):
+    x = leaf(T, 2, 3)
+    b = x * 1
+    v = b[:, 1:]
+    v.t_()
+    v.mul_(2)
+    (b * b).sum().backward()
+    return b.tolist(), v.shape, v._is_view(), v._base is b, grad_of(x)
+
+
+@program
+def geometry_of_a_constant(T):
+    x, z = leaf(T, 3), T.zeros(2, 3, dtype=T.float64)
+    v = z[1]
+    z.t_()
+    z[:, 0] = x
+    z += 1
+    (z * z).sum().backward()
+    return grad_of(x), z.requires_grad, v.requires_grad, v.tolist()
+
+
+@program
+def geometry_of_what_becomes_a_leaf(T):
+    z = T.zeros(2, 3)
+    z.t_()
+    z.requires_grad_()
+    (z * 2).sum().backward()
+    with T.no_grad():
+        z.unsqueeze_(0)
+    return z.grad.shape, z.shape, z.is_leaf, z.requires_grad, z._version
+
+
+@program
+def geometry_of_a_leaf(T):
+    leaf(T, 2, 3).t_()
+
+
+@program
+def geometry_under_a_saved_value(T):
+    y = leaf(T, 2, 2) * 1
+    z = y * y
+    y.t_()
+    z.sum().backward()
+
+
+@program
+def geometry_refused(T):
+    x, said = T.zeros(2, 3, 4), []
+    for change in (lambda: x.t_(), lambda: x.squeeze_(5), lambda: x.transpose_(0, 3), lambda: x.unsqueeze_(9)):
+        said.append(refused(change))
+    return said, x.shape, x._version
+
+
+@program
+def detached_after_a_change_of_geometry(T):
+    y = leaf(T, 2, 3) * 1
+    y.t_()
+    y.detach_()
+    y += 1
+    return y.requires_grad, y.shape
+
+
+@program
+def becoming_a_leaf_in_place_is_refused(T):
+    z = T.zeros(2, 3)
+    z.t_()
+    z.requires_grad_()
+    z[0] += 1
 
 
 def outcome(T, function):

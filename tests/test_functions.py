@@ -105,7 +105,40 @@ CALLS = {
         T.linalg.norm(x), T.linalg.norm(x, 1), T.linalg.norm(x[0], 3), T.linalg.norm(x, dim=1), T.linalg.norm(x, -np.inf, (0, 1)),
         T.linalg.norm(x, "fro"),
     ],
-    "linalg.matrix_norm": lambda T, x: [T.linalg.matrix_norm(x[None], o, keepdim=k) for o in (1, -1, np.inf) for k in (True, False)],
+    "linalg.matrix_norm": lambda T, x: [T.linalg.matrix_norm(x[None], o, keepdim=k) for o in (1, -1, np.inf, 2, -2, "nuc", "fro") for k in (True, False)],
+    "linalg.matrix_norm over other dims": lambda T, x: [
+        T.linalg.matrix_norm(x.reshape(3, 2, 2), o, (2, 0), k, dtype=T.float64) for o in (2, "nuc", "fro", 1) for k in (True, False)
+    ],
+    "linalg.matrix_norm of one dim": lambda T, x: T.linalg.matrix_norm(x, "fro", (0,)),
+    "linalg.matrix_norm of equal dims": lambda T, x: T.linalg.matrix_norm(x, 2, (0, 0)),
+    "linalg.norm of three dims": lambda T, x: T.linalg.norm(x[None], 2, (0, 1, 2)),
+    "linalg.norm to a narrower type": lambda T, x: T.linalg.vector_norm(x, dtype=T.float32),
+    "norm": lambda T, x: [x.norm("nuc"), x.norm("nuc", (0, 1), True), x.norm("fro"), T.norm(x.float(), 3, dtype=T.float64)],
+    "norm of integers": lambda T, x: ints(T, 1, 2).norm(),
+    "linalg.svd": lambda T, x: [
+        r for full in (True, False) for y in (x, x.t(), x.reshape(2, 3, 2), x[:, :3])
+        for u, s, vh in [T.linalg.svd(y, full)]
+        for r in (s, u[..., : s.shape[-1]].abs(), vh[..., : s.shape[-1], :].abs(), (u[..., : s.shape[-1]] * s[..., None, :]) @ vh[..., : s.shape[-1], :])
+    ],
+    "svd": lambda T, x: [r.abs() for r in T.svd(x)] + [T.svd(x, compute_uv=False).V, x[:, :3].svd().S, x.svd(some=False).V.abs()[:, :3]],
+    "svd of equal singular values": lambda T, x: [T.linalg.svd(x * 0 + 2 * T.eye(3, 4, dtype=T.float64)).S, T.linalg.svdvals(x * 0)],
+    "svd of a vector": lambda T, x: T.linalg.svd(x[0]),
+    "svd of float16": lambda T, x: T.linalg.svdvals(x.half()),
+    "linalg.solve": lambda T, x: [
+        T.linalg.solve(a, b) for a in [x[:, :3] + T.eye(3, dtype=T.float64) * 3] for b in (x, x[0, :3], x[:, 0], x[None])
+    ] + [
+        T.linalg.solve(x.reshape(3, 2, 2) + T.eye(2, dtype=T.float64) * 3, b) for b in (x[:, :2], x[:2], x[0, :2], x[1:].reshape(1, 2, 4))
+    ] + [T.linalg.solve(x[:, :3] + T.eye(3, dtype=T.float64) * 3, x.t(), left=False)],
+    "linalg.solve of other shapes": lambda T, x: T.linalg.solve(x[:, :3], x.t()),
+    "linalg.solve of other types": lambda T, x: T.linalg.solve(x[:, :3], x.float()),
+    "linalg.solve of half": lambda T, x: T.linalg.solve(x[:, :3].half(), x.half()),
+    "inverse": lambda T, x: [T.inverse(x[:, :3] + T.eye(3, dtype=T.float64) * 3), (x[:, :3] + T.eye(3, dtype=T.float64) * 3).inverse()],
+    "inverse of integers": lambda T, x: T.inverse(x[:, :3].long()),
+    "inverse of what is not square": lambda T, x: T.linalg.inv(x),
+    "determinant of integers": lambda T, x: x[:, :3].long().det(),
+    "determinant of a vector": lambda T, x: x[0].det(),
+    "max of two": lambda T, x: [T.max(x, x * x), x.min(x * x), T.max(x, other=x * 0)],
+    "max of a number": lambda T, x: T.max(2, x),
     "linalg.norm of order x": lambda T, x: T.linalg.norm(x, "x"),
     "linalg.matrix_power": lambda T, x: [T.linalg.matrix_power(x[:, :3] + T.eye(3, dtype=T.float64) * 3, n) for n in (-2, 0, 1, 5)],
     "linalg.multi_dot": lambda T, x: T.linalg.multi_dot([x, x.t(), x[:, 0]]),
@@ -163,7 +196,7 @@ def evaluate(T, call):
     try:
         with warnings.catch_warnings(action="ignore"):
             outs = list(flat(call(T, x)))
-    except (RuntimeError, IndexError, NotImplementedError, ValueError) as error:
+    except (RuntimeError, IndexError, NotImplementedError, ValueError, TypeError) as error:
         return type(error), str(error)
     total = sum((o * o * (i + 1)).sum() for i, o in enumerate(outs) if o.requires_grad)
     grads = T.autograd.grad(total, x) if isinstance(total, T.Tensor) else []
@@ -181,3 +214,10 @@ def test_like_torch(name):
     for a, b in zip(ours, theirs, strict=True):
         assert tuple(a.shape) == tuple(b.shape)
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_derivative_of_a_singular_determinant():
+    """The cofactors; torch's rule gives 0 here."""
+    x = minitorch.tensor([[1.0, 2.0], [2.0, 4.0]], dtype=minitorch.float64, requires_grad=True)
+    (dx,) = minitorch.autograd.grad(minitorch.linalg.det(x), x)
+    np.testing.assert_allclose(dx.numpy(), [[4, -2], [-2, 1]], rtol=1e-12)

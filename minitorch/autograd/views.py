@@ -5,6 +5,9 @@ position of a view: if the base got a new history (it was changed in place, or a
 base. `write` turns the result of an out-of-place op into an in-place one; on a view it also rebases the base:
 
     base' = copy_slices(base, view')        view'' = chain(base')
+
+A tensor whose own geometry is changed in place (`x.t_()`) becomes a view of what it was: an unseen tensor takes its former place, for
+itself and for all views of it.
 """
 
 from __future__ import annotations
@@ -18,9 +21,10 @@ from .mode import INFERENCE, state
 
 
 class View:
-    """`base`: the tensor whose memory it is. `steps`: ((op, metadata), ...). `history`: base's node when last looked at."""
+    """`base`: the tensor whose memory it is. `steps`: ((op, metadata), ...). `history`: base's node when last looked at. `own`: the base
+    is the tensor's own former geometry, which users see nothing of."""
 
-    __slots__ = ("base", "history", "no_grad", "steps")
+    __slots__ = ("base", "history", "no_grad", "own", "steps")
 
     def __init__(self, source, op, metadata):
         parent = source._view
@@ -30,10 +34,13 @@ class View:
             self.base, self.steps = parent.base, (*parent.steps, (op, metadata))
         self.history = self.base._node
         self.no_grad = not state.grad
+        self.own = False
 
     def node(self, tensor):
         """The node of `tensor`, whose view this is, made anew if the base's history has changed."""
         base = self.base
+        if base._view is not None:  # its geometry was changed in place
+            base = self.base = base._view.base
         if base._node is not self.history:
             self.history = base._node
             if base._node is not LEAF and not self.no_grad:
@@ -141,6 +148,28 @@ def write(x, result, row):
     if node is not None:
         node.versions = tuple(x._cell[0] if v is NEW_VERSION else v for v in node.versions)
     set_history(x, node)
+    return x
+
+
+def change_geometry(x, view_of, *args, **kwargs):
+    """`x` becomes the view `view_of(x, ...)` of itself: another shape and other strides, in the same memory."""
+    from ..tensor import wrap
+
+    check_history(x)
+    before, state.grad = state.grad, True
+    try:
+        changed = view_of(x, *args, **kwargs)
+    finally:
+        state.grad = before
+    if x._node is not LEAF:  # a leaf that requires grad gets here under no_grad only, and stays what it is
+        view, parent = changed._view, x._view
+        if parent is None:
+            view.base = former = wrap(x._array)
+            former._cell, former._node = x._cell, x._node
+        view.own, view.no_grad = parent is None or parent.own, parent is not None and parent.no_grad
+        x._node, x._view = changed._node, view
+    x._array = changed._array
+    bump(x)
     return x
 
 

@@ -258,7 +258,7 @@ def cumprod(x, *, dim):
 # ---------------------------------------------------------------------- linear algebra
 
 
-inv, solve, det = np.linalg.inv, np.linalg.solve, np.linalg.det
+inv, solve, det, linalg_svd = np.linalg.inv, np.linalg.solve, np.linalg.det, np.linalg.svd
 
 
 # ---------------------------------------------------------------------- shape: the methods, without NumPy's Python before them

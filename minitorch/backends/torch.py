@@ -406,13 +406,13 @@ def bincount(x, *, minlength=0):
 
 
 def _linalg(function):
-    def call(*args):
+    def call(*args, **kwargs):
         try:
-            return function(*args)
+            return function(*args, **kwargs)
         except torch.linalg.LinAlgError as error:
             raise np.linalg.LinAlgError(str(error)) from None
 
     return call
 
 
-inv, solve, det = (_linalg(getattr(torch.linalg, _n)) for _n in ("inv", "solve", "det"))
+inv, solve, det, linalg_svd = (_linalg(getattr(torch.linalg, _n)) for _n in ("inv", "solve", "det", "svd"))

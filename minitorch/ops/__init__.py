@@ -21,29 +21,40 @@ from .arrange import (  # noqa: F401
     atleast_3d,
     broadcast_tensors,
     cartesian_prod,
+    cat,
     column_stack,
+    diag,
     diag_embed,
     diagflat,
     dstack,
+    flip,
     fliplr,
     flipud,
     hstack,
     meshgrid,
     ravel,
+    repeat,
     repeat_interleave,
+    roll,
     rot90,
+    stack,
     tensor_split,
+    tile,
     trace,
+    tril,
     tril_indices,
+    triu,
     triu_indices,
     vstack,
 )
 from .attention import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
+from .decompositions import det, inv, inverse, linalg_svd, solve, svd, svdvals  # noqa: F401
+from .einsum import einsum  # noqa: F401
 from .index import getitem, index_put, setitem, take_index  # noqa: F401
 from .limits import *  # noqa: F403
-from .linalg import addmm, bmm, det, dot, einsum, inv, linear, matmul, mm, mv, outer, solve  # noqa: F401
+from .linalg import addmm, bmm, dot, linear, matmul, mm, mv, outer  # noqa: F401
 from .lookup import (  # noqa: F401
     argwhere,
     bucketize,
@@ -58,10 +69,11 @@ from .lookup import (  # noqa: F401
 )
 from .loss import *  # noqa: F403
 from .normalize import *  # noqa: F403
+from .norms import norm, vector_norm  # noqa: F401
 from .pointwise import *  # noqa: F403
 from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
-from .reduce import root_of_variance, vector_norm  # noqa: F401
+from .reduce import root_of_variance  # noqa: F401
 from .selection import (  # noqa: F401
     argsort,
     bincount,
@@ -130,6 +142,6 @@ greater, greater_equal, less, less_equal, not_equal = (
     compare.ne,
 )
 absolute, swapaxes, swapdims, moveaxis = pointwise.abs, shape.transpose, shape.transpose, shape.movedim
-concat = concatenate = shape.cat
+concat = concatenate = cat
 row_stack = vstack
 arccos, arcsin, arctan, arctan2 = pointwise.acos, pointwise.asin, pointwise.atan, pointwise.atan2

@@ -139,6 +139,8 @@ def softplus(xp, x, *, beta=1.0, threshold=20.0):
 )
 def hardtanh(xp, x, *, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the derivative at the edges is 0."""
+    if min_val > max_val:
+        raise ValueError(f"min_val cannot be greater than max_val, but got {min_val} and {max_val}")
     return xp.clamp(x, min=min_val, max=max_val)
 
 

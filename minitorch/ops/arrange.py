@@ -8,10 +8,163 @@ import numpy as np
 
 from ..out import taking_out
 from ..tensor import Tensor, wrap_dim
-from . import shape
-from .dims import broadcast_shape
+from . import coerce, shape
+from .dims import broadcast_shape, distinct
+from .samples import Value, calls
 from .selection import index_select
-from .shape import cat, diagonal_placed, expand, flip, narrow, reshape, stack, transpose, unsqueeze
+from .shape import contiguous_copy, diagonal_placed, expand, narrow, reshape, transpose, unsqueeze
+from .table import op
+
+
+@op(
+    vjp=dict(tensors=lambda xp, g, shapes, dim: _cut_up(xp, g, shapes, dim)),
+    torch="cat",
+    coerce=coerce.listed,
+    method=False,
+    inplace=False,
+    samples=calls((([(2, 3), (1, 3)],), dict(dim=0)), (([(2, 3), (2, 0), (2, 2)],), dict(dim=-1))),
+)
+def cat(xp, *tensors, dim=0):
+    """Tensors joined along an existing dimension. Shapes must agree in the others (a 1-d empty tensor is skipped)."""
+    if not tensors:
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    if any(t.ndim == 0 for t in tensors):
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    real = [t for t in tensors if tuple(t.shape) != (0,)] or tensors[:1]
+    first, dim = real[0], wrap_dim(dim, real[0].ndim)
+    for i, t in enumerate(real):
+        if t.ndim != first.ndim:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim}")
+        if any(a != b for d, (a, b) in enumerate(zip(first.shape, t.shape, strict=True)) if d != dim):
+            wrong = next(d for d in range(t.ndim) if d != dim and t.shape[d] != first.shape[d])
+            raise RuntimeError(
+                f"Sizes of tensors must match except in dimension {dim}. Expected size {first.shape[wrong]} but got size "
+                f"{t.shape[wrong]} for tensor number {i} in the list."
+            )
+    return xp.cat(real, dim=dim)
+
+
+def _cut_up(xp, g, shapes, dim):
+    start, parts = 0, []
+    dim = dim % len(g.shape)
+    for size in shapes:
+        n = size[dim] if tuple(size) != (0,) else 0
+        part = xp.slice_dim(g, dim=dim, start=start, end=start + n, step=1)
+        parts.append(part if tuple(size) != (0,) else xp.zeros_of(g, (0,)))
+        start += n
+    return parts
+
+
+@op(
+    vjp=dict(x=lambda xp, g, dims: xp.flip(g, dims=dims)),
+    torch="flip",
+    out=False,
+    varargs="dims",
+    inplace=False,
+    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})),
+)
+def flip(xp, x, *, dims):
+    """Reversed along dimensions: a copy."""
+    return xp.flip(x, dims=distinct(x, (dims,) if isinstance(dims, int) else dims))
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, shifts, dims: xp.roll(
+            g, shifts=tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts, dims=dims
+        )
+    ),
+    torch="roll",
+    out=False,
+    samples=calls((((3, 4), 1, 0), {}), (((3, 4), 2), {}), (((3, 4), Value((1, -1)), Value((0, 1))), {})),
+    inplace=False,
+)
+def roll(xp, x, *, shifts, dims=None):
+    """Shifted along dimensions; what leaves at the end comes back at the start."""
+    shifts, dims = (v if isinstance(v, (tuple, list)) else () if v is None else (v,) for v in (shifts, dims))
+    if not shifts:
+        raise RuntimeError("`shifts` required")
+    if len(shifts) != len(dims) and (len(shifts), len(dims)) != (1, 0):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
+    if not dims:
+        return xp.roll(x, shifts=shifts[0], dims=None)
+    return xp.roll(x, shifts=tuple(shifts), dims=tuple(wrap_dim(d, x.ndim) for d in dims)) if x.ndim else x + 0
+
+
+def _is_matrix(name, x):
+    if x.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions, but it has {x.ndim}")
+
+
+@op(
+    vjp=dict(x=lambda xp, g, diagonal: xp.tril(g, diagonal=diagonal)),
+    torch="tril",
+    samples=calls((((3, 4),), {}), (((2, 3, 3), -1), {})),
+)
+def tril(xp, x, *, diagonal=0):
+    """The lower triangle of the last two dimensions, zero elsewhere."""
+    _is_matrix("tril", x)
+    return xp.tril(x, diagonal=diagonal)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, diagonal: xp.triu(g, diagonal=diagonal)),
+    torch="triu",
+    samples=calls((((3, 4),), {}), (((2, 3, 3), 1), {})),
+)
+def triu(xp, x, *, diagonal=0):
+    """The upper triangle of the last two dimensions, zero elsewhere."""
+    _is_matrix("triu", x)
+    return xp.triu(x, diagonal=diagonal)
+
+
+@taking_out
+def stack(tensors, dim=0):
+    """Tensors of one shape joined along a new dimension."""
+    if isinstance(tensors, Tensor):
+        raise TypeError("stack(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    for i, t in enumerate(tensors):
+        if not isinstance(t, Tensor):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
+        if t.shape != tensors[0].shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and {list(t.shape)} at entry {i}"
+            )
+    return cat([unsqueeze(t, dim) for t in tensors], wrap_dim(dim, tensors[0].ndim + 1))
+
+
+def repeat(input, *repeats):
+    """Copies along each dimension; new dimensions come first."""
+    repeats = tuple(repeats[0]) if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
+    extra = len(repeats) - input.ndim
+    if extra < 0:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
+    shape = (1,) * extra + tuple(input.shape)
+    x = reshape(input, tuple(n for s in shape for n in (1, s)))
+    x = expand(x, tuple(n for r, s in zip(repeats, shape, strict=True) for n in (r, s)))
+    return reshape(contiguous_copy(x), tuple(r * s for r, s in zip(repeats, shape, strict=True)))
+
+
+def tile(input, dims):
+    """As repeat; missing leading counts are 1."""
+    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
+
+
+@taking_out
+def diag(input, diagonal=0):
+    """A matrix's diagonal, or a matrix with the vector as diagonal."""
+    if input.ndim == 2:
+        return contiguous_copy(shape.diagonal(input, diagonal))
+    if input.ndim != 1:
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
+    n = input.shape[0] + abs(diagonal)
+    return diagonal_placed(input, (n, n), diagonal, 0, 1)
 
 
 def _each(function):

@@ -85,10 +85,15 @@ COMPOSITES = [
     "isin",
     "unique_consecutive",
     "positive",
+    "inverse",
+    "svd",
 ]
 
 #: of those, the ones that are also in-place methods
 COMPOSITES_IN_PLACE = ("index_copy", "index_fill", "masked_scatter", "scatter_reduce")
+
+#: views that are also in-place methods
+GEOMETRY = ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t")
 
 ALIASES = {
     "multiply": "mul",
@@ -134,6 +139,8 @@ def attach():
     Tensor.tile = variadic(ops.tile, "tile")
     for name in ("copy_", "fill_", "zero_", "masked_fill_", "div_"):
         setattr(Tensor, name, getattr(inplace, name))
+    for name in GEOMETRY:
+        setattr(Tensor, name + "_", inplace.geometry_method(name))
     for name, function in convert.SHORTCUTS.items():
         setattr(Tensor, name, function)
     Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.type_as = (
@@ -155,7 +162,8 @@ def attach():
     Tensor.where = lambda self, condition, other: ops.where(condition, self, other)
     Tensor.type, Tensor.real = convert.type_, property(ops.real)
     Tensor.T = property(lambda self: shape.permute(self, tuple(range(self.ndim))[::-1]))
-    Tensor.mT = property(lambda self: shape.transpose(self, -2, -1))
+    Tensor.mT = Tensor.mH = property(lambda self: shape.transpose(self, -2, -1))
+    Tensor.H = property(shape.t)
     attach_operators()
 
 
@@ -206,7 +214,7 @@ def operand(function):
 
 def reflected(function):
     def method(self, other):
-        if isinstance(other, (float, int)):
+        if isinstance(other, (Tensor, float, int)):
             return function(other, self)
         return function(_ours(other), self) if isinstance(other, FOREIGN) else NotImplemented
 
@@ -245,6 +253,7 @@ def attach_operators():
         setattr(Tensor, f"__r{sign}__", reflected(OPS[name].front))
         if name != "matmul":
             setattr(Tensor, f"__i{sign}__", inplace.method(name))
+    Tensor.__rdiv__ = Tensor.__rtruediv__  # a name that torch has kept from Python 2
     for sign in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{sign}__", operator(OPS[sign]))
     for sign, name in {"and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():

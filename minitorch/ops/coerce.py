@@ -80,6 +80,20 @@ def promote(op, *xs):
     return (xp, *[cast(xp, a, common) for a in arrays])
 
 
+def tensor_first(op, x, y):
+    """As `promote`; only the second may be a number."""
+    if not isinstance(x, Tensor):
+        raise not_a_tensor(op, 0, x)
+    return promote(op, x, y)
+
+
+def powers(op, x, y):
+    """As `promote`; but a bool tensor to the power True or False, of all powers of bools, is not refused."""
+    if type(y) is bool and isinstance(x, Tensor) and x.dtype is dtypes.bool:
+        return (*one(op, x), y)
+    return promote(op, x, y)
+
+
 def listed(op, *xs):
     """A list of tensors, promoted."""
     for i, x in enumerate(xs):
@@ -97,6 +111,10 @@ def promote_floating(op, *xs):
     if not common.is_floating_point:
         common = dtypes.get_default_dtype()
     return (xp, *[cast(xp, a, common) for a in arrays])
+
+
+#: the policies that take Python numbers, if the op does (`numbers`)
+PROMOTING = (promote, promote_floating, powers, tensor_first)
 
 
 def cast(xp, a, common):

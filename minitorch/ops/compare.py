@@ -91,7 +91,7 @@ def _compare(name, doc, **options):
         return getattr(xp, name)(x, y)
 
     forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(torch=name, coerce=coerce.promote, **(dict(samples=binary()) | options))(forward)
+    return op(torch=name, **(dict(coerce=coerce.tensor_first, samples=binary()) | options))(forward)
 
 
 eq = _compare("eq", "x == y")
@@ -100,7 +100,7 @@ lt = _compare("lt", "x < y")
 le = _compare("le", "x <= y")
 gt = _compare("gt", "x > y")
 ge = _compare("ge", "x >= y")
-TENSORS = dict(samples=binary(scalar=False), numbers=False)
+TENSORS = dict(coerce=coerce.promote, samples=binary(scalar=False), numbers=False)
 logical_and = _compare("logical_and", "Both are non-zero.", **TENSORS)
 logical_or = _compare("logical_or", "One is non-zero.", **TENSORS)
 logical_xor = _compare("logical_xor", "Exactly one is non-zero.", **TENSORS)
@@ -141,6 +141,14 @@ def bitwise_not(xp, x):
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """|x - y| <= atol + rtol * |y|, elementwise."""
+    for i, (name, value) in enumerate(dict(input=input, other=other).items()):
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"isclose(): argument '{name}' (position {i + 1}) must be Tensor, not {type(value).__name__}"
+            )
+    for name, value in dict(rtol=rtol, atol=atol).items():
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{type_name(input.dtype)} did not match {type_name(other.dtype)}")
     if input.dtype is dtypes.bool:

@@ -17,6 +17,15 @@ def reduced(x, dim):
     return dims if x.ndim and dims else None
 
 
+def distinct(x, dims):
+    """Dimensions in range. RuntimeError if one is named twice."""
+    dims = tuple(wrap_dim(int(d), x.ndim) for d in dims)
+    if len(set(dims)) != len(dims):
+        twice = next(d for d in dims if dims.count(d) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
+    return dims
+
+
 def count(shape, dim):
     """How many elements are reduced into one."""
     n = 1

@@ -109,7 +109,7 @@ def short_way(row) -> str | None:
         x, y = arrays
         return (
             f"type({x}) is ndarray and {x}.dtype.kind == 'f' and (type({y}) is float or type({y}) is ndarray and {x}.dtype is {y}.dtype)"
-            f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'"
+            + ("" if row.coerce is coerce.tensor_first else f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'")
         )
     conditions = [
         f"({row.public[n]} is None or type(a_{n}) is ndarray)" if i in row.optional else f"type(a_{n}) is ndarray"
@@ -123,7 +123,7 @@ def short_way(row) -> str | None:
 
 
 def takes_numbers(row) -> bool:
-    return row.coerce in (coerce.promote, coerce.promote_floating)
+    return row.coerce in coerce.PROMOTING
 
 
 def entry(row, operator) -> list[str]:

@@ -6,7 +6,7 @@ import warnings
 
 from .. import ops
 from ..autograd.mode import state
-from ..autograd.views import bump, check_history, check_writable, repeats, set_history, write
+from ..autograd.views import bump, change_geometry, check_history, check_writable, repeats, set_history, write
 from ..backends import backend_of
 from ..tensor import Tensor, wrap
 from .dims import broadcast_shape
@@ -106,6 +106,17 @@ def masked_fill_(self, mask, value):
     result = OPS["masked_fill"].front(self, mask, value)
     chosen = mask.expand(self.shape)
     return fill_repeated(self, chosen._array, result[chosen][:1].reshape(()) if bool(chosen.any()) else result)
+
+
+def geometry_method(name):
+    """`squeeze_` and the like: the tensor itself becomes that view of it, with all of its memory."""
+
+    def in_place(self, *args, **kwargs):
+        return change_geometry(self, getattr(ops, name), *args, **kwargs)
+
+    in_place.__name__ = name + "_"
+    in_place.__doc__ = f"In-place form of `{name}`: another shape for the same memory."
+    return in_place
 
 
 def fill_repeated(x, index, value):

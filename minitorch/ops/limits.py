@@ -81,7 +81,8 @@ clamp.op.public_front = public_clamp
         weight=lambda g, x, end: g * (end - x),
     ),
     torch="lerp",
-    coerce=coerce.promote,
+    coerce=lambda row, x, end, weight: _lerp_operands(row, x, end, weight),
+    numbers=True,
     refuses=coerce.whole_numbers,
     samples=calls(
         (((3, 4), (3, 4), Value(0.3)), {}), (((3, 4), (4,), (3, 4)), {}), (((), (), Value(0.7)), {})
@@ -94,6 +95,13 @@ def lerp(xp, x, end, weight):
     return xp.where(xp.lt(xp.abs(weight), 0.5), x + weight * (end - x), end - (end - x) * (1 - weight))
 
 
+def _lerp_operands(row, x, end, weight):
+    for i, t in enumerate((x, end)):
+        if not isinstance(t, Tensor):
+            raise coerce.not_a_tensor(row, i, t)
+    return coerce.promote(row, x, end, weight)
+
+
 @op(
     vjp=dict(
         x=lambda g: g,
@@ -102,6 +110,7 @@ def lerp(xp, x, end, weight):
     ),
     torch="addcmul",
     coerce=coerce.promote,
+    numbers=False,
     refuses=coerce.bools,
     samples=calls((((3, 4), (3, 4), (4,)), dict(value=2)), (((), (), ()), {})),
 )
@@ -127,6 +136,7 @@ def _no_whole_division(row, given):
     ),
     torch="addcdiv",
     coerce=coerce.promote,
+    numbers=False,
     refuses=_no_whole_division,
     samples=calls((((3, 4), (3, 4), Floats((4,), 0.5, 2.0)), dict(value=0.5))),
 )

@@ -243,6 +243,8 @@ def embedding(
         raise NotImplementedError(
             "embedding(): max_norm, scale_grad_by_freq and sparse are not supported; leave them at their defaults"
         )
+    if weight.ndim != 2:
+        raise RuntimeError(f"'weight' must be 2-D, but it has the shape {list(weight.shape)}")
     if xp.is_floating(x):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "

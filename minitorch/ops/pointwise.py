@@ -120,7 +120,8 @@ def remainder(xp, x, y):
     vjp=dict(x=lambda g: g, y=lambda xp, g, x, y: -g * xp.trunc(x / y)),
     torch="fmod",
     samples=binary(low2=0.5, high2=3),
-    **NO_BOOLS,
+    coerce=coerce.tensor_first,
+    refuses=coerce.bools,
 )
 def fmod(xp, x, y):
     """x - y * trunc(x / y): the sign is x's, as in C."""
@@ -152,10 +153,13 @@ def _log(xp, x):
     torch="pow",
     samples=binary(low=0.3, high=2.0),
     names=dict(y="exponent"),
-    **NO_BOOLS,
+    coerce=coerce.powers,
+    refuses=coerce.bools,
 )
 def pow(xp, x, y):
-    """x ** y. Unlike torch: a bool tensor to the power True or False is refused as any other power of bools is."""
+    """x ** y"""
+    if type(y) is bool:
+        return xp.logical_or(x, not y)
     return xp.pow(x, y)
 
 

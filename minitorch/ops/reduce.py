@@ -107,8 +107,12 @@ def _extreme_dx(xp, g, x, out, dim, keepdim):
 
 
 def _needs_elements(name, x, dim):
-    dims = range(x.ndim) if dim is None else dim
-    for d in dims:
+    if dim is None and 0 in x.shape:
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
+            "argument."
+        )
+    for d in dim or ():
         if x.shape[d] == 0:
             raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
 
@@ -169,14 +173,12 @@ min_result = namedtuple("min", ["values", "indices"])
 
 def _overloaded(extreme, arg, elementwise, result, word):
     def function(input, dim=None, keepdim=False, *, other=None):
+        if not isinstance(input, Tensor):
+            raise TypeError(f"{word}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         if isinstance(dim, Tensor) or other is not None:
             return elementwise(input, dim if other is None else other)
         if dim is None:
-            if not input.numel():
-                raise RuntimeError(
-                    f"{word}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
-                    "'dim' argument."
-                )
+            _needs_elements(word, input, None)
             return extreme(input)
         _needs_elements(word, input, (wrap_dim(dim, input.ndim),) if input.ndim else ())
         indices = arg(input.byte() if input.dtype is dtypes.bool else input, dim, True)
@@ -194,9 +196,9 @@ def _overloaded(extreme, arg, elementwise, result, word):
 
 def _elementwise(name):
     def call(x, y):
-        from . import pointwise
+        from . import compare  # which imports this module's neighbours
 
-        return getattr(pointwise, name)(x, y)
+        return getattr(compare, name)(x, y)
 
     return call
 
@@ -297,59 +299,3 @@ def _cumprod_dx(xp, g, x, out, dim):
 def cumprod(xp, x, *, dim, dtype=None):
     """Running product along `dim`."""
     return _typed(xp, xp.cumprod(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim)), dtype)
-
-
-def _norm_dx(xp, g, x, out, ord, dim, keepdim):
-    """At 0 the subgradient 0, as torch."""
-    g, out = restore(xp, g, x.shape, dim, keepdim), restore(xp, out, x.shape, dim, keepdim)
-    if ord == 2:
-        return xp.where(xp.eq(out, 0), xp.zeros_like(x), x * (g / out))
-    if ord == 1:
-        return g * xp.sign(x)
-    if ord == 0:
-        return xp.zeros_like(x)
-    if math.isinf(ord):
-        chosen = xp.where(xp.eq(xp.abs(x), out), xp.ones_like(x), xp.zeros_like(x))
-        return xp.sign(x) * chosen * (g / xp.sum(chosen, dim=dim, keepdim=True))
-    scaled = xp.sign(x) * xp.pow(xp.abs(x), ord - 1) * (g / xp.pow(out, ord - 1))
-    return xp.where(
-        xp.logical_or(xp.eq(out, 0), xp.eq(x, 0)) if ord < 2 else xp.eq(out, 0), xp.zeros_like(x), scaled
-    )
-
-
-@op(
-    vjp=dict(x=_norm_dx),
-    torch="linalg.vector_norm",
-    method=False,
-    inplace=False,
-    samples=calls(
-        (((3, 4),), {}),
-        (((3, 4),), dict(ord=1, dim=1)),
-        (((3, 4),), dict(ord=3.0, dim=0, keepdim=True)),
-        (((3, 4),), dict(ord=math.inf)),
-        (((),), {}),
-    ),
-)
-def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
-    """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
-    x = _typed(xp, x, dtype)
-    dim = reduced(x, dim)
-    if ord == 2:
-        return xp.sqrt(xp.sum(x * x, dim=dim, keepdim=keepdim))
-    if ord == math.inf:
-        return xp.amax(xp.abs(x), dim=dim, keepdim=keepdim)
-    if ord == -math.inf:
-        return xp.amin(xp.abs(x), dim=dim, keepdim=keepdim)
-    if ord == 0:
-        return xp.sum(xp.where(xp.eq(x, 0), xp.zeros_like(x), xp.ones_like(x)), dim=dim, keepdim=keepdim)
-    if ord == 1:
-        return xp.sum(xp.abs(x), dim=dim, keepdim=keepdim)
-    return xp.pow(xp.sum(xp.pow(xp.abs(x), ord), dim=dim, keepdim=keepdim), 1 / ord)
-
-
-@composite(torch="norm", samples=calls((((3, 4),), {}), (((3, 4),), dict(p=1, dim=1))), inplace=False)
-def norm(xp, x, *, p="fro", dim=None, keepdim=False, dtype=None):
-    """Vector norm; "fro" is the 2-norm."""
-    if isinstance(p, str) and p != "fro":
-        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
-    return xp.vector_norm(x, ord=2 if p in ("fro", None) else float(p), dim=dim, keepdim=keepdim, dtype=dtype)

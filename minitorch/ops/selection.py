@@ -20,7 +20,8 @@ from .table import op
 
 
 def _wrapped(name, x, index, dim):
-    if index.dtype not in (np.dtype(np.int64), np.dtype(np.int32), dtypes.int64.torch, dtypes.int32.torch):
+    whole = (np.dtype(np.int64), np.dtype(np.int32), dtypes.int64.torch, dtypes.int32.torch)
+    if index.dtype not in whole and 0 not in index.shape:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     dim = wrap_dim(dim, x.ndim)
     n = x.shape[dim] if x.ndim else 1
@@ -150,6 +151,11 @@ def index_add(xp, x, index, source, *, dim, alpha=1):
     dim = _wrapped("index_add", x, index, dim)
     if source.dtype != x.dtype:
         raise RuntimeError("index_add_(): self and source must have the same scalar type")
+    if [n for d, n in enumerate(x.shape) if d != dim] != [n for d, n in enumerate(source.shape) if d != dim]:
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{list(x.shape)} source.shape = {list(source.shape)}"
+        )
     if x.ndim and source.ndim and index.ndim and source.shape[dim] != index.shape[0]:
         raise RuntimeError(
             f"index_add_(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[dim]}), for "

@@ -1,23 +1,14 @@
-"""Views and rearrangements. A view shares memory with its input; its rule puts the gradient back in place."""
+"""Views. A view shares memory with its input; its rule puts the gradient back in place."""
 
 from __future__ import annotations
 
+from .. import dtypes
 from ..autograd.views import replay
-from ..out import taking_out
 from ..tensor import Tensor, wrap_dim
 from . import coerce
-from .dims import shape_of
+from .dims import distinct, shape_of
 from .samples import Value, calls
 from .table import op
-
-
-def _dims(x, dims):
-    dims = tuple(wrap_dim(int(d), x.ndim) for d in dims)
-    if len(set(dims)) != len(dims):
-        twice = next(d for d in dims if dims.count(d) > 1)
-        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
-    return dims
-
 
 VIEW = dict(view=True, inplace=False)
 BACK_TO_SHAPE = dict(x=lambda xp, g, x_shape: xp.reshape(g, shape=tuple(x_shape)))
@@ -95,7 +86,7 @@ def permute(xp, x, *, dims):
             f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
             f"dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(dims)}"
         )
-    return xp.permute(x, dims=_dims(x, dims))
+    return xp.permute(x, dims=distinct(x, dims))
 
 
 @op(
@@ -202,6 +193,10 @@ def slice_dim(xp, x, *, dim, start, end, step):
 
 def narrow(input, dim, start, length):
     """`length` elements of a dimension from `start` on: a view."""
+    if not input.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.category != dtypes.INTEGER):
+        raise RuntimeError(f"start must be an 0-dim integral Tensor, but got {start.dtype}{list(start.shape)}")
     dim = wrap_dim(dim, input.ndim)
     n, start = input.shape[dim], int(start)
     if not -n <= start <= n:
@@ -226,7 +221,10 @@ def narrow(input, dim, start, length):
 )
 def diagonal(xp, x, *, offset=0, dim1=0, dim2=1):
     """The diagonal of two dimensions, as the last dimension."""
-    return xp.diagonal(x, offset=offset, dim1=wrap_dim(dim1, x.ndim), dim2=wrap_dim(dim2, x.ndim))
+    dims = wrap_dim(dim1, x.ndim), wrap_dim(dim2, x.ndim)
+    if dims[0] == dims[1]:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return xp.diagonal(x, offset=offset, dim1=dims[0], dim2=dims[1])
 
 
 @op(
@@ -252,10 +250,11 @@ def diagonal_placed(xp, x, *, shape, offset, dim1, dim2):
 def unfold(xp, x, *, dimension, size, step):
     """Windows of `size` every `step` elements along a dimension, as a new last dimension."""
     dimension = wrap_dim(dimension, x.ndim)
-    if size > x.shape[dimension]:
-        raise RuntimeError(
-            f"maximum size for tensor at dimension {dimension} is {x.shape[dimension]} but size is {size}"
-        )
+    n = x.shape[dimension] if x.ndim else 1
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {dimension} is {n} but size is {size}")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     return xp.unfold(x, dimension=dimension, size=size, step=step)
@@ -271,114 +270,7 @@ def unfold_placed(xp, x, *, shape, dimension, size, step):
     return xp.unfold_placed(x, shape=shape, dimension=dimension, size=size, step=step)
 
 
-@op(
-    vjp=dict(tensors=lambda xp, g, shapes, dim: _cut_up(xp, g, shapes, dim)),
-    torch="cat",
-    coerce=coerce.listed,
-    method=False,
-    inplace=False,
-    samples=calls((([(2, 3), (1, 3)],), dict(dim=0)), (([(2, 3), (2, 0), (2, 2)],), dict(dim=-1))),
-)
-def cat(xp, *tensors, dim=0):
-    """Tensors joined along an existing dimension. Shapes must agree in the others (a 1-d empty tensor is skipped)."""
-    if not tensors:
-        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    if any(t.ndim == 0 for t in tensors):
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-    real = [t for t in tensors if tuple(t.shape) != (0,)] or tensors[:1]
-    first, dim = real[0], wrap_dim(dim, real[0].ndim)
-    for i, t in enumerate(real):
-        if t.ndim != first.ndim:
-            raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {t.ndim}")
-        if any(a != b for d, (a, b) in enumerate(zip(first.shape, t.shape, strict=True)) if d != dim):
-            wrong = next(d for d in range(t.ndim) if d != dim and t.shape[d] != first.shape[d])
-            raise RuntimeError(
-                f"Sizes of tensors must match except in dimension {dim}. Expected size {first.shape[wrong]} but got size "
-                f"{t.shape[wrong]} for tensor number {i} in the list."
-            )
-    return xp.cat(real, dim=dim)
-
-
-def _cut_up(xp, g, shapes, dim):
-    start, parts = 0, []
-    dim = dim % len(g.shape)
-    for shape in shapes:
-        n = shape[dim] if tuple(shape) != (0,) else 0
-        part = xp.slice_dim(g, dim=dim, start=start, end=start + n, step=1)
-        parts.append(part if tuple(shape) != (0,) else xp.zeros_of(g, (0,)))
-        start += n
-    return parts
-
-
-@op(
-    vjp=dict(x=lambda xp, g, dims: xp.flip(g, dims=dims)),
-    torch="flip",
-    out=False,
-    varargs="dims",
-    inplace=False,
-    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})),
-)
-def flip(xp, x, *, dims):
-    """Reversed along dimensions: a copy."""
-    return xp.flip(x, dims=_dims(x, (dims,) if isinstance(dims, int) else dims))
-
-
-@op(
-    vjp=dict(
-        x=lambda xp, g, shifts, dims: xp.roll(
-            g, shifts=tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts, dims=dims
-        )
-    ),
-    torch="roll",
-    out=False,
-    samples=calls((((3, 4), 1, 0), {}), (((3, 4), 2), {}), (((3, 4), Value((1, -1)), Value((0, 1))), {})),
-    inplace=False,
-)
-def roll(xp, x, *, shifts, dims=None):
-    """Shifted along dimensions; what leaves at the end comes back at the start."""
-    n, m = (len(v) if isinstance(v, (tuple, list)) else int(v is not None) for v in (shifts, dims))
-    if n != m and (n, m) != (1, 0):
-        raise RuntimeError(f"shifts and dimensions must align. shifts: {n}, dims:{m}")
-    return xp.roll(x, shifts=shifts, dims=dims)
-
-
-@op(
-    vjp=dict(x=lambda xp, g, diagonal: xp.tril(g, diagonal=diagonal)),
-    torch="tril",
-    samples=calls((((3, 4),), {}), (((2, 3, 3), -1), {})),
-)
-def tril(xp, x, *, diagonal=0):
-    """The lower triangle of the last two dimensions, zero elsewhere."""
-    return xp.tril(x, diagonal=diagonal)
-
-
-@op(
-    vjp=dict(x=lambda xp, g, diagonal: xp.triu(g, diagonal=diagonal)),
-    torch="triu",
-    samples=calls((((3, 4),), {}), (((2, 3, 3), 1), {})),
-)
-def triu(xp, x, *, diagonal=0):
-    """The upper triangle of the last two dimensions, zero elsewhere."""
-    return xp.triu(x, diagonal=diagonal)
-
-
-# ---------------------------------------------------------------------- composites
-
-
-@taking_out
-def stack(tensors, dim=0):
-    """Tensors of one shape joined along a new dimension."""
-    tensors = list(tensors)
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList")
-    for i, t in enumerate(tensors):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
-        if t.shape != tensors[0].shape:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and {list(t.shape)} at entry {i}"
-            )
-    return cat([unsqueeze(t, dim) for t in tensors], wrap_dim(dim, tensors[0].ndim + 1))
+# ---------------------------------------------------------------------- composed of views
 
 
 def split(tensor, split_size_or_sections, dim=0):
@@ -440,7 +332,7 @@ def movedim(input, source, destination):
             f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of dims as "
             f"destination ({list(destination)} dims)"
         )
-    source, destination = _dims(input, source), _dims(input, destination)
+    source, destination = distinct(input, source), distinct(input, destination)
     rest = iter(d for d in range(input.ndim) if d not in source)
     order = {d: s for s, d in zip(source, destination, strict=True)}
     return permute(input, tuple(order[i] if i in order else next(rest) for i in range(input.ndim)))
@@ -466,37 +358,6 @@ def contiguous(input, memory_format=None):
 
 def broadcast_to(input, size):
     return expand(input, size)
-
-
-def repeat(input, *repeats):
-    """Copies along each dimension; new dimensions come first."""
-    repeats = tuple(repeats[0]) if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats
-    extra = len(repeats) - input.ndim
-    if extra < 0:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
-    shape = (1,) * extra + tuple(input.shape)
-    x = reshape(input, tuple(n for s in shape for n in (1, s)))
-    x = expand(x, tuple(n for r, s in zip(repeats, shape, strict=True) for n in (r, s)))
-    return reshape(contiguous_copy(x), tuple(r * s for r, s in zip(repeats, shape, strict=True)))
-
-
-def tile(input, dims):
-    """As repeat; missing leading counts are 1."""
-    dims = (dims,) if isinstance(dims, int) else tuple(dims)
-    return repeat(input, (1,) * (input.ndim - len(dims)) + dims)
-
-
-@taking_out
-def diag(input, diagonal=0):
-    """A matrix's diagonal, or a matrix with the vector as diagonal."""
-    if input.ndim == 2:
-        return contiguous_copy(globals()["diagonal"](input, diagonal))
-    if input.ndim != 1:
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
-    n = input.shape[0] + abs(diagonal)
-    return diagonal_placed(input, (n, n), diagonal, 0, 1)
 
 
 def _without(xp, g, steps):

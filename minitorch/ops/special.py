@@ -144,6 +144,8 @@ def float_power(xp, x, exponent):
 
 def rsub(input, other, *, alpha=1):
     """other - alpha * input"""
+    if not isinstance(input, Tensor):
+        raise TypeError(f"rsub(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     return sub(other, input, alpha)
 
 

@@ -27,10 +27,6 @@ OPS: dict[str, Op] = {}
 #: our letters inside a block -> torch's names for the same arguments outside
 TORCH_NAMES = {"x": "input", "y": "other"}
 
-#: policies that take Python numbers
-PROMOTING = (coerce.promote, coerce.promote_floating)
-
-
 @dataclass(eq=False, repr=False)
 class Op:
     """One row of the table."""
@@ -72,7 +68,7 @@ class Op:
         self.vjp = self.vjp or {}
         self.out = bool(self.out and self.torch and not self.view and "." not in self.torch)
         if self.numbers is None:
-            self.numbers = self.coerce in PROMOTING
+            self.numbers = self.coerce in coerce.PROMOTING
         parameters = list(inspect.signature(self.forward).parameters.values())[1:]
         self.inputs = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)

@@ -1,0 +1,207 @@
+"""Inverses, linear systems, determinants and factors of small dense matrices, or of batches of them."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+
+import numpy as np
+
+from .. import dtypes
+from ..printing import type_name
+from . import coerce
+from .linalg import _mT
+from .samples import Sample, array, rng
+from .table import op
+
+
+class LinAlgError(RuntimeError):
+    """The matrix is singular, or not positive definite."""
+
+
+def check_matrix(name, xp, x, square=True, half=NotImplementedError):
+    """torch's errors for what is no (square) matrix of float32 or float64; `half` is that for float16."""
+    if not xp.is_floating(x):
+        raise RuntimeError(
+            f"linalg.{name}: Expected a floating point or complex tensor as input. Got {type_name(dtypes.OF_RAW[x.dtype])}"
+        )
+    if dtypes.OF_RAW[x.dtype] is dtypes.float16:
+        raise half(f"linalg.{name}: Low precision dtypes not supported. Got Half")
+    if x.ndim < 2:
+        raise RuntimeError(f"linalg.{name}: The input tensor A must have at least 2 dimensions.")
+    if square and x.shape[-1] != x.shape[-2]:
+        raise RuntimeError(
+            f"linalg.{name}: A must be batches of square matrices, but they are {x.shape[-2]} by {x.shape[-1]} matrices"
+        )
+
+
+def _succeeding(name, function, *args):
+    try:
+        return function(*args)
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"linalg.{name}: failed, because the input matrix is unfit ({error}).") from None
+
+
+def well_conditioned(*shapes):
+    def samples(dtype):
+        r = rng()
+        for shape, rest in shapes:
+            a = array(r, shape, dtype) + 4 * np.eye(*shape[-2:], dtype=dtype)
+            yield Sample((a.astype(dtype), *[array(r, s, dtype) for s in rest]))
+
+    return samples
+
+
+MATRIX = dict(method=False, inplace=False)
+SQUARE = well_conditioned(((3, 3), ()), ((2, 3, 3), ()), ((0, 0), ()))
+
+
+@op(
+    vjp=dict(x=lambda xp, g, out: -xp.matmul(_mT(xp, out), xp.matmul(g, _mT(xp, out)))),
+    torch="linalg.inv",
+    samples=SQUARE,
+    **MATRIX,
+)
+def inv(xp, x):
+    """The inverse of a square matrix, or of a batch. Singular: LinAlgError (a RuntimeError)."""
+    check_matrix("inv", xp, x, half=RuntimeError)
+    return _succeeding("inv", xp.inv, x)
+
+
+# ---------------------------------------------------------------------- linear systems
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, out: -xp.matmul(xp.solve(_mT(xp, x), g), _mT(xp, out)),
+        y=lambda xp, g, x: xp.solve(_mT(xp, x), g),
+    ),
+    torch="linalg.solve",
+    coerce=coerce.same,
+    names=dict(x="A", y="B"),
+    samples=well_conditioned(((3, 3), ((3, 2),)), ((2, 3, 3), ((3, 4),)), ((3, 3), ((2, 3, 1),))),
+    **MATRIX,
+)
+def solve(xp, x, y):
+    """The matrix z with x @ z = y."""
+    check_matrix("solve", xp, x)
+    if x.dtype != y.dtype:
+        raise RuntimeError(
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {type_name(dtypes.OF_RAW[x.dtype])} and B "
+            f"of type {type_name(dtypes.OF_RAW[y.dtype])} instead"
+        )
+    if y.ndim < 2:
+        raise RuntimeError("linalg.solve: The input tensor B must have at least 2 dimensions.")
+    if y.shape[-2] != x.shape[-1]:
+        raise RuntimeError(
+            f"linalg.solve: Incompatible shapes of A and B for the equation AX = B ({x.shape[-2]}x{x.shape[-1]} and "
+            f"{y.shape[-2]}x{y.shape[-1]})"
+        )
+    return _succeeding("solve", xp.solve, x, y)
+
+
+# ---------------------------------------------------------------------- singular values
+
+
+linalg_svd_result = namedtuple("linalg_svd", ["U", "S", "Vh"])
+svd_result = namedtuple("svd", ["U", "S", "V"])
+
+
+def _diagonal_matrix(xp, x):
+    n = len(x.shape)
+    return xp.diagonal_placed(x, shape=(*x.shape, x.shape[-1]), offset=0, dim1=n - 1, dim2=n)
+
+
+def _svd_dx(xp, g0, g1, g2, out0, out1, out2):
+    """https://j-towns.github.io/papers/svd-derivative.pdf. What a full matrix U or Vh has beyond min(m, n) vectors gets no gradient.
+
+    Two equal singular values have no definite vectors: their gradient is infinite, unless none is asked for.
+    """
+    k, s = out1.shape[-1], xp.unsqueeze(out1, dim=-2)
+    u, gu = (xp.slice_dim(a, dim=len(a.shape) - 1, start=0, end=k, step=1) for a in (out0, g0))
+    vh, gvh = (xp.slice_dim(a, dim=len(a.shape) - 2, start=0, end=k, step=1) for a in (out2, g2))
+    gaps = s * s - _mT(xp, s * s)
+
+    def turned(vectors, g):
+        """The antisymmetric part of vectors^T @ g, divided by the gaps between squares of singular values."""
+        part = xp.matmul(_mT(xp, vectors), g)
+        part = part - _mT(xp, part)
+        unasked = xp.logical_and(xp.eq(gaps, 0), xp.eq(part, 0))
+        return part / xp.where(unasked, xp.ones_like(gaps), gaps)
+
+    inner = turned(u, gu) * s + _mT(xp, s) * turned(_mT(xp, vh), _mT(xp, gvh)) + _diagonal_matrix(xp, g1)
+    dx = xp.matmul(xp.matmul(u, inner), vh)
+    if u.shape[-2] > k:
+        dx = dx + xp.matmul((gu - xp.matmul(u, xp.matmul(_mT(xp, u), gu))) / s, vh)
+    if vh.shape[-1] > k:
+        dx = dx + xp.matmul(u, (gvh - xp.matmul(xp.matmul(gvh, _mT(xp, vh)), vh)) / _mT(xp, s))
+    return dx
+
+
+@op(vjp=dict(x=_svd_dx), outputs=3, returns=linalg_svd_result, names=dict(x="A"), **MATRIX)
+def linalg_svd(xp, x, *, full_matrices=True):
+    """(U, S, Vh) with x = U @ diag(S) @ Vh: orthonormal vectors, and the singular values in descending order."""
+    check_matrix("svd", xp, x, square=False)
+    return xp.linalg_svd(x, full_matrices=full_matrices)
+
+
+def svd(input, some=True, compute_uv=True):
+    """(U, S, V) with input = U @ diag(S) @ V^T: the older form of `linalg.svd`. Without `compute_uv` U and V are zeros."""
+    if not compute_uv:
+        m, n = input.shape[-2:]
+        return svd_result(
+            input.new_zeros((*input.shape[:-2], m, m)), svdvals(input), input.new_zeros((*input.shape[:-2], n, n))
+        )
+    u, s, vh = linalg_svd(input, not some)
+    return svd_result(u, s, vh.mT)
+
+
+def _svdvals_dx(xp, g, x):
+    u, _, vh = xp.linalg_svd(x, full_matrices=False)
+    return xp.matmul(u * xp.unsqueeze(g, dim=-2), vh)
+
+
+@op(
+    vjp=dict(x=_svdvals_dx),
+    torch="linalg.svdvals",
+    names=dict(x="A"),
+    samples=well_conditioned(((3, 3), ()), ((2, 3, 4), ()), ((4, 2), ()), ((0, 3), ())),
+    **MATRIX,
+)
+def svdvals(xp, x):
+    """The singular values in descending order."""
+    check_matrix("svd", xp, x, square=False)
+    return xp.linalg_svd(x, full_matrices=False)[1]
+
+
+# ---------------------------------------------------------------------- determinants
+
+
+def _cofactors(xp, x, out):
+    """The derivative of the determinant: det(x) * inv(x)^T, which also has a value where x is singular."""
+    if not bool(xp.any(xp.eq(out, 0))):
+        return xp.unsqueeze(xp.unsqueeze(out, dim=-1), dim=-1) * _mT(xp, xp.inv(x))
+    u, s, vh = xp.linalg_svd(x, full_matrices=True)
+    others = [
+        xp.prod(xp.where(xp.index_range(s, -1, k), xp.ones_like(s), s), dim=len(s.shape) - 1, keepdim=True)
+        for k in range(s.shape[-1])
+    ]
+    orientation = xp.unsqueeze(xp.det(u) * xp.det(vh), dim=-1)
+    return xp.matmul(u * xp.unsqueeze(orientation * xp.cat(others, dim=-1), dim=-2), vh)
+
+
+@op(
+    vjp=dict(x=lambda xp, g, x, out: xp.unsqueeze(xp.unsqueeze(g, dim=-1), dim=-1) * _cofactors(xp, x, out)),
+    torch="linalg.det",
+    inplace=False,
+    samples=SQUARE,
+)
+def det(xp, x):
+    """The determinant. Unlike torch: its derivative at a singular matrix is that of the definition; torch's is 0."""
+    check_matrix("det", xp, x)
+    return xp.det(x)
+
+
+
+def inverse(input):
+    """`linalg.inv`"""
+    return inv(input)
