@@ -25,6 +25,14 @@ def ints(T, *values):
     return T.tensor(values)
 
 
+def F(T, name, *args, **options):
+    return getattr(T.nn.functional, name)(*args, **options)
+
+
+def WEIGHTS(T):
+    return None, T.tensor([1.0, 2.0, 0.5, 0.0], dtype=T.float64)
+
+
 CALLS = {
     "median": lambda T, x: x.median(),
     "median dim": lambda T, x: x.median(1),
@@ -183,6 +191,32 @@ CALLS = {
     "index_put of another dtype": lambda T, x: x.index_put((ints(T, 0, 2),), T.ones(4)),
     "logspace": lambda T, x: T.logspace(-1, 2, 4, dtype=T.float64),
     "shift": lambda T, x: T.bitwise_left_shift(ints(T, 1, 2), ints(T, 3, 1)),
+    "weighted losses": lambda T, x: [
+        F(T, f"{f}_loss", x, x.detach() * 0.5, reduction=r, weight=x.detach() ** 2) for f in ("mse", "l1", "huber") for r in ("mean", "sum")
+    ],
+    "weights of another shape": lambda T, x: F(T, "mse_loss", x, x * 0, weight=x[0]),
+    "old arguments of losses": lambda T, x: [
+        F(T, "l1_loss", x, x * 0, size_average=a, reduce=r) for a in (None, True, False) for r in (True, False)
+    ],
+    "unknown reduction": lambda T, x: F(T, "cross_entropy", x, ints(T, 0, 1, 9), reduction="average"),
+    "mse of integers": lambda T, x: F(T, "mse_loss", ints(T, 1, 2), ints(T, 1, 3), reduction="sum"),
+    "bce target outside": lambda T, x: F(T, "binary_cross_entropy", x.sigmoid(), x.detach()),
+    "bce target outside, large": lambda T, x: F(T, "binary_cross_entropy", T.full((9000,), 0.5), T.full((9000,), -1.0)),
+    "bce integer target": lambda T, x: F(T, "binary_cross_entropy_with_logits", x[:, 0], ints(T, 0, 1, 1)),
+    "all ignored": lambda T, x: [F(T, "cross_entropy", x, ints(T, -100, -100, -100), label_smoothing=s, weight=w) for s in (0, 0.1) for w in WEIGHTS(T)],
+    "some ignored": lambda T, x: [
+        F(T, "cross_entropy", x, ints(T, 2, 1, 0), label_smoothing=s, weight=w, reduction=r, ignore_index=1)
+        for s in (0, 0.1) for w in WEIGHTS(T) for r in ("mean", "sum", "none")
+    ],
+    "labels of one byte": lambda T, x: F(T, "cross_entropy", x, ints(T, 2, 1, 0).to(T.uint8), reduction="sum"),
+    "labels for a number": lambda T, x: F(T, "nll_loss", x[0, 0], T.tensor(0)),
+    "labels of the logits' shape": lambda T, x: F(T, "cross_entropy", x, x.detach().long()),
+    "integer log-probabilities": lambda T, x: F(T, "nll_loss", x.long(), ints(T, 0, 1, 2)),
+    "class weights of another dtype": lambda T, x: F(T, "nll_loss", x, ints(T, 0, 1, 2), weight=T.ones(4)),
+    "probabilities and ignore_index": lambda T, x: F(T, "cross_entropy", x, x.detach().abs(), ignore_index=1),
+    "kl_div of negative targets": lambda T, x: F(T, "kl_div", x, x * 2, reduction="none"),
+    "batch_norm eps": lambda T, x: F(T, "batch_norm", x, None, None, training=True, eps=0.0),
+    "batch_norm of nothing": lambda T, x: F(T, "batch_norm", x[:0], None, None, training=True),
 }  # fmt: skip
 
 

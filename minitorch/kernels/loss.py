@@ -14,9 +14,11 @@ SQUARED, ABSOLUTE, HUBER, BINARY, LOGITS = KINDS.values()
 
 @kernel
 def value(kind, x, t, delta):
-    """The loss of one element."""
+    """The loss of one element; NaN for the binary one if x or t is outside [0, 1]."""
     one, low = type(x)(1), type(x)(-100)
     if kind == BINARY:
+        if not (t >= 0 and t <= 1):
+            return type(x)(math.nan)
         a, b = math.log(x), math.log1p(-x)
         return (t - one) * (low if b < low else b) - t * (low if a < low else a)
     if kind == LOGITS:
@@ -61,15 +63,6 @@ def slopes(kind, g, x, target, delta, dx):
     """dx = g * slope"""
     for i in range(x.size):
         dx[i] = g * slope(kind, x[i], target[i], delta)
-
-
-@kernel
-def misfits(x):
-    """How many of x are not in [0, 1]; NaN is not. The binary loss of each of them is NaN."""
-    n = 0
-    for i in range(x.size):
-        n += not (x[i] >= 0 and x[i] <= 1)
-    return n
 
 
 def loss(kind, x, target, delta, mean):

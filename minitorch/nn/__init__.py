@@ -19,7 +19,7 @@ from .activation import (  # noqa: F401
     Tanh,
     Tanhshrink,
 )
-from .container import ModuleDict, ModuleList, ParameterList, Sequential  # noqa: F401
+from .container import ModuleDict, ModuleList, Sequential  # noqa: F401
 from .linear import Embedding, Flatten, Identity, Linear, Unflatten  # noqa: F401
 from .loss import (  # noqa: F401
     BCELoss,
@@ -35,3 +35,4 @@ from .loss import (  # noqa: F401
 from .module import Module  # noqa: F401
 from .norm import BatchNorm1d, BatchNorm2d, Dropout, LayerNorm  # noqa: F401
 from .parameter import Buffer, Parameter  # noqa: F401
+from .parameter_container import ParameterDict, ParameterList  # noqa: F401

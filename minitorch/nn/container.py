@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 
 from .module import Module
-from .parameter import Parameter
 
 
-class Sequential(Module):
-    """Modules one after the other: `Sequential(a, b)` or `Sequential(OrderedDict(first=a, second=b))`."""
-
-    def __init__(self, *args):
-        super().__init__()
-        if len(args) == 1 and isinstance(args[0], OrderedDict):
-            for name, module in args[0].items():
-                self.add_module(name, module)
-        else:
-            for i, module in enumerate(args):
-                self.add_module(str(i), module)
-
-    def forward(self, input):
-        for module in self._modules.values():
-            input = module(input)
-        return input
+class _Numbered(Module):
+    """Sub-modules under the names "0", "1" ... that are indexed like a list. An index may be negative; IndexError outside."""
 
     def __len__(self):
         return len(self._modules)
@@ -41,17 +27,18 @@ class Sequential(Module):
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return type(self)(OrderedDict(list(self._modules.items())[index]))
+            return self._part(index)
         return self._modules[self._key(index)]
 
     def __setitem__(self, index, module):
-        self._modules[self._key(index)] = module
+        setattr(self, self._key(index), module)
 
     def __delitem__(self, index):
-        keys = list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]
-        for key in keys:
+        for key in list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]:
             del self._modules[key]
-        modules = list(self._modules.values())
+        self._renumber(list(self._modules.values()))
+
+    def _renumber(self, modules):
         self._modules.clear()
         self._modules.update((str(i), m) for i, m in enumerate(modules))
 
@@ -59,22 +46,78 @@ class Sequential(Module):
         self.add_module(str(len(self)), module)
         return self
 
+    def _insert(self, index, module):
+        if not isinstance(module, Module):
+            raise AssertionError(f"module should be of type: {Module}, but got {type(module).__name__}")
+        modules = list(self._modules.values())
+        modules.insert(index, module)
+        self._renumber(modules)
+
+    def pop(self, key):
+        """Takes out and returns one of them (or, of a slice, a container of them)."""
+        taken = self[key]
+        del self[key]
+        return taken
+
+
+class Sequential(_Numbered):
+    """Modules one after the other: `Sequential(a, b)` or `Sequential(OrderedDict(first=a, second=b))`.
+
+    `a + b` and `a * 3` are new ones of the same modules, `+=` and `*=` append.
+    """
+
+    def __init__(self, *args):
+        super().__init__()
+        if len(args) == 1 and isinstance(args[0], OrderedDict):
+            for name, module in args[0].items():
+                self.add_module(name, module)
+        else:
+            self.extend(args)
+
+    def forward(self, input):
+        for module in self._modules.values():
+            input = module(input)
+        return input
+
+    def _part(self, index):
+        return type(self)(OrderedDict(list(self._modules.items())[index]))
+
     def extend(self, sequential):
         for module in sequential:
             self.append(module)
         return self
 
     def insert(self, index, module):
-        if not isinstance(module, Module):
-            raise AssertionError(f"module should be of type: {Module}")
-        modules = list(self._modules.values())
-        modules.insert(index, module)
-        self._modules.clear()
-        self._modules.update((str(i), m) for i, m in enumerate(modules))
+        """Before the module `index`. IndexError outside [-len, len]."""
+        if isinstance(module, Module) and not -len(self) <= index <= len(self):
+            raise IndexError(f"Index out of range: {index}")
+        self._insert(index, module)
         return self
 
+    def __add__(self, other):
+        return Sequential(*self).__iadd__(other)
 
-class ModuleList(Module):
+    def __iadd__(self, other):
+        if not isinstance(other, Sequential):
+            raise ValueError(
+                f"add operator supports only objects of Sequential class, but {type(other)} is given."
+            )
+        return self.extend(list(other))
+
+    def __mul__(self, other):
+        return Sequential(*self).__imul__(other)
+
+    __rmul__ = __mul__
+
+    def __imul__(self, other):
+        if not isinstance(other, int):
+            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
+        if other <= 0:
+            raise ValueError(f"Non-positive multiplication factor {other} for {type(self)}")
+        return self.extend(list(self) * (other - 1))
+
+
+class ModuleList(_Numbered):
     """A list whose items are sub-modules."""
 
     def __init__(self, modules=None):
@@ -82,31 +125,27 @@ class ModuleList(Module):
         if modules is not None:
             self.extend(modules)
 
-    __len__, __iter__ = Sequential.__len__, Sequential.__iter__
-    _key, __delitem__ = Sequential._key, Sequential.__delitem__
-    __setitem__, insert, append = Sequential.__setitem__, Sequential.insert, Sequential.append
+    def _part(self, index):
+        return type(self)(list(self._modules.values())[index])
 
-    def __getitem__(self, index):
-        if isinstance(index, slice):
-            return type(self)(list(self._modules.values())[index])
-        return self._modules[self._key(index)]
+    def __add__(self, other):
+        return ModuleList([*self, *other])
 
     def __iadd__(self, modules):
         return self.extend(modules)
 
     def extend(self, modules):
-        if not hasattr(modules, "__iter__"):
+        if not isinstance(modules, Iterable):
             raise TypeError(
                 f"ModuleList.extend should be called with an iterable, but got {type(modules).__name__}"
             )
-        for module in modules:
+        for module in list(modules):
             self.append(module)
         return self
 
-    def pop(self, index):
-        module = self[index]
-        del self[index]
-        return module
+    def insert(self, index, module):
+        """Before the module `index`. Unlike torch: a negative index counts from the end (torch makes the list unusable)."""
+        self._insert(index, module)
 
     def __repr__(self):
         if not len(self):
@@ -134,7 +173,8 @@ class ModuleDict(Module):
         if modules is not None:
             self.update(modules)
 
-    __len__ = Sequential.__len__
+    def __len__(self):
+        return len(self._modules)
 
     def __getitem__(self, key):
         return self._modules[key]
@@ -167,42 +207,24 @@ class ModuleDict(Module):
         return self._modules.pop(key)
 
     def update(self, modules):
-        for key, module in modules.items() if hasattr(modules, "items") else modules:
+        for key, module in pairs(modules, "ModuleDict"):
             self[key] = module
 
 
-class ParameterList(Module):
-    """A list of parameters (tensors become parameters)."""
-
-    def __init__(self, values=None):
-        super().__init__()
-        for value in values or ():
-            self.append(value)
-
-    def __len__(self):
-        return len(self._parameters)
-
-    def __iter__(self):
-        return iter(self._parameters.values())
-
-    def __getitem__(self, index):
-        values = list(self._parameters.values())
-        return type(self)(values[index]) if isinstance(index, slice) else values[index]
-
-    def __setitem__(self, index, value):
-        self._parameters[str(index % len(self))] = value if isinstance(value, Parameter) else Parameter(value)
-
-    def append(self, value):
-        self.register_parameter(str(len(self)), value if isinstance(value, Parameter) else Parameter(value))
-        return self
-
-    def extend(self, values):
-        for value in values:
-            self.append(value)
-        return self
-
-    def extra_repr(self):
-        return "\n".join(
-            f"({name}): Parameter containing: [{p.dtype!s} of size {'x'.join(map(str, p.shape))}]"
-            for name, p in self._parameters.items()
+def pairs(items, cls):
+    """The (key, value) pairs of a mapping, or of an iterable of pairs; TypeError or ValueError for anything else."""
+    if isinstance(items, Mapping) or hasattr(items, "items"):
+        return list(items.items())
+    if not isinstance(items, Iterable):
+        raise TypeError(
+            f"{cls}.update should be called with an iterable of key/value pairs, but got {type(items).__name__}"
         )
+    items = list(items)
+    for i, item in enumerate(items):
+        if not isinstance(item, Iterable):
+            raise TypeError(
+                f"{cls} update sequence element #{i} should be Iterable; is {type(item).__name__}"
+            )
+        if len(item) != 2:
+            raise ValueError(f"{cls} update sequence element #{i} has length {len(item)}; 2 is required")
+    return items

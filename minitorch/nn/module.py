@@ -114,7 +114,8 @@ class Module:
         super().__delattr__(name)
 
     def __dir__(self):
-        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+        names = {*super().__dir__(), *self._parameters, *self._buffers, *self._modules}
+        return sorted(n for n in names if not n[0].isdigit())
 
     def register_parameter(self, name, param):
         """TypeError if it is no Parameter; KeyError for a name with a dot, empty, or taken."""
@@ -177,8 +178,8 @@ class Module:
                 path = prefix + ("." if prefix else "") + name
                 yield from module.named_modules(memo, path, remove_duplicate)
 
-    def modules(self):
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate=True):
+        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
 
     def named_children(self):
         seen = set()
@@ -224,6 +225,18 @@ class Module:
                 raise AttributeError(f"`{name}` is not an nn.Module")
         return module
 
+    def set_submodule(self, target, module, strict=False):
+        """Replaces (or, unless `strict`, adds) the sub-module at a dotted path. ValueError for an empty path or what is no Module;
+        AttributeError if there is something else at that path, or no parent."""
+        path, _, name = target.rpartition(".")
+        if not name:
+            raise ValueError("Cannot set the submodule without a target name!")
+        if not isinstance(module, Module):
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
+        if strict or hasattr(self.get_submodule(path), name):
+            self.get_submodule(target)
+        setattr(self.get_submodule(path), name, module)
+
     def get_parameter(self, target):
         """The parameter at a dotted path. AttributeError if there is none."""
         return self._member(target, "_parameters", "an nn.Parameter")
@@ -251,10 +264,10 @@ class Module:
         fn(self)
         return self
 
-    def _apply(self, fn):
+    def _apply(self, fn, recurse=True):
         """Replaces the array of every parameter, its grad, and buffer by `fn` of it; nothing is changed if one of them fails."""
-        grads = [p._grad for p in self.parameters() if p._grad is not None]
-        tensors = [*self.parameters(), *grads, *self.buffers()]
+        grads = [p._grad for p in self.parameters(recurse) if p._grad is not None]
+        tensors = [*self.parameters(recurse), *grads, *self.buffers(recurse)]
         with no_grad():
             arrays = [fn(t.detach())._array for t in tensors]
         for t, array in zip(tensors, arrays, strict=True):
@@ -269,6 +282,16 @@ class Module:
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
         return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))
+
+    def to_empty(self, *, device, recurse=True):
+        """Moves parameters and buffers without their values."""
+        from ..creation import empty_like
+
+        return self._apply(lambda t: empty_like(t, device=device), recurse)
+
+    def type(self, dst_type):
+        """Casts all parameters and buffers, integers too."""
+        return self._apply(lambda t: t.type(dst_type))
 
     def float(self):
         return self._apply(lambda t: t.float() if t.is_floating_point() else t)
@@ -303,8 +326,10 @@ class Module:
 
     def zero_grad(self, set_to_none=True):
         for p in self.parameters():
-            if p._grad is not None:
-                p._grad = None if set_to_none else p._grad.detach().zero_()
+            if set_to_none:
+                p._grad = None
+            elif p._grad is not None:
+                p._grad.detach_().zero_()
 
     # ------------------------------------------------------------------ text
 
@@ -325,7 +350,7 @@ class Module:
 
 
 def kind(value):
-    """`torch.typename`: a value's type in error messages."""
+    """`torch.typename`: a value's type in messages."""
     if isinstance(value, Tensor):
         return f"torch.{type_name(value.dtype)}Tensor"
     cls = type(value)

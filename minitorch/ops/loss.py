@@ -27,17 +27,45 @@ def legacy(size_average, reduce, reduction):
     """The reduction that torch's old arguments ask for."""
     if size_average is None and reduce is None:
         return reduction
-    return "none" if reduce is False else "sum" if size_average is False else "mean"
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(
+        f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+        stacklevel=5,
+    )
+    return reduction
+
+
+def reduction_of(size_average, reduce, reduction, others=()):
+    """The reduction that is meant. ValueError for one that there isn't."""
+    reduction = legacy(size_average, reduce, reduction)
+    if reduction not in ("mean", "sum", "none", *others):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
 
 
 def reduced(xp, loss, reduction):
-    if reduction == "mean":
-        return xp.mean(loss)
-    if reduction == "sum":
-        return xp.sum(loss)
-    if reduction == "none":
-        return loss
-    raise ValueError(f"{reduction} is not a valid value for reduction")
+    return xp.mean(loss) if reduction == "mean" else xp.sum(loss) if reduction == "sum" else loss
+
+
+def weighted(xp, loss, weight, x, reduction):
+    """The same, each element times its weight; the mean is over the weights."""
+    if weight is None:
+        return reduced(xp, loss, reduction)
+    _check_weights(weight, x)
+    loss = loss * weight
+    return xp.sum(loss) / xp.sum(weight) if reduction == "mean" else reduced(xp, loss, reduction)
+
+
+def _check_weights(weight, x):
+    if weight.shape != x.shape:
+        raise ValueError(
+            f"Weights and input must have the same size: weight has {list(weight.shape)}, input {list(x.shape)}"
+        )
+
+
+def _check_floating(x, target, kernel):
+    if not (x.dtype.is_floating_point or target.dtype.is_floating_point):
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(x.dtype)}' (use input.float())")
 
 
 def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
@@ -52,8 +80,8 @@ def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
         return NotImplemented
     x, target = np.asarray(x, order="C"), np.asarray(target, order="C")
     out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
-    if kind == "binary" and np.isnan(out) and kernels.loss.misfits(x.reshape(-1)):
-        return NotImplemented  # the body says what is wrong
+    if kind == "binary" and np.isnan(out):
+        return NotImplemented  # the body says what is wrong, if anything is
     return out if scale == 1.0 else out * out.dtype.type(scale)
 
 
@@ -76,7 +104,7 @@ def _fused(kind):
     )
 
 
-def _broadcast_warning(name, x, target):
+def _broadcast_warning(x, target):
     if x.shape != target.shape:
         warnings.warn(
             f"Using a target size ({target.shape}) that is different to the input size ({x.shape}). This will likely lead to incorrect "
@@ -88,19 +116,18 @@ def _broadcast_warning(name, x, target):
 @composite(fused=_fused("squared"), torch="nn.functional.mse_loss", samples=PAIR, **LOSS)
 def mse_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", weight=None):
     """(x - target) ** 2"""
-    reduction = legacy(size_average, reduce, reduction)
-    _broadcast_warning("mse_loss", x, target)
-    loss = xp.square(x - target)
-    return reduced(xp, loss if weight is None else loss * weight, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
+    _broadcast_warning(x, target)
+    _check_floating(x, target, "mse_cpu")
+    return weighted(xp, xp.square(x - target), weight, x, reduction)
 
 
 @composite(fused=_fused("absolute"), torch="nn.functional.l1_loss", samples=PAIR, **LOSS)
 def l1_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", weight=None):
     """|x - target|"""
-    reduction = legacy(size_average, reduce, reduction)
-    _broadcast_warning("l1_loss", x, target)
-    loss = xp.abs(x - target)
-    return reduced(xp, loss if weight is None else loss * weight, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
+    _broadcast_warning(x, target)
+    return weighted(xp, xp.abs(x - target), weight, x, reduction)
 
 
 @op(vjp=dict(x=lambda xp, g, x, delta: g * xp.clamp(x, min=-delta, max=delta)), **LOSS)
@@ -128,12 +155,13 @@ def huber_elementwise(xp, x, *, delta):
 )
 def smooth_l1_loss(xp, x, target, *, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """d**2 / (2 beta) for d = |x - target| below beta, else d - beta / 2. https://arxiv.org/abs/1504.08083"""
-    reduction = legacy(size_average, reduce, reduction)
-    _broadcast_warning("smooth_l1_loss", x, target)
+    reduction = reduction_of(size_average, reduce, reduction)
+    _broadcast_warning(x, target)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
-        return xp.l1_loss(x, target, reduction=reduction)
+        return reduced(xp, xp.abs(x - target), reduction)
+    _check_floating(x, target, "smooth_l1_cpu")
     return reduced(xp, xp.huber_elementwise(x - target, delta=beta) / beta, reduction)
 
 
@@ -152,9 +180,13 @@ def smooth_l1_loss(xp, x, target, *, size_average=None, reduce=None, reduction="
 )
 def huber_loss(xp, x, target, *, reduction="mean", delta=1.0, weight=None):
     """d**2 / 2 for d = |x - target| up to delta, else delta * (d - delta / 2)."""
-    _broadcast_warning("huber_loss", x, target)
+    reduction = reduction_of(None, None, reduction)
+    _broadcast_warning(x, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    if weight is not None:
+        _check_weights(weight, x)
+    _check_floating(x, target, "huber_cpu")
     loss = xp.huber_elementwise(x - target, delta=delta)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
@@ -181,7 +213,7 @@ def bce_elementwise(xp, x, target):
 @composite(fused=_fused("binary"), torch="nn.functional.binary_cross_entropy", samples=PROBABILITIES, **LOSS)
 def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean"):
     """Cross-entropy of probabilities x in [0, 1] and targets of the same shape."""
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if x.shape != target.shape:
         raise ValueError(
             f"Using a target size ({target.shape}) that is different to the input size ({x.shape}) is deprecated. Please ensure they have "
@@ -189,11 +221,12 @@ def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduc
         )
     if x.dtype is not target.dtype:
         raise RuntimeError(f"Found dtype {type_name(target.dtype)} but expected {type_name(x.dtype)}")
-    a = x._array
-    if not bool(((a >= 0) & (a <= 1)).all()):
-        raise RuntimeError(
-            "all elements of input should be between 0 and 1 (put a Sigmoid before BCELoss, or use BCEWithLogitsLoss)"
-        )
+    for name, a, hint in (
+        ("input", x._array, "put a Sigmoid before BCELoss, or use BCEWithLogitsLoss"),
+        ("target", target._array, "they are probabilities or classes 0 and 1"),
+    ):
+        if not bool(((a >= 0) & (a <= 1)).all()):
+            raise RuntimeError(f"all elements of {name} should be between 0 and 1 ({hint})")
     loss = xp.bce_elementwise(x, target)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
@@ -211,9 +244,13 @@ def binary_cross_entropy_with_logits(
     xp, x, target, *, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
     """Cross-entropy of sigmoid(x), computed without overflow."""
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     if x.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({x.shape})")
+    if not target.dtype.is_floating_point:
+        raise RuntimeError(
+            f"result type {type_name(x.dtype)} can't be cast to the desired output type {type_name(target.dtype)} (use target.float())"
+        )
     log_weight = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     loss = (1 - target) * x - log_weight * xp.logsigmoid(x)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
@@ -233,6 +270,8 @@ def _check_weight(x, weight, caller=""):
 
 def _check_labels(x, target, ignore_index, weight=None):
     """ValueError, RuntimeError or IndexError with torch's text, before anything is computed. x is (N, C, ...) or (C)."""
+    if x.ndim == 0:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
     _check_weight(x, weight)
     classes = x.shape[1] if x.ndim > 1 else x.shape[0]
     if target.dtype not in (dtypes.int64, dtypes.uint8):
@@ -244,8 +283,18 @@ def _check_labels(x, target, ignore_index, weight=None):
         raise ValueError(
             f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]})."
         )
+    if x.ndim == 1 and target.numel() != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target.numel()}")
     if x.ndim > 1 and x.shape[2:] != target.shape[1:]:
         raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(target.shape)})")
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(
+            f"\"nll_loss_out_frame\" not implemented for '{type_name(x.dtype)}' (use input.float())"
+        )
+    if weight is not None and weight.dtype is not x.dtype:
+        raise RuntimeError(
+            f"expected scalar type {type_name(x.dtype)} but found {type_name(weight.dtype)} (the classes' weights have the input's dtype)"
+        )
     t = target._array
     if 0 not in t.shape and (t.min() < 0 or t.max() >= classes):
         wrong = (t != ignore_index) & ((t < 0) | (t >= classes))
@@ -255,6 +304,11 @@ def _check_labels(x, target, ignore_index, weight=None):
 
 def out_of_bounds(label):
     return IndexError(f"Target {int(label)} is out of bounds.")
+
+
+def _kept(xp, keep, x):
+    """x, and zeros where `keep` is False: there no gradient arrives either, not even NaN."""
+    return xp.where(keep, x, xp.zeros_like(x))
 
 
 def _nll(x, target, weight, size_average, ignore_index, reduce, reduction):
@@ -294,16 +348,18 @@ def nll_loss(
     xp, x, target, *, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
 ):
     """-x[label] for log-probabilities x (N, C, ...) and labels (N, ...); the mean is weighted by the classes' weights."""
-    reduction = legacy(size_average, reduce, reduction)
+    reduction = reduction_of(size_average, reduce, reduction)
     _check_labels(x, target, ignore_index, weight)
     dim = 1 if x.ndim > 1 else 0
+    if x.ndim == target.ndim == 1:
+        target = xp.reshape(target, shape=())
     keep = xp.ne(target, ignore_index)
-    label = xp.where(keep, target, xp.zeros_like(target))
+    label = _kept(xp, keep, xp.to_dtype(target, dtype=dtypes.int64))
     picked = -xp.squeeze(xp.gather(x, xp.unsqueeze(label, dim=dim), dim=dim), dim=(dim,))
     w = xp.to_dtype(keep, dtype=x.dtype)
     if weight is not None:
         w = w * xp.take_index(weight, index=(label._array,))
-    loss = xp.where(keep, picked * w, xp.zeros_like(picked))
+    loss = _kept(xp, keep, picked * w)
     return xp.sum(loss) / xp.sum(w) if reduction == "mean" else reduced(xp, loss, reduction)
 
 
@@ -361,28 +417,29 @@ def cross_entropy(
     label_smoothing=0.0,
 ):
     """-log softmax(x)[label] for logits x (N, C, ...) and labels (N, ...) or class probabilities of x's shape."""
-    reduction = legacy(size_average, reduce, reduction)
+    if weight is size_average is reduce is None and reduction == "mean" and label_smoothing == 0:
+        if target.ndim < x.ndim:  # first, since nearly every call is this one
+            return xp.mean_cross_entropy(x, target, ignore_index=ignore_index)
+    reduction = reduction_of(size_average, reduce, reduction)
     if not 0 <= label_smoothing <= 1:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     dim = 1 if x.ndim > 1 else 0
-    if target.dtype.is_floating_point and (target.shape == x.shape):
+    if target.shape == x.shape:
+        _check_probabilities(x, target, weight, ignore_index)
         return _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim)
-    if weight is None and reduction == "mean" and label_smoothing == 0:
-        return xp.mean_cross_entropy(x, target, ignore_index=ignore_index)
     _check_labels(x, target, ignore_index, weight)
     logs = xp.log_softmax(x, dim=dim)
     nll = xp.nll_loss(logs, target, weight=weight, ignore_index=ignore_index, reduction=reduction)
     if label_smoothing == 0:
         return nll
     smooth = -xp.sum(logs if weight is None else logs * _along(xp, weight, x, dim), dim=dim)
-    keep = xp.to_dtype(xp.ne(target, ignore_index), dtype=x.dtype)
-    smooth = smooth * keep
+    keep = xp.ne(target, ignore_index)
+    smooth = _kept(xp, keep, smooth)
     if reduction == "mean":
-        if weight is None:
-            smooth = xp.sum(smooth) / xp.sum(keep)
-        else:
-            label = xp.where(xp.ne(target, ignore_index), target, xp.zeros_like(target))
-            smooth = xp.sum(smooth) / xp.sum(keep * xp.take_index(weight, index=(label._array,)))
+        n = xp.to_dtype(keep, dtype=x.dtype)
+        if weight is not None:
+            n = n * xp.take_index(weight, index=(_kept(xp, keep, target)._array,))
+        smooth = xp.sum(smooth) / xp.sum(n)
     else:
         smooth = reduced(xp, smooth, reduction)
     return (1 - label_smoothing) * nll + label_smoothing / x.shape[dim] * smooth
@@ -392,8 +449,18 @@ def _along(xp, weight, x, dim):
     return xp.reshape(weight, shape=tuple(-1 if i == dim else 1 for i in range(x.ndim)))
 
 
-def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim):
+def _check_probabilities(x, target, weight, ignore_index):
+    if not target.dtype.is_floating_point:
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities, got {type_name(target.dtype)} (a target of the "
+            f"input's shape, {list(x.shape)}, is taken for class probabilities)"
+        )
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
     _check_weight(x, weight, "cross_entropy: ")
+
+
+def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing, dim):
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / x.shape[dim]
     logs = xp.log_softmax(x, dim=dim)
@@ -417,13 +484,18 @@ def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing
 )
 def kl_div(xp, x, target, *, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target * (log(target) - x): x are log-probabilities, target probabilities (or their logarithms)."""
-    reduction = legacy(size_average, reduce, reduction)
+    if reduction == "mean" and size_average is reduce is None:
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides only by the batch "
+            "size, and aligns with the KL div math definition. 'mean' will be changed to behave the same as 'batchmean' in the next "
+            "major release.",
+            stacklevel=4,
+        )
+    reduction = reduction_of(size_average, reduce, reduction, ("batchmean",))
     if log_target:
         loss = xp.exp(target) * (target - x)
     else:
-        positive = xp.gt(target, 0)
-        safe = xp.where(positive, target, xp.ones_like(target))
-        loss = xp.where(positive, target * xp.log(safe), xp.zeros_like(target)) - target * x
+        loss = xp.where(xp.eq(target, 0), xp.zeros_like(target), target * xp.log(target)) - target * x
     if reduction == "batchmean":
         return xp.sum(loss) / (x.shape[0] if x.ndim else 1)
     return reduced(xp, loss, reduction)

@@ -153,13 +153,16 @@ def batch_norm(
                 f"The function 'batch_norm' is not differentiable with respect to argument '{name}'. This input cannot have requires_grad "
                 "True."
             )
+    if eps < 0 or (training and eps == 0):
+        needed = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {needed}, but got {eps}")
     if not training:
         if running_mean is None:
             raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
         statistics = [running_mean._array, running_var._array]
         return xp.normalized_channels(x, weight, bias, statistics=statistics, training=False, eps=eps)
-    n = x.numel() // x.shape[1] if x.shape[1] else 0
-    if n <= 1:
+    n = math.prod(x.shape) // x.shape[1] if x.shape[1] else 0
+    if n == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
     statistics = []
     out = xp.normalized_channels(x, weight, bias, statistics=statistics, training=True, eps=eps)
