@@ -26,7 +26,6 @@ from numpy import (  # noqa: F401
     fmax,
     fmin,
     full_like,
-    hypot,
     isfinite,
     isinf,
     isnan,
@@ -34,7 +33,6 @@ from numpy import (  # noqa: F401
     log1p,
     log2,
     log10,
-    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -75,6 +73,7 @@ from numpy import subtract as sub  # noqa: F401
 from numpy import true_divide as div  # noqa: F401
 
 from .. import dtypes
+from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .indexing import (  # noqa: F401
     bincount,
     gather,
@@ -174,27 +173,6 @@ def rsqrt(x):
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
-
-
-def floor_divide(x, y):
-    out = np.floor_divide(x, y)
-    if out.dtype.kind == "f":
-        return np.where(np.equal(y, 0), np.true_divide(x, y), out)  # NumPy gives NaN where torch gives x / 0
-    return _no_zero_divisor(out, y)
-
-
-def _no_zero_divisor(out, y):
-    if out.dtype.kind != "f" and out.size and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError")
-    return out
-
-
-def remainder(x, y):
-    return _no_zero_divisor(np.remainder(x, y), y)
-
-
-def fmod(x, y):
-    return _no_zero_divisor(np.fmod(x, y), y)
 
 
 def round(x, *, decimals=0):

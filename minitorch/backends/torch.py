@@ -109,7 +109,6 @@ for _name in [
     "fmax",
     "fmin",
     "hypot",
-    "logaddexp",
     "bitwise_left_shift",
     "bitwise_right_shift",
 ]:

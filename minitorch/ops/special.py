@@ -45,8 +45,9 @@ def hypot(xp, x, y):
     numbers=False,
 )
 def logaddexp(xp, x, y):
-    """log(exp(x) + exp(y)), which does not overflow."""
-    return xp.logaddexp(x, y)
+    """log(exp(x) + exp(y)), computed from the larger so that it does not overflow; of two equal infinities it is that one."""
+    apart = xp.where(xp.eq(x, y), xp.zeros_like(x), xp.abs(x - y))
+    return xp.maximum(x, y) + xp.log1p(xp.exp(-apart))
 
 
 def _chosen(better):

@@ -1,0 +1,58 @@
+"""Division of NumPy arrays with a remainder as torch has it, and `hypot`: by kernels where NumPy's own loops are slow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import kernels
+
+
+def _by_kernel(name, types, x, y):
+    """kernels.division's `name`, of arrays (or one and a number) of one of these types. NotImplemented of others."""
+    array = x if type(x) is np.ndarray else y
+    dtype, shape = array.dtype, array.shape
+    if dtype.type not in types:
+        return NotImplemented
+    if type(x) is not type(y) or x.shape != y.shape or x.dtype is not y.dtype:
+        if np.result_type(x, y) != dtype:
+            return NotImplemented
+        shape = np.broadcast_shapes(np.shape(x), np.shape(y))
+        x, y = (np.array(np.broadcast_to(np.asarray(v, dtype), shape)) for v in (x, y))
+    out = np.empty(shape, dtype)
+    arrays = x.reshape(-1), y.reshape(-1), out.reshape(-1)
+    kernels.threads.run(getattr(kernels.division, name), [(arrays, ())])
+    return out
+
+
+FLOATS = (np.float32, np.float64)
+
+
+def fmod(x, y):
+    out = _by_kernel("fmod", FLOATS, x, y)
+    return _no_zero_divisor(np.fmod(x, y), y) if out is NotImplemented else out
+
+
+def remainder(x, y):
+    out = _by_kernel("remainder", FLOATS, x, y)
+    return _no_zero_divisor(np.remainder(x, y), y) if out is NotImplemented else out
+
+
+def floor_divide(x, y):
+    out = _by_kernel("floor_divide", FLOATS, x, y)
+    if out is not NotImplemented:
+        return out
+    out = np.floor_divide(x, y)
+    if out.dtype.kind == "f":
+        return np.where(np.equal(y, 0), np.true_divide(x, y), out)  # NumPy gives NaN where torch gives x / 0
+    return _no_zero_divisor(out, y)
+
+
+def _no_zero_divisor(out, y):
+    if out.dtype.kind != "f" and out.size and np.any(np.equal(y, 0)):
+        raise RuntimeError("ZeroDivisionError")
+    return out
+
+
+def hypot(x, y):
+    out = _by_kernel("hypot", (np.float32,), x, y)
+    return np.hypot(x, y) if out is NotImplemented else out
