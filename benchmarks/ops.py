@@ -60,6 +60,7 @@ SHAPES = {
     "inv": lambda r, c: ((r, r),),
     "det": lambda r, c: ((r, r),),
     "solve": lambda r, c: ((r, r), (r, 2)),
+    "svdvals": lambda r, c: ((r, r),),
     "scaled_dot_product_attention": lambda r, c: ((4, max(r // 4, 1), c),) * 3,
     "layer_norm": lambda r, c: ((r, c), V((c,))),
     "batch_norm": lambda r, c: ((r, c), (c,), (c,)),
@@ -71,7 +72,7 @@ SHAPES = {
 
 LIMITS = {
     **dict.fromkeys(("matmul", "mm", "bmm", "linear", "addmm", "addbmm", "baddbmm"), PRODUCT),
-    **dict.fromkeys(("inv", "det", "solve"), DECOMPOSITION),
+    **dict.fromkeys(("inv", "det", "solve", "svdvals"), DECOMPOSITION),
 }
 
 #: arguments by position that are no leaves: torch raises if they require grad

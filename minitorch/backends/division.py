@@ -8,8 +8,8 @@ from .. import kernels
 
 
 def _by_kernel(name, types, x, y):
-    """kernels.division's `name`, of arrays (or one and a number) of one of these types. NotImplemented of others."""
-    array = x if type(x) is np.ndarray else y
+    """kernels.division's `name`, of arrays or scalars of NumPy (or one and a number) of one of these types. NotImplemented of others."""
+    array = x if hasattr(x, "dtype") else y
     dtype, shape = array.dtype, array.shape
     if dtype.type not in types:
         return NotImplemented
