@@ -227,6 +227,8 @@ empty.__doc__ = "Of a shape. Unlike torch, which leaves what was in the memory: 
 def full_like(
     input, fill_value, *, dtype=None, device=None, requires_grad=False, memory_format=None
 ) -> Tensor:
+    if type(fill_value) is int and input.is_contiguous():
+        return filled(input._array.shape, fill_value, dtype or input.dtype, device or input.device, requires_grad)
     order = _memory_order(input)
     made = filled(
         tuple(input.shape[d] for d in order),

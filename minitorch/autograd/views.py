@@ -67,7 +67,8 @@ def replay(xp, base, steps):
 
 def repeats(x) -> bool:
     """Whether several elements of `x` are one memory location, as `expand` makes them."""
-    strides = x._array.strides if type(x._array) is ndarray else x._array.stride()
+    array = x._array
+    strides = array.strides if type(array) is ndarray else array.stride()
     return 0 in strides and any(n > 1 and s == 0 for n, s in zip(x.shape, strides, strict=True)) and x.numel() > 0
 
 
@@ -107,7 +108,7 @@ def check_history(x, others=()):
     if not state.grad:
         return
     view = x._view
-    if x.requires_grad and x.is_leaf:
+    if x._node is LEAF if view is None else x.requires_grad and x.is_leaf:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if view is not None:
         if view.base._node is LEAF and x.requires_grad:
@@ -128,11 +129,11 @@ def check_history(x, others=()):
 def write(x, result, row):
     """`x` becomes `result`, made by `row`, in place: its memory, version and history. RuntimeError if shape or dtype do not fit."""
     source, array = result._array, x._array
-    if result.shape != x.shape:
+    if source.shape != array.shape:
         raise RuntimeError(
             f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(result.shape)}"
         )
-    if result.dtype.category > x.dtype.category:
+    if source.dtype != array.dtype and result.dtype.category > x.dtype.category:
         from ..printing import type_name
 
         raise RuntimeError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from operator import index
 
 import numpy as np
 
@@ -26,6 +27,14 @@ from .table import op
 )
 def cat(xp, *tensors, dim=0):
     """Tensors joined along an existing dimension. Shapes must agree in the others (a 1-d empty tensor is skipped)."""
+    try:
+        return xp.cat(tensors, dim=index(dim))
+    except (ValueError, RuntimeError, IndexError):
+        return xp.cat(_joinable(tensors, dim), dim=dim)
+
+
+def _joinable(tensors, dim):
+    """The tensors without 1-d empty ones; or an error that says what is wrong with them."""
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     if any(t.ndim == 0 for t in tensors):
@@ -41,7 +50,7 @@ def cat(xp, *tensors, dim=0):
                 f"Sizes of tensors must match except in dimension {dim}. Expected size {first.shape[wrong]} but got size "
                 f"{t.shape[wrong]} for tensor number {i} in the list."
             )
-    return xp.cat(real, dim=dim)
+    return real
 
 
 def _cut_up(xp, g, shapes, dim):
@@ -118,22 +127,26 @@ def triu(xp, x, *, diagonal=0):
     return xp.triu(x, diagonal=diagonal)
 
 
-@taking_out
-def stack(tensors, dim=0):
+@op(
+    vjp=dict(tensors=lambda xp, g, shapes, dim: [xp.select(g, dim=dim % len(g.shape), index=i) for i in range(len(shapes))]),
+    torch="stack",
+    coerce=coerce.listed,
+    method=False,
+    inplace=False,
+    samples=calls((([(2, 3), (2, 3)],), dict(dim=0)), (([(2, 3), (2, 3)],), dict(dim=-1)), (([(), (), ()],), {}), (([(0, 2)],), {})),
+)
+def stack(xp, *tensors, dim=0):
     """Tensors of one shape joined along a new dimension."""
-    if isinstance(tensors, Tensor):
-        raise TypeError("stack(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor")
-    tensors = list(tensors)
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
+    first = tensors[0].shape
     for i, t in enumerate(tensors):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
-        if t.shape != tensors[0].shape:
+        if t.shape != first:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(tensors[0].shape)} at entry 0 and {list(t.shape)} at entry {i}"
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}"
             )
-    return cat([unsqueeze(t, dim) for t in tensors], wrap_dim(dim, tensors[0].ndim + 1))
+    dim = wrap_dim(dim, len(first) + 1)
+    return xp.cat([xp.unsqueeze(t, dim=dim) for t in tensors], dim=dim)
 
 
 def repeat(input, *repeats):

@@ -108,13 +108,11 @@ def variadic(function, name):
     """`x.view(2, 3)` as well as `x.view((2, 3))`."""
 
     def method(self, *values, **kwargs):
+        if kwargs and not values:
+            return function(self, **kwargs)
         if len(values) == 1 and isinstance(values[0], (tuple, list)):
-            values = values[0]
-        return (
-            function(self, tuple(values) if values or not kwargs else None, **kwargs)
-            if values or not kwargs
-            else function(self, **kwargs)
-        )
+            values = tuple(values[0])
+        return function(self, values, **kwargs)
 
     method.__name__, method.__doc__ = name, function.__doc__
     return method
@@ -161,7 +159,7 @@ def attach():
     Tensor.new_tensor = _new_tensor
     Tensor.where = lambda self, condition, other: ops.where(condition, self, other)
     Tensor.type, Tensor.real = convert.type_, property(ops.real)
-    Tensor.T = property(lambda self: shape.permute(self, tuple(range(self.ndim))[::-1]))
+    Tensor.T = property(lambda self: shape.permute(self, tuple(range(self.ndim - 1, -1, -1))))
     Tensor.mT = Tensor.mH = property(lambda self: shape.transpose(self, -2, -1))
     Tensor.H = property(shape.t)
     attach_operators()

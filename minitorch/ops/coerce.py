@@ -96,12 +96,12 @@ def powers(op, x, y):
 
 def listed(op, *xs):
     """A list of tensors, promoted."""
+    arrays = [x._array if isinstance(x, Tensor) else None for x in xs]
+    if not op.refuses and {type(a) for a in arrays} == {ndarray} and len({a.dtype for a in arrays}) == 1:
+        return (NUMPY, *arrays)
     for i, x in enumerate(xs):
         if not isinstance(x, Tensor):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
-    arrays = [x._array for x in xs]
-    if arrays and not op.refuses and all(type(a) is ndarray and a.dtype is arrays[0].dtype for a in arrays):
-        return (NUMPY, *arrays)
     return promote(op, *xs)
 
 

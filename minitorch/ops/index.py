@@ -43,12 +43,16 @@ def index_put(xp, x, y, *, index, accumulate=False):
     return xp.index_put(x, y, index=index, accumulate=accumulate)
 
 
+#: types of an index that makes a view
+BASIC = frozenset((int, slice, type(None), type(Ellipsis)))
+
+
 def getitem(x, index):
     """Views for slices, integers, None and `...`; a copy once an index array or mask is among them."""
     if type(index) is int and x._array.ndim:  # a sample of a data set: half the time
         return shape.select(x, 0, index)
     index = _as_tuple(index)
-    if not any(_is_array_like(i) for i in index):
+    if BASIC.issuperset(map(type, index)) or not any(_is_array_like(i) for i in index):
         return _basic(x, index)
     x, index = _split(x, index)
     if not any(_is_array_like(i) for i in index):
@@ -115,8 +119,10 @@ def _as_tuple(index):
     """As torch: a list that has a sequence, slice, tensor, None or `...` in it stands for a tuple."""
     if isinstance(index, tuple):
         return index
+    if not isinstance(index, list):
+        return (index,)
     nested = (list, tuple, range, slice, Tensor, type(None), type(Ellipsis))
-    if isinstance(index, list) and len(index) < 32 and any(isinstance(i, nested) for i in index):
+    if len(index) < 32 and any(isinstance(i, nested) for i in index):
         warnings.warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated; use x[tuple(seq)] instead of x[seq].",
             stacklevel=3,
@@ -172,10 +178,11 @@ def _is_array_like(i):
 
 
 def _basic(x, index):
-    known = sum(i is not None and i is not Ellipsis for i in index)
+    ellipses = index.count(Ellipsis)
+    known = len(index) - index.count(None) - ellipses
     if known > x.ndim and (x.ndim or known > 1 or not hasattr(index[0], "__index__")):
         raise IndexError(f"too many indices for tensor of dimension {x.ndim}")
-    if sum(i is Ellipsis for i in index) > 1:
+    if ellipses > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     dim, touched = 0, False
     for position, i in enumerate(index):
@@ -184,10 +191,11 @@ def _basic(x, index):
         elif i is None:
             x, dim, touched = shape.unsqueeze(x, dim), dim + 1, True
         elif isinstance(i, slice):
-            start, stop, step = i.indices(x.shape[dim]) if _plain(i) else _resolved(i).indices(x.shape[dim])
+            n = x._array.shape[dim]
+            start, stop, step = i.indices(n)
             if step <= 0:
                 raise ValueError("step must be greater than zero")
-            if (start, stop, step) != (0, x.shape[dim], 1):
+            if start != 0 or stop != n or step != 1:
                 x, touched = shape.slice_dim(x, dim, start, max(stop, start), step), True
             dim += 1
         elif hasattr(i, "__index__"):
@@ -206,14 +214,6 @@ def _basic(x, index):
                 f"{type(i).__name__})"
             )
     return x if touched else shape.alias(x)
-
-
-def _plain(s):
-    return all(v is None or isinstance(v, int) for v in (s.start, s.stop, s.step))
-
-
-def _resolved(s):
-    return slice(*(None if v is None else int(v) for v in (s.start, s.stop, s.step)))
 
 
 INDEX_DTYPES = (dtypes.int64, dtypes.int32, dtypes.uint8, dtypes.bool)
@@ -241,8 +241,6 @@ def _raw_index(x, index):
                     raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
                 made = made.long()
             i = made._array
-        elif isinstance(i, slice) and not _plain(i):
-            i = _resolved(i)
         out.append(i)
     return tuple(out)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .. import dtypes
 from ..autograd.views import replay
 from ..tensor import Tensor, wrap_dim
@@ -28,12 +30,12 @@ BACK_TO_SHAPE = dict(x=lambda xp, g, x_shape: xp.reshape(g, shape=tuple(x_shape)
 )
 def view(xp, x, *, shape):
     """The same memory under another shape; RuntimeError where the strides do not allow it (use reshape)."""
-    size = 1
-    for n in x.shape:
-        size *= n
     try:
-        return xp.view(x, shape=shape_of(shape, size))
-    except ValueError:
+        if shape and min(shape) < -1:  # NumPy takes any negative number for -1
+            raise ValueError
+        return xp.view(x, shape=shape)
+    except (ValueError, RuntimeError):
+        shape_of(shape, math.prod(x.shape))  # raises if no memory could have that shape
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
             "subspaces). Use .reshape(...) instead."
@@ -42,7 +44,10 @@ def view(xp, x, *, shape):
 
 def reshape(input, shape):
     """The same elements under another shape: a view where the strides allow it, else a copy."""
-    shape = shape_of((shape,) if isinstance(shape, int) else shape, input.numel())
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if input.is_contiguous():
+        return view(input, shape)
+    shape_of(shape, input.numel())
     try:
         return view(input, shape)
     except RuntimeError:
@@ -312,10 +317,8 @@ def flatten(input, start_dim=0, end_dim=-1):
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not input.ndim:
         return reshape(input, (1,))
-    size = 1
-    for n in input.shape[start : end + 1]:
-        size *= n
-    return reshape(input, (*input.shape[:start], size, *input.shape[end + 1 :]))
+    sizes = input.shape
+    return reshape(input, (*sizes[:start], math.prod(sizes[start : end + 1]), *sizes[end + 1 :]))
 
 
 def unflatten(input, dim, sizes):

@@ -9,6 +9,10 @@ from ..tensor import wrap
 
 def variadic(row, tensors, **metadata):
     """What the front of such an op does."""
+    if not isinstance(tensors, (list, tuple)):
+        raise TypeError(
+            f"{row.name}(): argument '{row.variadic}' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     xp, *arrays = row.coerce(row, *tensors)
     out = wrap(xp.asarray(row.forward(xp, *arrays, **metadata)))
     if state.grad:
