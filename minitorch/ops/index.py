@@ -51,15 +51,25 @@ def getitem(x, index):
     """Views for slices, integers, None and `...`; a copy once an index array or mask is among them."""
     if type(index) is int and x._array.ndim:  # a sample of a data set: half the time
         return shape.select(x, 0, index)
+    if type(index) is Tensor and index.dtype is dtypes.int64 and index.ndim and x.ndim and index.device == x.device:
+        return _taken(x, (index._array,))  # the commonest index array needs no look at its parts
     index = _as_tuple(index)
     if BASIC.issuperset(map(type, index)) or not any(_is_array_like(i) for i in index):
         return _basic(x, index)
     x, index = _split(x, index)
     if not any(_is_array_like(i) for i in index):
         return x
-    index = _raw_index(x, index)
-    _check_index(x, index)
-    return take_index(x, index)
+    return _taken(x, _raw_index(x, index))
+
+
+def _taken(x, index):
+    if type(x._array) is not np.ndarray:
+        _check_index(x, index)
+    try:
+        return take_index(x, index)
+    except IndexError:
+        _check_index(x, index)  # which says it in torch's words
+        raise
 
 
 def setitem(x, index, value):
@@ -262,7 +272,7 @@ def _check_index(x, index):
             n = x.shape[dim]
             if i.shape and 0 in i.shape:
                 pass
-            elif bool((i >= n).any()) or bool((i < -n).any()):
+            elif bool(i.max() >= n) or bool(i.min() < -n):
                 wrong = int(i[(i >= n) | (i < -n)].reshape(-1)[0])
                 raise IndexError(f"index {wrong} is out of bounds for dimension {dim} with size {n}")
         elif hasattr(i, "dtype"):

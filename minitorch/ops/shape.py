@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 from .. import dtypes
 from ..autograd.views import replay
@@ -110,8 +111,10 @@ def expand(xp, x, *, size):
             f"greater or equal to the number of dimensions in the tensor ({x.ndim})"
         )
     target = []
-    for i, n in enumerate(size):
-        have = x.shape[i - extra] if i >= extra else 1
+    for i, (n, have) in enumerate(zip(size, (1,) * extra + x.shape, strict=True)):
+        if n == have:
+            target.append(have)
+            continue
         if n == -1 and i < extra:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
@@ -280,6 +283,8 @@ def unfold_placed(xp, x, *, shape, dimension, size, step):
 
 def split(tensor, split_size_or_sections, dim=0):
     """Parts of a size, or of the given sizes, along a dimension: views."""
+    if not tensor.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = wrap_dim(dim, tensor.ndim)
     n, sizes = tensor.shape[dim], split_size_or_sections
     if isinstance(sizes, int):
@@ -291,8 +296,10 @@ def split(tensor, split_size_or_sections, dim=0):
             f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {dim}), but got "
             f"split_sizes={list(sizes)}"
         )
-    starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(narrow(tensor, dim, s, k) for s, k in zip(starts, sizes, strict=True))
+    if min(sizes, default=0) < 0:
+        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}")
+    ends = accumulate(sizes)
+    return tuple([slice_dim(tensor, dim, end - k, end, 1) for end, k in zip(ends, sizes, strict=True)])
 
 
 def chunk(input, chunks, dim=0):
