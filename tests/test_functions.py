@@ -183,7 +183,29 @@ CALLS = {
         T.logspace(0, 1.2, 4, dtype=T.int64),
     ],
     "scatter add": lambda T, x: x.detach().scatter(1, T.tensor([[0, 0, 3]]), x.detach()[:1, :3] * 2, reduce="add"),
-    "scatter_reduce of integers": lambda T, x: T.arange(4).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, -4, 3, 8), "mean"),
+    "scatter multiply": lambda T, x: [
+        x.detach().scatter(1, T.tensor([[0, 0, 3]]), x.detach()[:1, :3] * 2, reduce="multiply"),
+        x.detach().clone().scatter_(1, T.tensor([[0, 0, 3]]), 3.0, reduce="multiply"),
+    ],
+    "scatter by another reduction": lambda T, x: x.scatter(1, T.tensor([[0, 0, 3]]), 3.0, reduce="prod"),
+    "scatter_reduce of integers": lambda T, x: [
+        T.arange(4).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, -4, 3, 8), r, include_self=s)
+        for r in ("sum", "prod", "mean", "amax", "amin") for s in (True, False)
+    ],
+    "scatter_reduce of bools": lambda T, x: [
+        (ints(T, 0, 1, 0) > 0).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, 0, 1, 1) > 0, r, include_self=s)
+        for r in ("sum", "prod", "amax", "amin") for s in (True, False)
+    ],
+    "scatter_reduce mean of bools": lambda T, x: (x > 0).scatter_reduce(0, T.tensor([[0]]), x > 1, "mean"),
+    "scatter_reduce by no reduction": lambda T, x: x.scatter_reduce(0, T.tensor([[0]]), x, "median"),
+    "scatter_reduce with zeros and ties": lambda T, x: [
+        (x * (x > 0)).scatter_reduce(1, T.tensor([[0, 0, 3], [1, 1, 1], [2, 0, 2]]), (x[:, :3] * (x[:, :3] != 0.25)).round(), r, include_self=s)
+        for r in ("prod", "amax", "amin") for s in (True, False)
+    ] + [
+        (x * 1).scatter_reduce_(0, T.tensor([[0, 0, 0]]), x[1:, :3] * 2, "prod"),
+        (x * 1).scatter_reduce(1, T.tensor([[0, 0, 1, 1]]), x[:1] * T.tensor([0.0, 1, 0, 0]), "prod"),
+    ],
+    "gather of nothing": lambda T, x: [x.gather(0, T.zeros(0, 4, dtype=T.int64)), x.gather(1, T.zeros(3, 0, dtype=T.int64))],
     "index_put": lambda T, x: [
         x.index_put((ints(T, 0, 2), ints(T, 1, 1)), x[0, :2] * 2), T.index_put(x, (x > 0,), T.tensor(7.0, dtype=T.float64)),
         x.index_put((ints(T, 0, 0),), x[1] * 3, accumulate=True), (x * 1).index_put_((ints(T, 1),), x[:1] * 3),

@@ -80,7 +80,6 @@ COMPOSITES = [
     "index_copy",
     "index_fill",
     "masked_scatter",
-    "scatter_reduce",
     "argwhere",
     "isin",
     "unique_consecutive",
@@ -90,7 +89,7 @@ COMPOSITES = [
 ]
 
 #: of those, the ones that are also in-place methods
-COMPOSITES_IN_PLACE = ("index_copy", "index_fill", "masked_scatter", "scatter_reduce")
+COMPOSITES_IN_PLACE = ("index_copy", "index_fill", "masked_scatter")
 
 #: views that are also in-place methods
 GEOMETRY = ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t")
