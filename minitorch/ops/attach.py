@@ -136,7 +136,7 @@ def attach():
             setattr(Tensor, name + "_", inplace.method(ALIASES[name]))
     Tensor.reshape = variadic(ops.reshape, "reshape")
     Tensor.tile = variadic(ops.tile, "tile")
-    for name in ("copy_", "fill_", "zero_", "masked_fill_", "div_"):
+    for name in ("copy_", "fill_", "zero_", "masked_fill_", "div_", "index_put_"):
         setattr(Tensor, name, getattr(inplace, name))
     for name in GEOMETRY:
         setattr(Tensor, name + "_", inplace.geometry_method(name))

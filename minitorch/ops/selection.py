@@ -293,6 +293,7 @@ def _put_back(xp, g, index, dim):
     return xp.scatter(xp.zeros_like(g), index, g, dim=dim) if tuple(g.shape) else g
 
 
+@taking_out
 def argsort(input, dim=-1, descending=False, stable=False):
     return sort(input, dim, descending).indices
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from ..autograd.graph import LEAF, next_number, released
 from ..autograd.mode import INFERENCE, state
-from ..tensor import wrap
+from ..tensor import Tensor, wrap
 
 
 def variadic(row, tensors, **metadata):
     """What the front of such an op does."""
+    if isinstance(tensors, Tensor):
+        raise TypeError(
+            f"{row.name}(): argument '{row.variadic}' (position 1) must be tuple of Tensors, not Tensor"
+        )
     xp, *arrays = row.coerce(row, *tensors)
     out = wrap(xp.asarray(row.forward(xp, *arrays, **metadata)))
     if state.grad:
