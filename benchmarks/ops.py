@@ -44,6 +44,7 @@ SHAPES = {
     "gather": lambda r, c: ((r, c), 1, I(c, r, c // 2)),
     "scatter": lambda r, c: ((r, c), 1, I(c, r, 1), (r, 1)),
     "scatter_add": lambda r, c: ((r, c), 1, I(c, r, c // 2), (r, c // 2)),
+    "scatter_reduce": lambda r, c: ((r, c), 1, I(c, r, c // 2), (r, c // 2)),
     "index_select": lambda r, c: ((r, c), 1, I(c, c)),
     "index_add": lambda r, c: ((r, c), 1, I(c, c), (r, c)),
     "matmul": lambda r, c: ((r, c), (c, r)),

@@ -277,7 +277,9 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
         start, end = 0, start
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
     if dtype is dtypes.int64:  # as torch; the other integers count in floating point
-        start, end, step = int(start), int(end), int(step)
+        fraction, (start, end, step) = step, (int(start), int(end), int(step))
+        if step == 0 != fraction:
+            raise ValueError(f"step must be nonzero, but as an integer {fraction} is")
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if not math.isfinite(start) or not math.isfinite(end):

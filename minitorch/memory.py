@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .autograd.graph import LEAF
+from .backends import numpy as NUMPY
 from .tensor import wrap
 
 
@@ -18,6 +19,18 @@ def owner_of(array: np.ndarray) -> np.ndarray:
         if not isinstance(base, np.ndarray):
             return array
         array = base
+
+
+def offset_of_empty(view) -> int:
+    """Where the first element of a view without elements would be. (NumPy does not keep it: the chain of views says it.)"""
+    x, offset = view.base._array, 0
+    for op, metadata in view.steps:
+        first = metadata.get("start", metadata.get("index"))  # of `slice_dim` and `select`
+        if first is not None:
+            dim = metadata["dim"]
+            offset += (first if first >= 0 else first + x.shape[dim]) * (x.strides[dim] // x.itemsize)
+        x = op.forward(NUMPY, x, **metadata)
+    return offset
 
 
 def place_in_memory(array):

@@ -56,10 +56,14 @@ def check(name, out, result):
 
 
 def taking_out(function):
-    """`function` with `out=`, for functions that are no rows of the table."""
+    """`function` with `out=`, and NumPy's names for `dim` and `keepdim`, for functions that are no rows of the table."""
 
     @functools.wraps(function)
-    def with_out(*args, out=None, **kwargs):
+    def with_out(*args, out=None, axis=None, keepdims=None, **kwargs):
+        if axis is not None:
+            kwargs["dim"] = axis
+        if keepdims is not None:
+            kwargs["keepdim"] = keepdims
         result = function(*args, **kwargs)
         return result if out is None else into(function.__name__, out, result)
 

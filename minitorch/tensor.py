@@ -103,8 +103,10 @@ class Tensor:
         a = self._array
         if not isinstance(a, np.ndarray):
             return a.storage_offset()
-        from .memory import owner_of
+        from .memory import offset_of_empty, owner_of
 
+        if not a.size and self._view is not None:
+            return offset_of_empty(self._view)
         return (a.__array_interface__["data"][0] - owner_of(a).__array_interface__["data"][0]) // a.itemsize
 
     def data_ptr(self) -> int:

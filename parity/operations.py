@@ -103,14 +103,15 @@ def to_tensors(T, value, device, leaves):
 
 
 #: torch takes their `dim` between the tensors
-DIM_SECOND = {"gather", "scatter", "scatter_add", "index_select", "index_add"}
+DIM_SECOND = {"gather", "scatter", "scatter_add", "scatter_reduce", "index_select", "index_add"}
 
 
 def call(T, op, args, kwargs):
     """The operation as a user calls it: torch's function, or the front of the row."""
     function = twin(op.torch) if T is torch else (getattr(op, "public_front", None) or op.front)
     if op.name in DIM_SECOND:
-        return function(args[0], kwargs["dim"], *args[1:])
+        kwargs = dict(kwargs)
+        return function(args[0], kwargs.pop("dim"), *args[1:], **kwargs)
     return function(*args, **kwargs)
 
 

@@ -145,6 +145,29 @@ CALLS = {
     "inverse of what is not square": lambda T, x: T.linalg.inv(x),
     "determinant of integers": lambda T, x: x[:, :3].long().det(),
     "determinant of a vector": lambda T, x: x[0].det(),
+    "NumPy's names": lambda T, x: [
+        x.sum(axis=1, keepdims=True), T.mean(x, axis=(0, 1)), x.max(axis=0).values, x.softmax(axis=0), x.logsumexp(axis=1), T.cat([x, x], axis=1),
+        T.stack([x, x], axis=2), x.sort(axis=0).values, T.topk(x, 2, axis=0).values, x.var(axis=0, keepdims=True), x.unsqueeze(axis=1),
+        T.linalg.vector_norm(x, axis=0), x.argmin(axis=1), x.median(axis=1).values, x.cumsum(axis=0), x.squeeze(axis=0), T.nansum(x, axis=0),
+    ],
+    "softmax without a dim": lambda T, x: x.softmax(),
+    "cat of a tensor": lambda T, x: T.cat(x),
+    "stack of a tensor": lambda T, x: T.stack(x),
+    "powers of integers": lambda T, x: [
+        ints(T, 2, 1, -1, 0, -1) ** ints(T, -1, -2, -3, -1, -2), 2 ** ints(T, -1, 2), ints(T, -3, 2) ** 2, T.pow(ints(T, 2, 3), T.tensor(-1)),
+        ints(T, 2, 4) ** -1.0, ints(T, 0, 3, 255).to(T.uint8) ** ints(T, 2, 2, 2).to(T.uint8),
+    ],
+    "integers to a negative power": lambda T, x: ints(T, 1, 2) ** -1,
+    "powers of bools": lambda T, x: [(x > 0) ** True, (x > 0) ** False, (x > 0) ** 2, (x > 0) ** 1.5, 2 ** (x > 0), (x > 0) ** ints(T, 1, 0, 2, 0)],
+    "bools to the power of bools": lambda T, x: (x > 0) ** (x > 1),
+    "True to the power of bools": lambda T, x: T.pow(True, x > 1),
+    "unfold of a number": lambda T, x: [x[0, 0].unfold(0, 1, 1), x[0, 0].unfold(-1, 0, 2)],
+    "roll": lambda T, x: [T.roll(x, 1), T.roll(x, (1, 2), (0, -1)), T.roll(x, (1,))],
+    "roll of a number": lambda T, x: T.roll(x[0, 0], 1, 0),
+    "roll by nothing": lambda T, x: T.roll(x, ()),
+    "arange of whole steps of 0": lambda T, x: T.arange(0, 64, 0.5, dtype=T.int64),
+    "product of nothing": lambda T, x: [x.sum() + (x[:, :0].reshape(3, 2, 0) @ x[:0, :2]).sum(), x[:, :0] @ x[:0], x[:0] @ x.t()],
+    "matmul of an empty batch": lambda T, x: [T.matmul(x.reshape(3, 2, 2)[:, :, :0], x[:0, :2])],
     "max of two": lambda T, x: [T.max(x, x * x), x.min(x * x), T.max(x, other=x * 0)],
     "max of a number": lambda T, x: T.max(2, x),
     "linalg.norm of order x": lambda T, x: T.linalg.norm(x, "x"),
@@ -183,7 +206,29 @@ CALLS = {
         T.logspace(0, 1.2, 4, dtype=T.int64),
     ],
     "scatter add": lambda T, x: x.detach().scatter(1, T.tensor([[0, 0, 3]]), x.detach()[:1, :3] * 2, reduce="add"),
-    "scatter_reduce of integers": lambda T, x: T.arange(4).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, -4, 3, 8), "mean"),
+    "scatter multiply": lambda T, x: [
+        x.detach().scatter(1, T.tensor([[0, 0, 3]]), x.detach()[:1, :3] * 2, reduce="multiply"),
+        x.detach().clone().scatter_(1, T.tensor([[0, 0, 3]]), 3.0, reduce="multiply"),
+    ],
+    "scatter by another reduction": lambda T, x: x.scatter(1, T.tensor([[0, 0, 3]]), 3.0, reduce="prod"),
+    "scatter_reduce of integers": lambda T, x: [
+        T.arange(4).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, -4, 3, 8), r, include_self=s)
+        for r in ("sum", "prod", "mean", "amax", "amin") for s in (True, False)
+    ],
+    "scatter_reduce of bools": lambda T, x: [
+        (ints(T, 0, 1, 0) > 0).scatter_reduce(0, ints(T, 0, 0, 1), ints(T, 0, 1, 1) > 0, r, include_self=s)
+        for r in ("sum", "prod", "amax", "amin") for s in (True, False)
+    ],
+    "scatter_reduce mean of bools": lambda T, x: (x > 0).scatter_reduce(0, T.tensor([[0]]), x > 1, "mean"),
+    "scatter_reduce by no reduction": lambda T, x: x.scatter_reduce(0, T.tensor([[0]]), x, "median"),
+    "scatter_reduce with zeros and ties": lambda T, x: [
+        (x * (x > 0)).scatter_reduce(1, T.tensor([[0, 0, 3], [1, 1, 1], [2, 0, 2]]), (x[:, :3] * (x[:, :3] != 0.25)).round(), r, include_self=s)
+        for r in ("prod", "amax", "amin") for s in (True, False)
+    ] + [
+        (x * 1).scatter_reduce_(0, T.tensor([[0, 0, 0]]), x[1:, :3] * 2, "prod"),
+        (x * 1).scatter_reduce(1, T.tensor([[0, 0, 1, 1]]), x[:1] * T.tensor([0.0, 1, 0, 0]), "prod"),
+    ],
+    "gather of nothing": lambda T, x: [x.gather(0, T.zeros(0, 4, dtype=T.int64)), x.gather(1, T.zeros(3, 0, dtype=T.int64))],
     "index_put": lambda T, x: [
         x.index_put((ints(T, 0, 2), ints(T, 1, 1)), x[0, :2] * 2), T.index_put(x, (x > 0,), T.tensor(7.0, dtype=T.float64)),
         x.index_put((ints(T, 0, 0),), x[1] * 3, accumulate=True), (x * 1).index_put_((ints(T, 1),), x[:1] * 3),

@@ -16,9 +16,9 @@ def call(T, row, sample, requires_grad, function=None):
     args = [convert(T, a, requires_grad) for a in sample.args]
     kwargs = {k: convert(T, v) for k, v in sample.kwargs.items()}
     function = function or ((row.public_front or row.front) if T is minitorch else resolve(row.torch))
-    if row.name in ("gather", "scatter", "scatter_add", "index_select", "index_add"):
+    if row.name in ("gather", "scatter", "scatter_add", "scatter_reduce", "index_select", "index_add"):
         x, *rest = args
-        return args, function(x, kwargs["dim"], *rest)
+        return args, function(x, kwargs.pop("dim"), *rest, **kwargs)
     if row.varargs or row.torch.startswith("Tensor."):
         return args, function(args[0], *args[1:], **kwargs)
     return args, function(*args, **kwargs)

@@ -312,6 +312,10 @@ def test_filling_expanded():
         with pytest.warns(UserWarning, match="masked_fill_ on expanded"):
             x.masked_fill_(T.tensor([[True, False, False], [False, False, False]]), 7)
         assert x.tolist() == [[7, 2, 2]] * 2
+        with warnings.catch_warnings(action="ignore"):  # that index_put_ and masked_fill_ on expanded tensors are deprecated
+            x.index_put_((x == 7,), T.tensor(3.0))
+            x[T.tensor([1, 0]), T.tensor([1, 1])] = T.tensor([5.0, 6.0])
+        assert x.tolist() == [[3, 6, 2]] * 2
         assert x.zero_().sum() == 0
 
 
@@ -414,3 +418,58 @@ def test_out_is_resized_and_random():
         T.rand(3, out=out)
         both.append(out.tolist())
     assert both[0] == both[1]
+
+
+def test_storage_offset():
+    """Also of views without elements."""
+    for view in (
+        lambda x: x[1:, 2:],
+        lambda x: x.t()[-1],
+        lambda x: x[2:2],
+        lambda x: x[3:, 2:],
+        lambda x: x[:, 4:].t(),
+        lambda x: x[1:1][0:0],
+        lambda x: x[-1].narrow(0, 1, 0),
+        lambda x: x.expand(2, 3, 4)[:, 1:][:, :, 4:],
+    ):
+        assert view(minitorch.ones(3, 4)).storage_offset() == view(torch.ones(3, 4)).storage_offset()
+
+
+def modes(T):
+    """What is recorded in the modes, one in another."""
+    w, seen = T.ones(2, requires_grad=True), []
+
+    def look():
+        y = w * 2
+        seen.append(
+            (T.is_grad_enabled(), T.is_inference_mode_enabled(), y.requires_grad, y.is_inference(), y.grad_fn is None)
+        )
+
+    with T.inference_mode():
+        look()
+        with T.enable_grad():
+            look()
+            leaf = T.ones(2, requires_grad=True)
+            seen.append((leaf.requires_grad, leaf.is_inference(), (leaf * 2).requires_grad))
+            with T.no_grad():
+                look()
+            with T.inference_mode(False):
+                look()
+            look()
+        with T.set_grad_enabled(True):
+            look()
+        with T.inference_mode(False):
+            look()
+            with T.inference_mode():
+                look()
+        look()
+        T.set_grad_enabled(True)
+        look()
+    look()
+    with T.no_grad(), T.inference_mode(False):
+        look()
+    return seen
+
+
+def test_modes_in_one_another():
+    assert modes(minitorch) == modes(torch)

@@ -11,15 +11,18 @@ import threading
 
 
 class _State(threading.local):
+    """`grad`: whether operations are recorded. `asked`: in inference mode, where none is, what users asked for."""
+
     grad = True
     inference = False
+    asked = True
 
 
 state = _State()
 
 
 def is_grad_enabled() -> bool:
-    return state.grad
+    return state.asked if state.inference else state.grad
 
 
 def is_inference_mode_enabled() -> bool:
@@ -43,8 +46,6 @@ INFERENCE = _NoVersion()
 class _Mode:
     """A context manager and decorator that sets some fields of `state` and restores them."""
 
-    inference = None  # None: as it is
-
     def __new__(cls, *args, **kwargs):
         if args and callable(args[0]):  # @no_grad without parentheses
             return cls()(args[0])
@@ -54,14 +55,12 @@ class _Mode:
         self.grad, self.before = grad, []  # a stack: the same object may be entered again, as torch allows
 
     def __enter__(self):
-        self.before.append((state.grad, state.inference))
-        state.grad = self.grad
-        if self.inference is not None:
-            state.inference = self.inference
+        self.before.append((state.grad, state.asked))
+        state.grad = state.asked = self.grad
         return self
 
     def __exit__(self, *exc):
-        state.grad, state.inference = self.before.pop()
+        state.grad, state.asked = self.before.pop()
 
     def clone(self):
         return type(self)()
@@ -97,43 +96,59 @@ class no_grad(_Mode):
         super().__init__(False)
 
 
-class enable_grad(_Mode):
-    """Everything inside is recorded, also within `no_grad`."""
+class _Enabling(_Mode):
+    def __enter__(self):
+        super().__enter__()
+        if state.inference:
+            state.grad = False
+        return self
+
+
+class enable_grad(_Enabling):
+    """Everything inside is recorded, also within `no_grad`, but not within `inference_mode`."""
 
     def __init__(self):
         super().__init__(True)
 
 
-class set_grad_enabled(_Mode):
+class set_grad_enabled(_Enabling):
     """Sets recording at once; as a context manager also restores it."""
 
     def __init__(self, mode: bool):
         super().__init__(bool(mode))
-        self.at_once = state.grad
-        state.grad = self.grad
+        super().__enter__()
+        self.at_once = self.before.pop()
 
     def __enter__(self):
-        self.before.append((self.at_once, state.inference))
-        state.grad = self.grad
+        super().__enter__()
+        self.before[-1] = self.at_once
         return self
 
     def clone(self):
         return set_grad_enabled(self.grad)
 
     def __call__(self, function):
-        state.grad = self.at_once  # as a decorator it acts only inside the function
+        state.grad, state.asked = self.at_once  # as a decorator it acts only inside the function
         return super().__call__(function)
 
 
 class inference_mode(_Mode):
-    """`no_grad`, and no versions are counted: the results can't be changed in place or saved for a gradient later.
-
-    Unlike torch: `enable_grad` inside it records.
-    """
+    """`no_grad`, and no versions are counted: the results can't be changed in place or saved for a gradient later. `enable_grad` inside
+    it does not record either."""
 
     def __init__(self, mode: bool = True):
         super().__init__(not mode)
-        self.inference = bool(mode)
+        self.inference, self.outside = bool(mode), []
+
+    def __enter__(self):
+        self.outside.append(state.inference)
+        super().__enter__()
+        state.inference, state.grad = self.inference, self.grad
+        return self
+
+    def __exit__(self, *exc):
+        super().__exit__()
+        state.inference = self.outside.pop()
 
     def clone(self):
         return inference_mode(self.inference)

@@ -107,6 +107,34 @@ def scatter_add(x, index, src, *, dim):
     return out
 
 
+#: ufunc and start of each reduction; the extremes start from the limits of the type
+MEETING = dict(sum=(np.add, 0), mean=(np.add, 0), prod=(np.multiply, 1), amax=(np.maximum, None), amin=(np.minimum, None))
+
+
+def scatter_reduce(x, index, src, *, dim, reduce, include_self):
+    out, src, at = np.array(x, order="C"), _cut_src(src, index), _grid(index, dim)
+    target = out if out.ndim else out.reshape(index.shape)
+    ufunc, start = MEETING[reduce]
+    if not include_self:
+        target[at] = _furthest(x.dtype, reduce) if start is None else start
+    ufunc.at(target, at, src)
+    if reduce == "mean":
+        n = np.full(target.shape, include_self, x.dtype)
+        np.add.at(n, at, 1)
+        np.maximum(n, 1, out=n)
+        out = (np.true_divide if x.dtype.kind == "f" else np.floor_divide)(target, n).reshape(out.shape)
+    return out
+
+
+def _furthest(dtype, reduce):
+    """What every number of a type exceeds (amax), or falls short of."""
+    if dtype.kind == "b":
+        return reduce == "amin"
+    if dtype.kind == "f":
+        return -np.inf if reduce == "amax" else np.inf
+    return np.iinfo(dtype).min if reduce == "amax" else np.iinfo(dtype).max
+
+
 def _cut_src(src, index):
     return src if np.ndim(src) == 0 else src[tuple(slice(n) for n in index.shape)]
 

@@ -85,6 +85,7 @@ from .indexing import (  # noqa: F401
     nonzero,
     scatter,
     scatter_add,
+    scatter_reduce,
     sort,
     where,
 )

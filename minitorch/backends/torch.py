@@ -384,6 +384,10 @@ def scatter_add(x, index, src, *, dim):
     return torch.scatter_add(x, dim, index, src)
 
 
+def scatter_reduce(x, index, src, *, dim, reduce, include_self):
+    return torch.scatter_reduce(x, dim, index, src, reduce, include_self=include_self)
+
+
 def index_select(x, index, *, dim):
     return torch.index_select(x, dim, index)
 

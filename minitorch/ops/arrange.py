@@ -97,7 +97,9 @@ def roll(xp, x, *, shifts, dims=None):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
         return xp.roll(x, shifts=shifts[0], dims=None)
-    return xp.roll(x, shifts=tuple(shifts), dims=tuple(wrap_dim(d, x.ndim) for d in dims)) if x.ndim else x + 0
+    if not x.ndim:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    return xp.roll(x, shifts=tuple(shifts), dims=tuple(wrap_dim(d, x.ndim) for d in dims))
 
 
 def _is_matrix(name, x):

@@ -80,7 +80,6 @@ COMPOSITES = [
     "index_copy",
     "index_fill",
     "masked_scatter",
-    "scatter_reduce",
     "argwhere",
     "isin",
     "unique_consecutive",
@@ -90,7 +89,7 @@ COMPOSITES = [
 ]
 
 #: of those, the ones that are also in-place methods
-COMPOSITES_IN_PLACE = ("index_copy", "index_fill", "masked_scatter", "scatter_reduce")
+COMPOSITES_IN_PLACE = ("index_copy", "index_fill", "masked_scatter")
 
 #: views that are also in-place methods
 GEOMETRY = ("squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t")
@@ -135,7 +134,7 @@ def attach():
             setattr(Tensor, name + "_", inplace.method(ALIASES[name]))
     Tensor.reshape = variadic(ops.reshape, "reshape")
     Tensor.tile = variadic(ops.tile, "tile")
-    for name in ("copy_", "fill_", "zero_", "masked_fill_", "div_"):
+    for name in ("copy_", "fill_", "zero_", "masked_fill_", "div_", "index_put_"):
         setattr(Tensor, name, getattr(inplace, name))
     for name in GEOMETRY:
         setattr(Tensor, name + "_", inplace.geometry_method(name))

@@ -88,9 +88,12 @@ def tensor_first(op, x, y):
 
 
 def powers(op, x, y):
-    """As `promote`; but a bool tensor to the power True or False, of all powers of bools, is not refused."""
-    if type(y) is bool and isinstance(x, Tensor) and x.dtype is dtypes.bool:
-        return (*one(op, x), y)
+    """As `promote`; but of all powers of bools those to True and False are not refused, and of integers those to negative numbers are."""
+    if isinstance(x, Tensor) and not x.is_floating_point():
+        if type(y) is bool and x.dtype is dtypes.bool:
+            return (*one(op, x), y)
+        if type(y) is int and y < 0:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
     return promote(op, x, y)
 
 

@@ -32,6 +32,8 @@ def front(row, *, traced=True, operator=None):
     operator  the general form of an operator, `(x, other)`: the front is then a short way for floating operands before it
     """
     lines = [f"def {row.name}({signature(row, out=row.out and not operator)}):"]
+    if not operator:
+        lines += numpy_names(row)
     if row.out and not operator:
         lines += ["if out is not None:", f"    return into(OP.torch, out, {row.name}({arguments(row)}))"]
     if traced:
@@ -49,7 +51,7 @@ def front(row, *, traced=True, operator=None):
         Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=object.__new__, wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, state=state, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
-        into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
+        MISSING=Parameter.empty, missing=missing, into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
     )  # fmt: skip
 
 
@@ -69,7 +71,27 @@ def signature(row, out) -> str:
     seen_default = any("=" in p for p in parts)
     parts += [f"{n}=None" if seen_default else n for n in required]
     parts += [f"{n}=METADATA[{n!r}]" for n in row.metadata if n not in required]
+    if reduces(row):
+        parts = [f"{p}=MISSING" if p == "dim" else p for p in parts]
+        return ", ".join([*parts, *["out=None"] * out, "*", "axis=None", *["keepdims=None"] * ("keepdim" in row.metadata)])
     return ", ".join(parts + ["out=None"] * out)
+
+
+def reduces(row) -> bool:
+    """Whether it has a `dim`, its one required keyword if it is that, which torch for NumPy's sake lets users call `axis`."""
+    required = {n for n, default in row.metadata.items() if default is Parameter.empty}
+    return "dim" in row.metadata and required <= {"dim"} and bool(row.torch) and not row.torch.startswith("nn.")
+
+
+def numpy_names(row) -> list[str]:
+    """The lines that make `dim` of `axis`. A required `dim` has a default in the signature, or it could not be left out for `axis`."""
+    if not reduces(row):
+        return []
+    if row.metadata["dim"] is Parameter.empty:
+        lines = ["if dim is MISSING:", "    dim = axis if axis is not None else missing(OP, 'dim')"]
+    else:
+        lines = ["if axis is not None:", "    dim = axis"]
+    return lines + ["if keepdims is not None:", "    keepdim = keepdims"] * ("keepdim" in row.metadata)
 
 
 def keywords(row) -> str:
@@ -232,6 +254,10 @@ def call_traced(row, inputs, metadata):
     return call()
 
 
+def missing(row, name):
+    raise TypeError(f'{row.name}() missing 1 required positional arguments: "{name}"')
+
+
 def checked(row, x, *others):
     if not isinstance(x, Tensor):
         raise coerce.not_a_tensor(row, 0, x)
@@ -242,8 +268,6 @@ def explained(error, row, *arrays):
     arrays = [a for a in arrays if hasattr(a, "shape")]
     if row.refuses and isinstance(error, TypeError):
         row.refuses(row, [OF_RAW[a.dtype] for a in arrays])
-    if "negative integer powers" in str(error):
-        return RuntimeError("Integers to negative integer powers are not allowed.")
     if "broadcast" not in str(error):
         return error
     common = ()

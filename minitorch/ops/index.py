@@ -59,7 +59,7 @@ def getitem(x, index):
     x, index = _split(x, index)
     if not any(_is_array_like(i) for i in index):
         return x
-    return _taken(x, _raw_index(x, index))
+    return _taken(x, raw_index(x, index))
 
 
 def _taken(x, index):
@@ -89,12 +89,12 @@ def setitem(x, index, value):
             value = shape.reshape(value, value.shape[extra:])
         inplace.copy_(x, shape.expand(value, x.shape))
         return
-    inplace.apply("index_put", x, index, value)
+    inplace.index_put_(x, index, value)
 
 
 def public_index_put(input, indices, values, accumulate=False):
     """The input with `values` (broadcast, of its dtype) at `indices`, a tuple of index arrays and masks; added if accumulate."""
-    raw = _raw_index(input, tuple(indices))
+    raw = raw_index(input, tuple(indices))
     _check_index(input, raw)
     if (
         values.numel() == 1
@@ -229,7 +229,7 @@ def _basic(x, index):
 INDEX_DTYPES = (dtypes.int64, dtypes.int32, dtypes.uint8, dtypes.bool)
 
 
-def _raw_index(x, index):
+def raw_index(x, index):
     out = []
     for i in index:
         if isinstance(i, Tensor):

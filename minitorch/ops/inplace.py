@@ -9,6 +9,7 @@ from ..autograd.mode import state
 from ..autograd.views import bump, change_geometry, check_history, check_writable, repeats, set_history, write
 from ..backends import backend_of
 from ..tensor import Tensor, wrap
+from . import index
 from .dims import broadcast_shape
 from .table import OPS
 
@@ -99,10 +100,7 @@ def masked_fill_(self, mask, value):
     """In-place form of `masked_fill`."""
     if not repeats(self):
         return apply("masked_fill", self, mask, value)
-    warnings.warn(
-        "Use of masked_fill_ on expanded tensors is deprecated. Please clone() the tensor before performing this operation.",
-        stacklevel=2,
-    )
+    warn_of_expanded("masked_fill_")
     result = OPS["masked_fill"].front(self, mask, value)
     chosen = mask.expand(self.shape)
     return fill_repeated(self, chosen._array, result[chosen][:1].reshape(()) if bool(chosen.any()) else result)
@@ -119,10 +117,26 @@ def geometry_method(name):
     return in_place
 
 
+def index_put_(self, indices, values, accumulate=False):
+    """In-place form of `index_put`. Unlike torch: on an expanded tensor without `accumulate` and gradients only."""
+    if not repeats(self) or accumulate:
+        return apply("index_put", self, indices, values, accumulate)
+    warn_of_expanded("index_put_")
+    index.public_index_put(self, indices, values)  # which refuses what is wrong
+    return fill_repeated(self, index.raw_index(self, tuple(indices)), values)
+
+
+def warn_of_expanded(name):
+    warnings.warn(
+        f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this operation.",
+        stacklevel=3,
+    )
+
+
 def fill_repeated(x, index, value):
-    """`x`, several elements of which are one memory location, becomes `value` (0-d) at `index`: the order of writing does not
-    matter. RuntimeError if a gradient would have to pass."""
-    if state.grad and x.requires_grad:
+    """`x`, several elements of which are one memory location, becomes `value` at `index`; the last one written stays. RuntimeError if a
+    gradient would have to pass."""
+    if state.grad and (x.requires_grad or value.requires_grad):
         check_writable(x)
     check_history(x)
     x._array[index] = value._array

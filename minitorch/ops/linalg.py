@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -34,8 +35,9 @@ def _matmul_dy(xp, g, x, y):
     if (
         len(y.shape) == 2 and len(x.shape) > 2
     ):  # one weight for a batch: one product, not a batch of them to sum
-        x = xp.reshape(x, shape=(-1, x.shape[-1]))
-        g = xp.reshape(g, shape=(-1, g.shape[-1]))
+        n = math.prod(x.shape[:-1])  # -1 would be ambiguous where another size is 0
+        x = xp.reshape(x, shape=(n, x.shape[-1]))
+        g = xp.reshape(g, shape=(n, g.shape[-1]))
     return xp.matmul(_mT(xp, x), g)
 
 

@@ -6,10 +6,13 @@ import numpy as np
 
 from .. import dtypes
 from ..tensor import Tensor, wrap_dim
+from . import coerce
 from .dims import broadcast_shape
 from .index import INDEX_DTYPES, getitem, index_put
-from .selection import gather, nonzero, scatter_add, unique
+from .samples import Int, calls
+from .selection import fitting, gather, nonzero, unique
 from .shape import expand, reshape
+from .table import op
 
 
 def take(input, index):
@@ -69,19 +72,87 @@ def masked_scatter(input, mask, source):
     return index_put(expand(input, common).clone(), reshape(source, (-1,))[:n], index=(mask._array,))
 
 
-def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
-    """scatter_add for `reduce` "sum"; "mean" divides by the number of values that meet. Others are not supported yet."""
-    if reduce not in ("sum", "mean"):
-        raise NotImplementedError(
-            f"scatter_reduce: reduce={reduce!r} is not supported, only 'sum' and 'mean'"
-        )
-    counts = scatter_add(input.detach() * 0, index, src.detach() * 0 + 1, dim=dim)
-    start = input if include_self else input * (counts == 0)
-    total = scatter_add(start, index, src, dim=dim)
+REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+
+
+def _reduced(xp, x, index, src, dim, reduce, include_self):
+    return xp.scatter_reduce(x, index, src, dim=dim, reduce=reduce, include_self=include_self)
+
+
+def _met(xp, x, index, src, dim, include_self):
+    """How many values meet at each place (1 where none does)."""
+    start = xp.ones_like(x) if include_self else xp.zeros_like(x)
+    n = xp.scatter_add(start, index, xp.ones_like(src), dim=dim)
+    return xp.where(xp.eq(n, 0), xp.ones_like(n), n)
+
+
+def _shared(xp, g, x, index, src, out, dim):
+    """Values equal to the extreme share its gradient: (whether x is among them, whether src, each one's part)."""
+    from_x = xp.astype_like(xp.eq(x, out), g)
+    from_src = xp.astype_like(xp.eq(src, xp.gather(out, index, dim=dim)), g)
+    return from_x, from_src, g / xp.scatter_add(from_x, index, from_src, dim=dim)
+
+
+def _scatter_reduce_dx(xp, g, x, index, src, out, dim, reduce, include_self):
+    if reduce == "prod":
+        known = xp.where(xp.eq(x, 0), xp.ones_like(x), x)
+        dx = g * _reduced(xp, known, index, src, dim, reduce, include_self) / known
+    elif reduce == "mean":
+        dx = g / _met(xp, x, index, src, dim, include_self)
+    elif reduce == "sum":
+        dx = g
+    else:
+        from_x, _, part = _shared(xp, g, x, index, src, out, dim)
+        dx = from_x * part
+    return dx if include_self else xp.scatter(dx, index, xp.zeros_like(src), dim=dim)
+
+
+def _scatter_reduce_dsrc(xp, g, x, index, src, out, dim, reduce, include_self):
+    if reduce == "prod":
+        zero = xp.eq(src, 0)
+        zeros = xp.scatter_add(xp.zeros_like(x), index, xp.astype_like(zero, x), dim=dim)
+        alone = xp.logical_and(zero, xp.eq(xp.gather(zeros, index, dim=dim), 1))  # its derivative is not 0
+        others = _reduced(xp, x, index, xp.where(alone, xp.ones_like(src), src), dim, reduce, include_self)
+        usual = xp.gather(g * out, index, dim=dim) / xp.where(zero, xp.ones_like(src), src)
+        return xp.where(alone, xp.gather(g * others, index, dim=dim), usual)
+    if reduce == "mean":
+        return xp.gather(g / _met(xp, x, index, src, dim, include_self), index, dim=dim)
     if reduce == "sum":
-        return total
-    n = counts + 1 if include_self else counts.clamp(min=1)
-    return total.div(n, rounding_mode=None if input.is_floating_point() else "floor")
+        return xp.gather(g, index, dim=dim)
+    _, from_src, part = _shared(xp, g, x, index, src, out, dim)
+    return from_src * xp.gather(part, index, dim=dim)
+
+
+@op(
+    vjp=dict(x=_scatter_reduce_dx, src=_scatter_reduce_dsrc),
+    torch="scatter_reduce",
+    coerce=coerce.same,
+    method=False,
+    samples=calls(
+        *[
+            (((3, 4), Int((4, 3), 3), (4, 3)), dict(dim=0, reduce=r, include_self=s))
+            for r in REDUCTIONS
+            for s in (True, False)
+        ]
+    ),
+)
+def scatter_reduce(xp, x, index, src, *, dim, reduce, include_self=True):
+    """x with out[index[i][j]][j] the `reduce`d (dim=0) src[i][j], and unless told otherwise x, that meet there: their "sum", "prod",
+    "mean", "amax" or "amin"."""
+    if reduce not in REDUCTIONS:
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+    dim = fitting("scatter_reduce", x, index, dim, src)
+    if reduce == "mean" and dtypes.OF_RAW[x.dtype] is dtypes.bool:
+        raise NotImplementedError("\"scatter_reduce_mean_cpu\" not implemented for 'Bool'")
+    return _reduced(xp, x, index, src, dim, reduce, include_self)
+
+
+def public_scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
+    return scatter_reduce(input, index, src, dim=dim, reduce=reduce, include_self=include_self)
+
+
+public_scatter_reduce.__doc__ = scatter_reduce.__doc__
+scatter_reduce.op.public_front = public_scatter_reduce
 
 
 def argwhere(input):

@@ -160,7 +160,14 @@ def pow(xp, x, y):
     """x ** y"""
     if type(y) is bool:
         return xp.logical_or(x, not y)
-    return xp.pow(x, y)
+    try:
+        return xp.pow(x, y)
+    except ValueError:  # NumPy refuses negative powers of integers, which torch rounds towards 0
+        if xp.is_floating(x):
+            raise
+        whole = xp.pow(x, xp.maximum(y, 0))
+        unit = xp.where(xp.eq(xp.remainder(y, 2), 0), xp.mul(x, x), x)
+        return xp.where(xp.lt(y, 0), xp.where(xp.eq(xp.mul(x, x), 1), unit, xp.zeros_like(unit)), whole)
 
 
 @op(

@@ -33,7 +33,7 @@ def _wrapped(name, x, index, dim):
     return dim
 
 
-def _fitting(name, x, index, dim, src=None):
+def fitting(name, x, index, dim, src=None):
     """As `_wrapped`, for indices that have the dimensions of x. RuntimeError if they reach beyond x or src."""
     if (index.ndim != x.ndim and x.ndim and index.ndim) or (
         src is not None and src.ndim not in (0, index.ndim)
@@ -83,7 +83,7 @@ def _front_dim(function):
 )
 def gather(xp, x, index, *, dim):
     """out[i][j] = x[i][index[i][j]] (dim=1)"""
-    return xp.gather(x, index, dim=_fitting("gather", x, index, dim))
+    return xp.gather(x, index, dim=fitting("gather", x, index, dim))
 
 
 @op(
@@ -98,7 +98,7 @@ def gather(xp, x, index, *, dim):
 )
 def scatter(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] = src[i][j] (dim=1)"""
-    return xp.scatter(x, index, src, dim=_fitting("scatter", x, index, dim, src))
+    return xp.scatter(x, index, src, dim=fitting("scatter", x, index, dim, src))
 
 
 @op(
@@ -112,7 +112,7 @@ def scatter(xp, x, index, src, *, dim):
 )
 def scatter_add(xp, x, index, src, *, dim):
     """x with out[i][index[i][j]] += src[i][j] (dim=1)"""
-    return xp.scatter_add(x, index, src, dim=_fitting("scatter_add", x, index, dim, src))
+    return xp.scatter_add(x, index, src, dim=fitting("scatter_add", x, index, dim, src))
 
 
 @op(
@@ -169,14 +169,18 @@ for _function in (gather, index_select, scatter_add, index_add):
 
 
 def public_scatter(input, dim, index, src=None, *, value=None, reduce=None):
-    """x with src (a tensor or a number) at index; reduce="add" adds it. Unlike torch: reduce="multiply" is not supported."""
+    """x with src (a tensor or a number) at index; reduce="add" adds it, "multiply" multiplies."""
     src = value if src is None else src
     if not isinstance(src, Tensor):
         from ..creation import full
 
         src = full(index.shape, src, dtype=input.dtype, device=input.device)
+    if reduce == "multiply":
+        from .lookup import scatter_reduce
+
+        return scatter_reduce(input, index, src, dim=dim, reduce="prod")
     if reduce not in (None, "add"):
-        raise NotImplementedError(f"scatter: reduce={reduce!r} is not supported, only 'add'")
+        raise RuntimeError(f"reduce argument must be either add or multiply, but got {reduce!r}")
     return (scatter if reduce is None else scatter_add)(input, index, src, dim=dim)
 
 
@@ -289,6 +293,7 @@ def _put_back(xp, g, index, dim):
     return xp.scatter(xp.zeros_like(g), index, g, dim=dim) if tuple(g.shape) else g
 
 
+@taking_out
 def argsort(input, dim=-1, descending=False, stable=False):
     return sort(input, dim, descending).indices
 

@@ -247,8 +247,10 @@ def diagonal_placed(xp, x, *, shape, offset, dim1, dim2):
 
 @op(
     vjp=dict(
-        x=lambda xp, g, x_shape, dimension, size, step: xp.unfold_placed(
-            g, shape=tuple(x_shape), dimension=dimension, size=size, step=step
+        x=lambda xp, g, x_shape, dimension, size, step: (
+            xp.unfold_placed(g, shape=tuple(x_shape), dimension=dimension, size=size, step=step)
+            if x_shape
+            else xp.sum(g)
         )
     ),
     torch="Tensor.unfold",
@@ -265,6 +267,8 @@ def unfold(xp, x, *, dimension, size, step):
         raise RuntimeError(f"maximum size for tensor at dimension {dimension} is {n} but size is {size}")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
+    if not x.ndim:  # a vector of the one element, or of none
+        return xp.slice_dim(xp.reshape(x, shape=(1,)), dim=0, start=0, end=size, step=1)
     return xp.unfold(x, dimension=dimension, size=size, step=step)
 
 

@@ -48,6 +48,7 @@ def _middle(values, dim):
     return where(has_nan, has_nan.long() + (n - 2), has_nan.long() + (n - 1) // 2)
 
 
+@taking_out
 def median(input, dim=None, keepdim=False):
     """The middle element (of two the lower): of all, or (values, indices) along `dim`. NaN if there is one.
 
@@ -58,6 +59,7 @@ def median(input, dim=None, keepdim=False):
     return _at_rank(input, _middle, dim, keepdim, median_result)
 
 
+@taking_out
 def nanmedian(input, dim=None, keepdim=False):
     """As `median`, without the NaNs."""
     if dim is None:
@@ -70,6 +72,7 @@ def nanmedian(input, dim=None, keepdim=False):
     return _at_rank(input, rank, dim, keepdim, nanmedian_result)
 
 
+@taking_out
 def kthvalue(input, k, dim=-1, keepdim=False):
     """The k-th smallest element along `dim`: (values, indices). RuntimeError for k outside 1..n."""
     n = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
@@ -181,6 +184,7 @@ def std_mean(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     )
 
 
+@taking_out
 def aminmax(input, *, dim=None, keepdim=False):
     """(smallest, largest) over `dim` or all."""
     return aminmax_result(amin(input, dim, keepdim), amax(input, dim, keepdim))
@@ -206,8 +210,8 @@ def _running(name, accumulate, result):
     return function
 
 
-cummax = _running("cummax", np.maximum.accumulate, cummax_result)
-cummin = _running("cummin", np.minimum.accumulate, cummin_result)
+cummax = taking_out(_running("cummax", np.maximum.accumulate, cummax_result))
+cummin = taking_out(_running("cummin", np.minimum.accumulate, cummin_result))
 
 
 def dist(input, other, p=2):
