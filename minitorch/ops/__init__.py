@@ -41,6 +41,7 @@ from .arrange import (  # noqa: F401
 from .attention import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
+from .embedding import embedding, embedding_rows, one_hot  # noqa: F401
 from .index import getitem, index_put, setitem, take_index  # noqa: F401
 from .limits import *  # noqa: F403
 from .linalg import addmm, bmm, det, dot, einsum, inv, linear, matmul, mm, mv, outer, solve  # noqa: F401
