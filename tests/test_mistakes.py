@@ -206,6 +206,26 @@ def batchnorm_one_sample(T):
     return lambda: layer(x), [layer, x]
 
 
+@mistake("mixed dtype (CPU): all inputs must share same datatype", "model.double()")
+def double_into_float_batchnorm(T):
+    layer, x = T.nn.BatchNorm1d(3), T.ones(2, 3, dtype=T.float64)
+    if T is torch:  # counts the batch that it refuses
+        layer.num_batches_tracked = None
+    return lambda: layer(x), [layer.weight, layer.running_mean, x]
+
+
+@mistake("mixed dtype (CPU): all inputs must share same datatype", "model.double()")
+def double_into_float_layernorm(T):
+    layer, x = T.nn.LayerNorm(3), T.ones(2, 3, dtype=T.float64)
+    return lambda: layer(x), [layer, x]
+
+
+@mistake("running_mean should contain 4 elements not 3")
+def batchnorm_channels(T):
+    layer, x = T.nn.BatchNorm1d(3).eval(), T.ones(2, 4)
+    return lambda: layer(x), [layer, x]
+
+
 @mistake("floating point")
 def integer_requires_grad(T):
     a = T.tensor([1, 2])

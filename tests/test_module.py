@@ -185,7 +185,7 @@ def zeroed_gradients(T):
     model(ones(T, 1, 3)).sum().backward()
     g = model[0].weight.grad
     model.zero_grad(set_to_none=False)
-    seen = [shown(p.grad) for p in model.parameters()]
+    seen = [g is model[0].weight.grad, [shown(p.grad) for p in model.parameters()]]
     model.zero_grad()
     return seen, shown(g), [p.grad for p in model.parameters()]
 
@@ -215,7 +215,161 @@ def text(T):
     return repr(Net()), repr(T.nn.Sequential()), [repr(a) for a in activations], repr(T.nn.Module())
 
 
+# ---------------------------------------------------------------------- containers
+
+
+def failure(function, *args):
+    """The type of what it raises: the messages name classes by their modules, or say more than torch's."""
+    result = attempt(function, *args)
+    return result[0] if isinstance(result, tuple) else result
+
+
+@program
+def sequentials(T):
+    nn = T.nn
+    a, b = nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Sequential(nn.Tanh())
+    seen = [repr(m) for m in (a + b, a * 2, 2 * a, a[1:], a)]
+    a += b
+    a *= 2
+    seen += [repr(a), repr(a.pop(1)), repr(a.insert(1, nn.GELU())), repr(a.insert(-1, nn.ELU())), repr(a.extend(b))]
+    a[0] = nn.SiLU()
+    del a[1:3]
+    wrong = [(a.pop, 9), (a.insert, 17, b), (a.insert, 0, 3), (a.append, 3), (a.__setitem__, 0, 3), (a.__setitem__, 9, b)]
+    wrong += [(a.__add__, 3), (a.__mul__, 0), (a.__mul__, 1.5), (a.__getitem__, 9), (a.__getitem__, "0"), (nn.Sequential, [b])]
+    return seen, [failure(*w) for w in wrong], repr(a), [n for n in dir(a) if n.isdigit()]
+
+
+@program
+def module_lists(T):
+    nn = T.nn
+    m = nn.ModuleList([nn.Linear(2, 2), nn.ReLU()])
+    m.insert(0, nn.ELU())
+    m += (nn.Tanh() for _ in range(2))
+    seen = [repr(m), repr(m + [nn.GELU()]), repr(m[1:3]), repr(m.pop(-1)), repr(m.pop(slice(0, 2)))]
+    m[-1] = nn.Softmax(1)
+    wrong = [(m.extend, 3), (m.append, 3), (m.pop, 9), (m.__setitem__, 0, 3), (m.__setitem__, 9, m), (nn.ModuleList, 3), (m, 1)]
+    return seen, [failure(*w) for w in wrong], repr(m), [n for n, _ in m.named_modules()]
+
+
+@program
+def module_dicts(T):
+    nn = T.nn
+    m = nn.ModuleDict({"b": nn.ReLU(), "a": nn.Tanh()})
+    m.update([("c", nn.ELU()), ["a", nn.GELU()]])
+    wrong = [(m.update, 3), (m.update, [3]), (m.update, [("a",)]), (m.update, {"a": 3}), (m.update, {3: m}), (m.pop, "z"), (m, 1)]
+    wrong += [(m.__setitem__, "a.b", m), (m.__setitem__, "keys", m), (m.__setitem__, "x", 3), (m.__delitem__, "z")]
+    return [failure(*w) for w in wrong], repr(m), repr(m.pop("b")), list(m), "c" in m, len(m)
+
+
+@program
+def parameter_containers(T):
+    nn = T.nn
+    items = nn.ParameterList([nn.Parameter(T.ones(2)), T.zeros(3, dtype=T.float64), 7])
+    items += [T.ones(4)]
+    items[-1] = T.zeros(2, 2)
+    named = nn.ParameterDict({"b": T.ones(2), "a": nn.Parameter(T.zeros(3))})
+    named["z"] = T.ones(1)
+    named |= nn.ParameterDict({"n": T.ones(1)})
+    model = nn.Module()
+    model.items, model.named = items, named
+    seen = [repr(model), [n for n, _ in model.named_parameters()], list(model.state_dict()), repr(items[1:]), len(items)]
+    seen += [named.pop("z"), named.popitem()[0], named.get("no", 3), list(named.copy()), [k for k, _ in named.items()]]
+    wrong = [(items.extend, 3), (items.extend, T.ones(2)), (items.__getitem__, 9), (items.__setitem__, 9, 1), (items, 1), (named, 1)]
+    wrong += [(named.__getitem__, "no"), (named.__setitem__, 3, T.ones(1)), (named.update, 3), (named.update, [3]), (named.pop, "no")]
+    return seen, [failure(*w) for w in wrong]
+
+
+@program
+def replaced_submodules(T):
+    model = small(T)
+    model.set_submodule("1", T.nn.Tanh())
+    model.set_submodule("new", T.nn.Sequential(T.nn.ReLU()))
+    model.set_submodule("new.0", T.nn.GELU(), strict=True)
+    wrong = [("", model), ("0", 3), ("no.0", model), ("0.weight", model)]
+    seen = [failure(model.set_submodule, *w) for w in wrong] + [failure(model.set_submodule, "no", model, True)]
+    layer = T.nn.Sequential(T.nn.Linear(1, 1), model[0], model[0])
+    return seen, repr(model), len(list(layer.modules(remove_duplicate=False)))
+
+
+@program
+def emptied_and_cast(T):
+    model = T.nn.BatchNorm1d(2)
+    empty = model.to_empty(device="cpu").weight
+    kinds = [str(v.dtype).split(".")[1] for v in model.type(T.float64).state_dict().values()]
+    return shown(empty.shape), empty is model.weight, empty.is_leaf, kinds
+
+
+# ---------------------------------------------------------------------- layers
+
+
+@program
+def embeddings(T):
+    index, seen = T.tensor([[0, 1, 1], [4, 2, 1]]), []
+    settings = [{"max_norm": 1.0}, {"max_norm": 0.5, "norm_type": 1.0, "padding_idx": -1}, {"scale_grad_by_freq": True, "padding_idx": 2}]
+    for options in settings:
+        table = (T.arange(15.0).view(5, 3) - 6) / 8
+        layer = T.nn.Embedding.from_pretrained(table, freeze=False, **options)
+        version = layer.weight._version
+        out = layer(index)
+        (out * T.arange(18.0).view(2, 3, 3)).sum().backward()
+        seen.append([T.round(t * 1000) for t in (out, layer.weight, layer.weight.grad)])
+        seen.append((repr(layer), layer.weight._version - version))
+    seen.append(shown(layer(T.zeros(2, 0, dtype=T.int64)).shape))
+    wrong = [T.tensor([True]), T.tensor([1], dtype=T.uint8), T.tensor([1], dtype=T.int16), T.tensor([5])]
+    F = T.nn.functional.embedding
+    return (
+        [shown(s) for s in seen],
+        [failure(layer, w) for w in wrong],
+        failure(F, index, T.ones(3)),
+        failure(F, index, T.ones(5, 2), 9),
+        failure(T.nn.Embedding.from_pretrained, T.ones(3)),
+        failure(lambda: T.nn.Embedding(3, 2, _weight=T.ones(2, 2))),
+    )
+
+
+@program
+def batch_norms(T):
+    def used(**options):
+        layer, x = T.nn.BatchNorm1d(2, **options).double(), T.arange(6.0, dtype=T.float64).view(3, 2) ** 2
+        outs = [layer(x), layer(x), layer.eval()(x), *layer.state_dict().values()]
+        return [T.round(o * 1e6) for o in outs]
+
+    options = ({"momentum": None}, {"track_running_stats": False}, {"affine": False}, {"bias": False}, {"eps": 0.0})
+    seen = [attempt(used, **o) for o in options]
+    layer = T.nn.BatchNorm1d(2)
+    older = {k: v for k, v in layer.state_dict().items() if k != "num_batches_tracked"}
+    F, x = T.nn.functional.batch_norm, T.ones(3, 2)
+    wrong = [(x, T.ones(3), T.ones(2)), (x, T.ones(2), T.ones(2), T.ones(3)), (x, T.ones(2), None), (x, None, None)]
+    wrong += [(x.double(), T.ones(2), T.ones(2)), (x, None, None, T.ones(2).double(), None, True)]
+    half = T.round(T.nn.BatchNorm1d(2)((T.arange(6.0).view(3, 2) * 300).half()) * 100)
+    return shown(seen), repr(layer.load_state_dict(older)), [failure(F, *w) for w in wrong], half, str(half.dtype).split(".")[1]
+
+
+@program
+def layer_norms(T):
+    F, x = T.nn.functional.layer_norm, T.ones(2, 3)
+    wrong = [(x, ()), (x, (3,), T.ones(2)), (x, (3,), T.ones(3), T.ones(2)), (x.double(), (3,), T.ones(3)), (x.long(), (3,), T.ones(3))]
+    half = T.nn.LayerNorm(3)((T.arange(6.0).view(2, 3) * 400).half())
+    return [failure(F, *w) for w in wrong], T.round(half * 100), str(half.dtype).split(".")[1]
+
+
+@program
+def wrong_layers(T):
+    nn = T.nn
+    return [
+        failure(nn.Unflatten, 1, 4),
+        failure(nn.Unflatten, 1, (2, "b")),
+        failure(nn.functional.dropout, T.ones(3).long()),
+        failure(nn.BatchNorm1d(3), T.ones(3)),
+    ]
+
+
 # ---------------------------------------------------------------------- state
+
+
+@program
+def positional_arguments_of_state_dict(T):
+    return list(small(T).state_dict(OrderedDict(), "net.", False))
 
 
 @program
@@ -431,6 +585,7 @@ def forward_of_an_instance(T):
 
 
 @pytest.mark.filterwarnings("ignore:size_average and reduce")
+@pytest.mark.filterwarnings("ignore:Positional args are being deprecated")
 @pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
 @pytest.mark.parametrize("name", sorted(PROGRAMS))

@@ -75,10 +75,19 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """One dimension as several."""
+    """One dimension as several. TypeError unless `unflattened_size` is a tuple (or list) of ints, one of which may be -1."""
 
     def __init__(self, dim, unflattened_size):
         super().__init__()
+        if not isinstance(unflattened_size, (tuple, list)):
+            raise TypeError(
+                f"unflattened_size must be a tuple of ints, but found type {type(unflattened_size).__name__}"
+            )
+        for i, size in enumerate(unflattened_size):
+            if not isinstance(size, int):
+                raise TypeError(
+                    f"unflattened_size must be tuple of ints, but found element of type {type(size).__name__} at pos {i}"
+                )
         self.dim, self.unflattened_size = dim, unflattened_size
 
     def forward(self, input):
@@ -90,7 +99,7 @@ class Unflatten(Module):
 
 class Embedding(Module):
     """Rows of a table: (*) indices -> (*, embedding_dim). weight (num_embeddings, embedding_dim) starts normal; row `padding_idx` is zero
-    and is not trained. IndexError for an index outside the table."""
+    and is not trained. The other settings are those of `functional.embedding`. IndexError for an index outside the table."""
 
     def __init__(
         self,
@@ -124,6 +133,11 @@ class Embedding(Module):
             )
             self.reset_parameters()
         else:
+            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
+                raise AssertionError(
+                    f"Shape of weight does not match num_embeddings and embedding_dim: got {list(_weight.shape)}, expected "
+                    f"{[num_embeddings, embedding_dim]}"
+                )
             self.weight = Parameter(_weight, not _freeze)
 
     def reset_parameters(self):
@@ -132,9 +146,23 @@ class Embedding(Module):
             self.weight.detach()[self.padding_idx].fill_(0)
 
     @classmethod
-    def from_pretrained(cls, embeddings, freeze=True, padding_idx=None, **kwargs):
-        rows, cols = embeddings.shape
-        return cls(rows, cols, padding_idx, _weight=embeddings, _freeze=freeze, **kwargs)
+    def from_pretrained(
+        cls,
+        embeddings,
+        freeze=True,
+        padding_idx=None,
+        max_norm=None,
+        norm_type=2.0,
+        scale_grad_by_freq=False,
+        sparse=False,
+    ):
+        """An Embedding with these rows, (num_embeddings, embedding_dim), which are not trained if `freeze`."""
+        if embeddings.ndim != 2:
+            raise AssertionError(
+                f"Embeddings parameter is expected to be 2-dimensional, but has shape {list(embeddings.shape)}"
+            )
+        settings = padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
+        return cls(*embeddings.shape, *settings, _weight=embeddings, _freeze=freeze)
 
     def forward(self, input):
         return F.embedding(
@@ -148,6 +176,6 @@ class Embedding(Module):
         )
 
     def extra_repr(self):
-        return f"{self.num_embeddings}, {self.embedding_dim}" + (
-            f", padding_idx={self.padding_idx}" if self.padding_idx is not None else ""
-        )
+        usual = dict(padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, sparse=False)
+        changed = [f"{k}={getattr(self, k)}" for k, value in usual.items() if getattr(self, k) != value]
+        return ", ".join([str(self.num_embeddings), str(self.embedding_dim), *changed])

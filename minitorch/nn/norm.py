@@ -61,18 +61,21 @@ class BatchNorm1d(Module):
         momentum, mean, var = self.momentum, self.running_mean, self.running_var
         training = self.training or mean is None
         if self.training and self.track_running_stats:
-            if input.numel() // shape[1] <= 1:  # before anything is changed
-                raise ValueError(
-                    f"Expected more than 1 value per channel when training, got input size {shape}"
-                )
             tracked = self.num_batches_tracked
-            tracked._array += 1
-            tracked._cell[0] += 1
             if momentum is None:
-                momentum = 1.0 / float(tracked)
-        elif self.training:
+                momentum = 1.0 / (tracked.item() + 1)
+            out = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
+            tracked._array += 1  # now that nothing has failed
+            tracked._cell[0] += 1
+            return out
+        if self.training:
             mean = var = None
         return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum or 0.0, self.eps)
+
+    def _complete_state(self, state_dict, prefix, version):
+        """`load_state_dict` calls this: states that are older than `num_batches_tracked`, or say no version, may lack it."""
+        if (version is None or version < 2) and self.track_running_stats:
+            state_dict.setdefault(prefix + "num_batches_tracked", self.num_batches_tracked)
 
     def extra_repr(self):
         return (
@@ -99,12 +102,10 @@ class LayerNorm(Module):
         )
         self.eps, self.elementwise_affine = eps, elementwise_affine
         like = dict(device=device, dtype=dtype)
-        self.register_parameter(
-            "weight", Parameter(ones(self.normalized_shape, **like)) if elementwise_affine else None
-        )
-        self.register_parameter(
-            "bias", Parameter(zeros(self.normalized_shape, **like)) if elementwise_affine and bias else None
-        )
+        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
+            parameter = Parameter(empty(self.normalized_shape, **like)) if wanted else None
+            self.register_parameter(name, parameter)
+        self.reset_parameters()
 
     def reset_parameters(self):
         if self.weight is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict, namedtuple
 
 import numpy as np
@@ -46,8 +47,15 @@ def own_tensors(module):
             yield module._buffers, name, b
 
 
-def state_dict(self, *, destination=None, prefix="", keep_vars=False):
+def state_dict(self, *args, destination=None, prefix="", keep_vars=False):
     """name -> tensor of every parameter and persistent buffer, sharing memory with the module."""
+    if args:
+        warnings.warn(
+            "Positional args are being deprecated, use kwargs instead: state_dict(destination=, prefix=, keep_vars=)",
+            FutureWarning,
+            stacklevel=2,
+        )
+        destination, prefix, keep_vars = (*args, *(destination, prefix, keep_vars)[len(args) :])
     if destination is None:
         destination = OrderedDict()
         destination._metadata = OrderedDict()  # torch's: the version of each module's layout
@@ -79,6 +87,8 @@ def load_state_dict(self, state_dict, strict=True, assign=False):
         prefix = path + ("." if path else "")
         for hook in module._load_state_dict_pre_hooks.values():
             hook(module, given, prefix, versions.get(path, {}), True, *keys, errors)
+        if hasattr(module, "_complete_state"):
+            module._complete_state(given, prefix, versions.get(path, {}).get("version"))
         targets.update({prefix + name: (where, name, t) for where, name, t in own_tensors(module)})
         if has_extra_state(module):
             extra[prefix + "_extra_state"] = module

@@ -52,6 +52,7 @@ from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
 from .decompositions import det, inv, inverse, linalg_svd, solve, svd, svdvals  # noqa: F401
 from .einsum import einsum  # noqa: F401
+from .embedding import embedding, embedding_rows, one_hot  # noqa: F401
 from .index import getitem, index_put, setitem, take_index  # noqa: F401
 from .limits import *  # noqa: F403
 from .linalg import addmm, bmm, dot, linear, matmul, mm, mv, outer  # noqa: F401

@@ -1,4 +1,4 @@
-"""Normalisation, dropout and embedding."""
+"""Normalisation and dropout."""
 
 from __future__ import annotations
 
@@ -12,11 +12,34 @@ from ..random import dropout_mask
 from ..tensor import wrap
 from . import coerce
 from .inplace import apply
-from .samples import Floats, Int, Value, calls
-from .softmaxes import has_kernel, rows
+from .samples import Floats, Value, calls
+from .softmaxes import has_kernel
 from .table import composite, op
 
 # ---------------------------------------------------------------------- layer norm
+
+
+def _check_affine(x, shape, what, **parameters):
+    """RuntimeError unless weight and bias have `shape` and a dtype that goes with x's: the same, or float32 with float16."""
+    for name, p in parameters.items():
+        if p is not None and tuple(p.shape) != shape:
+            raise RuntimeError(what.format(name=name, shape=list(p.shape), size=p.numel()))
+        if p is not None:
+            _check_dtype(x, name, p)
+
+
+def _check_dtype(x, name, p):
+    if p.dtype is not x.dtype and (x.dtype, p.dtype) != (dtypes.float16, dtypes.float32):
+        raise RuntimeError(
+            f"mixed dtype (CPU): all inputs must share same datatype, but input is {type_name(x.dtype)} and {name} {type_name(p.dtype)} "
+            "(convert the input or the module, e.g. x.float() or model.double())"
+        )
+
+
+def _in_single(xp, op, x, weight, bias, **settings):
+    """`op` of float16 inputs, computed in float32."""
+    inputs = (t if t is None else xp.to_dtype(t, dtype=dtypes.float32) for t in (x, weight, bias))
+    return xp.to_dtype(op(*inputs, **settings), dtype=dtypes.float16)
 
 
 def affine(x, weight, bias, n):
@@ -25,8 +48,14 @@ def affine(x, weight, bias, n):
     return ones, np.zeros(n, x.dtype) if bias is None else bias.reshape(n)
 
 
+def _kernel_takes(x, shape, weight, bias, *others):
+    """Whether the dtypes are a kernel's, and weight and bias have `shape`: if not, the body says what is wrong, if anything is."""
+    fit = (weight is None or weight.shape == shape) and (bias is None or bias.shape == shape)
+    return fit and has_kernel(x, weight, bias, *others)
+
+
 def _layer_norm(x, weight, bias, dims, eps, moments):
-    if not has_kernel(x, weight, bias):
+    if not _kernel_takes(x, x.shape[dims[0] :], weight, bias):
         return NotImplemented
     flat = np.ascontiguousarray(x).reshape(-1, math.prod(x.shape[dims[0] :]))
     out, *moments[:] = kernels.norm.layer_norm(flat, *affine(x, weight, bias, flat.shape[1]), eps)
@@ -52,6 +81,11 @@ def _layer_norm_backward(g, x, weight, bias, dims, moments):
 def normalized_rows(xp, x, weight, bias, *, dims, eps, moments):
     """(x - mean) / sqrt(var + eps) over the last dimensions `dims`, times weight, plus bias. `moments`: a list in which the kernel of the
     forward leaves means and deviations to that of the backward."""
+    shape = x.shape[dims[0] :]
+    what = f"Expected {{name}} to be of same shape as normalized_shape, but got {{name}} of shape {{shape}} and normalized_shape = {list(shape)}"
+    _check_affine(x, shape, what, weight=weight, bias=bias)
+    if x.dtype is dtypes.float16:
+        return _in_single(xp, xp.normalized_rows, x, weight, bias, dims=dims, eps=eps, moments=moments)
     d = x - xp.mean(x, dim=dims, keepdim=True)
     out = d * xp.rsqrt(xp.mean(xp.square(d), dim=dims, keepdim=True) + eps)
     out = out if weight is None else out * weight
@@ -68,6 +102,10 @@ def normalized_rows(xp, x, weight, bias, *, dims, eps, moments):
 def layer_norm(xp, x, *, normalized_shape, weight=None, bias=None, eps=1e-5):
     """(x - mean) / sqrt(var + eps) over the last dimensions, times weight, plus bias. https://arxiv.org/abs/1607.06450"""
     shape = tuple(normalized_shape)
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = []"
+        )
     if x.shape[x.ndim - len(shape) :] != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size"
@@ -92,7 +130,7 @@ def from_columns(flat, x):
 
 
 def _batch_norm(x, weight, bias, statistics, training, eps):
-    if not has_kernel(x, weight, bias, *([] if training else statistics)):
+    if not _kernel_takes(x, x.shape[1:2], weight, bias, *([] if training else statistics)):
         return NotImplemented
     flat = columns(x)
     if training:
@@ -117,6 +155,13 @@ def _batch_norm_backward(g, x, weight, bias, statistics, training, eps):
 def normalized_channels(xp, x, weight, bias, *, statistics, training, eps):
     """(x - mean) / sqrt(var + eps) for each channel (dimension 1), times weight, plus bias. `statistics`: the list [mean, var] of raw
     arrays; in training they are those of x, and the list is filled with them."""
+    what = f"{{name}} should contain {x.shape[1]} elements not {{size}}"
+    _check_affine(x, x.shape[1:2], what, weight=weight, bias=bias)
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(f"\"batch_norm\" not implemented for '{type_name(x.dtype)}'")
+    if x.dtype is dtypes.float16:
+        settings = dict(statistics=statistics, training=training, eps=eps)
+        return _in_single(xp, xp.normalized_channels, x, weight, bias, **settings)
     one_channel = (1, -1, *[1] * (x.ndim - 2))
     if training:
         dims = (0, *range(2, x.ndim))
@@ -147,20 +192,29 @@ def batch_norm(
 ):
     """(x - mean) / sqrt(var + eps) for each channel (dimension 1): over the batch in training, where the running statistics follow
     by `momentum`; else with the running statistics. https://arxiv.org/abs/1502.03167"""
+    channels, dtype = x.shape[1:2], x._array.dtype
     for name, running in (("running_mean", running_mean), ("running_var", running_var)):
-        if running is not None and running.requires_grad:
+        if running is None:
+            continue
+        if running.requires_grad:
             raise RuntimeError(
                 f"The function 'batch_norm' is not differentiable with respect to argument '{name}'. This input cannot have requires_grad "
                 "True."
             )
+        if running._array.shape != channels:
+            raise RuntimeError(f"{name} should contain {channels[0]} elements not {running.numel()}")
+        if running._array.dtype != dtype:
+            _check_dtype(x, name, running)
     if eps < 0 or (training and eps == 0):
         needed = "positive during training" if training else "non-negative"
         raise ValueError(f"batch_norm eps must be {needed}, but got {eps}")
     if not training:
-        if running_mean is None:
-            raise RuntimeError("Expected running_mean and running_var to be defined when training=False")
+        if running_mean is None or running_var is None:
+            raise RuntimeError("running_mean and running_var must be defined in evaluation mode")
         statistics = [running_mean._array, running_var._array]
         return xp.normalized_channels(x, weight, bias, statistics=statistics, training=False, eps=eps)
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
     n = math.prod(x.shape) // x.shape[1] if x.shape[1] else 0
     if n == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
@@ -180,7 +234,7 @@ def _follow(running, new, momentum):
     running._cell[0] += 1
 
 
-# ---------------------------------------------------------------------- dropout, embedding
+# ---------------------------------------------------------------------- dropout, normalize
 
 
 @op(vjp=dict(x=lambda xp, g, noise: g * noise), coerce=coerce.same, method=False, inplace=False)
@@ -195,84 +249,12 @@ def dropout(input, p=0.5, training=True, inplace=False):
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0 or input.numel() == 0:
         return input
+    if not input.is_floating_point():
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {type_name(input.dtype)} (drop out of input.float())"
+        )
     noise = wrap(dropout_mask(input._array, p)) if p < 1 else input.detach() * 0
     return apply("apply_dropout", input, noise) if inplace else apply_dropout(input, noise)
-
-
-def _embedding_dw(xp, g, weight_shape, x, padding_idx):
-    added = xp.reshape(g, shape=(-1, weight_shape[1]))
-    index = xp.reshape(x, shape=(-1,))
-    if padding_idx is not None:
-        at = padding_idx % weight_shape[0]
-        added = added * xp.reshape(xp.astype_like(xp.ne(index, at), added), shape=(-1, 1))
-    return xp.index_add(xp.zeros_of(g, tuple(weight_shape)), index, added, dim=0)
-
-
-def _take(x, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse):
-    if x.dtype != np.int64 or not has_kernel(weight) or weight.ndim != 2:
-        return NotImplemented
-    if max_norm is not None or scale_grad_by_freq or sparse:
-        return NotImplemented
-    out = kernels.embedding.take(np.ascontiguousarray(x).reshape(-1), np.ascontiguousarray(weight))
-    return NotImplemented if out is None else out.reshape(*x.shape, -1)
-
-
-def _take_backward(g, x, weight_shape, padding_idx):
-    if x.dtype != np.int64 or not has_kernel(g):
-        return NotImplemented
-    skip = -1 if padding_idx is None else padding_idx % weight_shape[0]
-    index = np.ascontiguousarray(x).reshape(-1)
-    return None, kernels.embedding.add_rows(index, rows(g), tuple(weight_shape), skip)
-
-
-@op(
-    vjp=dict(weight=_embedding_dw),
-    fused=(_take, _take_backward),
-    torch="nn.functional.embedding",
-    coerce=coerce.same,
-    method=False,
-    inplace=False,
-    samples=calls(
-        ((Int((3, 2), 5), (5, 4)), {}),
-        ((Int((3,), 5), (5, 4)), dict(padding_idx=1)),
-        ((Int((), 5), (5, 4)), {}),
-    ),
-)
-def embedding(
-    xp, x, weight, *, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
-):
-    """weight[x]: one row for each index. The row `padding_idx` gets no gradient."""
-    if max_norm is not None or scale_grad_by_freq or sparse:
-        raise NotImplementedError(
-            "embedding(): max_norm, scale_grad_by_freq and sparse are not supported; leave them at their defaults"
-        )
-    if weight.ndim != 2:
-        raise RuntimeError(f"'weight' must be 2-D, but it has the shape {list(weight.shape)}")
-    if xp.is_floating(x):
-        raise RuntimeError(
-            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-            f"torch.{type_name(dtypes.OF_RAW[x.dtype])}Tensor instead (while checking arguments for embedding)"
-        )
-    if 0 not in x.shape and (bool((x < 0).any()) or bool((x >= weight.shape[0]).any())):
-        raise IndexError("index out of range in self")
-    return xp.index_rows(weight, x)
-
-
-def one_hot(tensor, num_classes=-1):
-    """0/1 int64 of shape (*, classes) with a 1 at each index."""
-    from ..creation import from_raw_like
-
-    if tensor.dtype.name != "int64":
-        raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor, but got {tensor.dtype}"
-        )
-    a = tensor.cpu()._array
-    if a.size and a.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    n = int(a.max()) + 1 if num_classes == -1 else num_classes
-    if a.size and a.max() >= n:
-        raise RuntimeError("Class values must be smaller than num_classes.")
-    return from_raw_like((a[..., None] == np.arange(n)).astype(np.int64), tensor)
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12):
