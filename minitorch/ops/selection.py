@@ -200,8 +200,8 @@ def take_along_dim(input, indices, dim=None):
 
 @op(
     vjp=dict(
-        x=lambda xp, g, mask: xp.where(mask, xp.zeros_like(g), g),
-        y=lambda xp, g, mask: xp.where(mask, g, xp.zeros_like(g)),
+        x=lambda xp, g, mask: xp.where(mask, 0, g),
+        y=lambda xp, g, mask: xp.where(mask, g, 0),
     ),
     name="masked_fill",
     torch="masked_fill",
