@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +140,7 @@ def test_compiled_formula_equals_the_formula(name, part, dtype):
     """At every size around a threshold."""
     row = OPS[name]
     formula = row.forward if part == "forward" else row.vjp[part]
-    for n in (0, 1, 7, 33, 4097, fuse.CUT - 1, fuse.CUT):
+    for n in (0, 1, 7, 33, 4097, 600_000):
         expected, given = both(formula, *arguments(row, formula, n, dtype))
         assert_same(given, expected, n)
 
@@ -147,13 +149,29 @@ def test_result_does_not_depend_on_pieces_and_threads(monkeypatch):
     row = OPS["softplus"]
     given = arguments(row, row.forward, 3000, "float32")
     whole = both(row.forward, *given)[1]
-    monkeypatch.setattr(fuse, "CUT", 100)
-    monkeypatch.setattr(threads, "LARGE", 100)
+    monkeypatch.setattr(threads, "WORTH", 100)
     threads._helpers.cache_clear()
-    for count, piece in [(1, 1), (2, 64), (3, 1000), (2, 5000)]:
+    for count, piece in [(1, 1), (2, 64), (3, 1000), (2, 50_000)]:
         monkeypatch.setattr(threads, "count", lambda count=count: count)
         monkeypatch.setattr(threads, "PIECE", piece)
         np.testing.assert_array_equal(both(row.forward, *given)[1], whole)
+    threads._helpers.cache_clear()
+
+
+def test_pieces_and_errors_of_threads(monkeypatch):
+    """Results come in the order of the pieces; an error in any thread is the caller's; no thread keeps the arrays."""
+    monkeypatch.setattr(threads, "WORTH", 0)
+    monkeypatch.setattr(threads, "PIECE", 100)
+    monkeypatch.setattr(threads, "count", lambda: 4)
+    threads._helpers.cache_clear()
+    x = np.arange(10_000.0).reshape(1000, 10)
+    parts = threads.run(lambda a, none, n: (time.sleep(1e-4), a.sum() + n)[1], [((x, None), (1,))], cost=1.0)
+    assert parts == [x[i : i + 10].sum() + 1 for i in range(0, 1000, 10)]
+    with pytest.raises(ZeroDivisionError):
+        threads.run(lambda a: 1 // (a[0, 0] != 9000 or 0), [((x,), ())], cost=1.0)
+    kept = weakref.ref(x)
+    del x
+    assert kept() is None
     threads._helpers.cache_clear()
 
 
