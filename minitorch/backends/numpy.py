@@ -86,6 +86,7 @@ from .indexing import (  # noqa: F401
     scatter_add,
     sort,
     where,
+    within,
 )
 from .memory import keep_freed_memory
 from .special import erf, erfc  # noqa: F401

@@ -376,6 +376,10 @@ def index_put(x, y, *, index, accumulate=False):
     return out
 
 
+def within(index, n):
+    return not index.numel() or bool((index >= 0).all() and (index < n).all())
+
+
 def gather(x, index, *, dim):
     return torch.gather(x, dim, index)
 
