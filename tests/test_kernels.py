@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -138,7 +140,7 @@ def test_compiled_formula_equals_the_formula(name, part, dtype):
     """At every size around a threshold."""
     row = OPS[name]
     formula = row.forward if part == "forward" else row.vjp[part]
-    for n in (0, 1, 7, 33, 4097, fuse.CUT - 1, fuse.CUT):
+    for n in (0, 1, 7, 33, 4097, 600_000):
         expected, given = both(formula, *arguments(row, formula, n, dtype))
         assert_same(given, expected, n)
 
@@ -147,13 +149,29 @@ def test_result_does_not_depend_on_pieces_and_threads(monkeypatch):
     row = OPS["softplus"]
     given = arguments(row, row.forward, 3000, "float32")
     whole = both(row.forward, *given)[1]
-    monkeypatch.setattr(fuse, "CUT", 100)
-    monkeypatch.setattr(threads, "LARGE", 100)
+    monkeypatch.setattr(threads, "WORTH", 100)
     threads._helpers.cache_clear()
-    for count, piece in [(1, 1), (2, 64), (3, 1000), (2, 5000)]:
+    for count, piece in [(1, 1), (2, 64), (3, 1000), (2, 50_000)]:
         monkeypatch.setattr(threads, "count", lambda count=count: count)
         monkeypatch.setattr(threads, "PIECE", piece)
         np.testing.assert_array_equal(both(row.forward, *given)[1], whole)
+    threads._helpers.cache_clear()
+
+
+def test_pieces_and_errors_of_threads(monkeypatch):
+    """Results come in the order of the pieces; an error in any thread is the caller's; no thread keeps the arrays."""
+    monkeypatch.setattr(threads, "WORTH", 0)
+    monkeypatch.setattr(threads, "PIECE", 100)
+    monkeypatch.setattr(threads, "count", lambda: 4)
+    threads._helpers.cache_clear()
+    x = np.arange(10_000.0).reshape(1000, 10)
+    parts = threads.run(lambda a, none, n: (time.sleep(1e-4), a.sum() + n)[1], [((x, None), (1,))], cost=1.0)
+    assert parts == [x[i : i + 10].sum() + 1 for i in range(0, 1000, 10)]
+    with pytest.raises(ZeroDivisionError):
+        threads.run(lambda a: 1 // (a[0, 0] != 9000 or 0), [((x,), ())], cost=1.0)
+    kept = weakref.ref(x)
+    del x
+    assert kept() is None
     threads._helpers.cache_clear()
 
 
@@ -233,7 +251,7 @@ def test_division_is_torchs(name, dtype):
     given = getattr(minitorch, name)(minitorch.from_numpy(x), minitorch.from_numpy(y)).numpy()
     expected = getattr(torch, name)(torch.from_numpy(x), torch.from_numpy(y)).numpy()
     assert_same(given, expected)
-    for a, b in [(x.reshape(-1, 2), y[:2]), (x[::3], y[::3]), (x, 2.5), (2.5, y)]:
+    for a, b in [(x[7], y[8]), (x[7], 2.5), (x.reshape(-1, 2), y[:2]), (x[::3], y[::3]), (x, 2.5), (2.5, y)]:
         given = getattr(xp, name)(a, b)
         shape = np.broadcast_shapes(np.shape(a), np.shape(b))
         flat = [np.broadcast_to(np.asarray(v, dtype), shape).ravel() for v in (a, b)]
@@ -334,30 +352,61 @@ def test_kernel_of_an_older_source_is_not_loaded(installation):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_indexing_by_kernels(dtype, monkeypatch):
-    """At and around the size from which kernels are called, along every dimension, with negative positions and strides."""
+    """As NumPy's own functions: along every dimension, with negative positions, strides and numbers, in pieces."""
     from minitorch.backends import indexing
 
     r = np.random.default_rng(0)
     x, index = r.standard_normal((6, 7, 5)).astype(dtype), r.integers(0, 5, (6, 7, 5))
     calls = []
     for dim in (0, 1, -1):
-        wide = r.integers(-5, 5, 9)
+        inside, wide = r.integers(0, 5, 9), r.integers(-5, 5, 9)
         source = np.moveaxis(r.standard_normal((*np.delete(x.shape, dim % 3), 9)).astype(dtype), -1, dim)
-        calls += [
-            lambda dim=dim: indexing.gather(x, index, dim=dim),
-            lambda dim=dim: indexing.scatter_add(x, index, x * 2, dim=dim),
-            lambda dim=dim: indexing.scatter_add(x, index[:2, :3, :4], x, dim=dim),
-            lambda dim=dim, wide=wide, source=source: indexing.index_add(x, wide, source, dim=dim),
-        ]
+        cover = np.moveaxis(r.integers(0, 5, (*np.delete(x.shape, dim % 3), 4)), -1, dim)
+        for i in (index, cover, index - 5, index[:2, :3, :4]):
+            calls += [
+                lambda dim=dim, i=i: indexing.gather(x, i, dim=dim),
+                lambda dim=dim, i=i: indexing.scatter(x, i, x * 2, dim=dim),
+                lambda dim=dim, i=i: indexing.scatter(x, i, np.array(3, dtype), dim=dim),
+                lambda dim=dim, i=i: indexing.scatter_add(x, i, x * 2, dim=dim),
+            ]
+        for i in (inside, wide):
+            calls.append(lambda dim=dim, i=i, source=source: indexing.index_add(x, i, source, dim=dim))
     condition = x > 0
-    for a, b in [(x, x * 2), (x, 1.5), (2, x), (x.T, x.T * 2), (1.0, 2.0), (x, np.array(3, dtype))]:
+    for a, b in [(x, x * 2), (x, 1.5), (2, x), (x.T, x.T * 2), (1.0, 2.0), (x, np.array(3, dtype)), (x, x[0])]:
         shape = condition.T if getattr(a, "shape", ()) == (5, 7, 6) else condition
         calls.append(lambda a=a, b=b, shape=shape: indexing.where(shape, a, b))
-    for large in (1, 50, 210, 211, 10**6):
+    monkeypatch.setattr(indexing, "LARGE", 10**9)
+    with monkeypatch.context() as m:
+        m.setattr(indexing, "FLOATS", ())
+        expected = [call() for call in calls]
+    for large, worth in [(1, 10**6), (210, 10**6), (211, 10**6), (1, 0)]:
         monkeypatch.setattr(indexing, "LARGE", large)
-        results = [call() for call in calls]
-        monkeypatch.setattr(indexing, "LARGE", 10**9)
-        for call, result in zip(calls, results, strict=True):
-            expected = call()
-            assert result.dtype == expected.dtype
-            np.testing.assert_array_equal(result, expected)
+        monkeypatch.setattr(threads, "WORTH", worth)
+        monkeypatch.setattr(threads, "PIECE", 30)
+        for call, result in zip(calls, expected, strict=True):
+            assert call().dtype == result.dtype
+            np.testing.assert_array_equal(call(), result)
+
+
+@pytest.mark.parametrize("name", ["gather", "scatter", "scatter_add", "index_add"])
+def test_positions_outside_are_no_kernels(name):
+    x, index = np.zeros((3, 4), "float32"), np.full((3, 1), 4)
+    other = {"gather": ()}.get(name, (x[:, :1],))
+    with pytest.raises(IndexError):
+        getattr(xp, name)(x, index[0] if name == "index_add" else index, *other, dim=1)
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0,), (3, 0), (0, 3)])
+@pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
+def test_nonzero(shape, dtype):
+    x = np.random.default_rng(0).integers(0, 3, shape).astype(dtype)
+    for a in (x, x.T):
+        np.testing.assert_array_equal(xp.nonzero(np.asarray(a)), np.argwhere(a))
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
+def test_within(dtype):
+    for values, n, expected in [([0, 3], 4, True), ([0, 4], 4, False), ([], 0, True), ([0], 0, False)]:
+        assert xp.within(np.array(values, dtype), n) == expected
+    if dtype != "uint8":
+        assert not xp.within(np.array([0, -1, 2], dtype)[::2][:1] - 1, 4)

@@ -153,8 +153,8 @@ def test_layouts_and_read_only_gradients(name):
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
 def test_threads_give_the_same(name, options, monkeypatch):
-    monkeypatch.setattr(threads, "LARGE", 0)
-    monkeypatch.setattr(threads, "PIECE", 1021)
+    monkeypatch.setattr(threads, "WORTH", 0)
+    monkeypatch.setattr(threads, "PIECE", 503)
     results = []
     for count in (1, 2, 4):
         monkeypatch.setattr(threads, "count", lambda count=count: count)
@@ -174,7 +174,7 @@ def test_threads_give_the_same(name, options, monkeypatch):
 
 
 def test_threads_and_one_memory_twice(monkeypatch):
-    monkeypatch.setattr(threads, "LARGE", 0)
+    monkeypatch.setattr(threads, "WORTH", 0)
     monkeypatch.setattr(threads, "count", lambda: 2)
     w = minitorch.zeros(1 << 17).requires_grad_()
     v = minitorch.zeros(1 << 17).requires_grad_()
@@ -189,7 +189,7 @@ def test_threads_and_one_memory_twice(monkeypatch):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_threads_after_a_fork(monkeypatch):
-    monkeypatch.setattr(threads, "LARGE", 0)
+    monkeypatch.setattr(threads, "WORTH", 0)
     monkeypatch.setattr(threads, "count", lambda: 2)
     w = minitorch.zeros(1 << 18).requires_grad_()
     optimizer = mine.SGD([w], lr=1.0)

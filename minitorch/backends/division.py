@@ -8,12 +8,12 @@ from .. import kernels
 
 
 def _by_kernel(name, types, x, y):
-    """kernels.division's `name`, of arrays or scalars of NumPy (or one and a number) of one of these types. NotImplemented of others."""
-    array = x if hasattr(x, "dtype") else y
+    """kernels.division's `name`, of arrays or scalars (or one and a number) of one of these types. NotImplemented of others."""
+    array = y if type(x) in (int, float) else x
     dtype, shape = array.dtype, array.shape
     if dtype.type not in types:
         return NotImplemented
-    if type(x) is not type(y) or x.shape != y.shape or x.dtype is not y.dtype:
+    if type(x) is not type(y) or shape != y.shape or dtype is not y.dtype:
         if np.result_type(x, y) != dtype:
             return NotImplemented
         shape = np.broadcast_shapes(np.shape(x), np.shape(y))

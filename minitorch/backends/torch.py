@@ -240,6 +240,10 @@ def any(x, *, dim=None, keepdim=False):
     return _one_by_one(torch.any)(x, dim=dim, keepdim=keepdim) if x.ndim else torch.any(x)
 
 
+def count_nonzero(x, *, dim=None):
+    return torch.count_nonzero(x, dim)
+
+
 def argmax(x, *, dim=None, keepdim=False):
     return torch.argmax(x, dim, keepdim)
 
@@ -370,6 +374,10 @@ def index_put(x, y, *, index, accumulate=False):
     else:
         out[index] = y
     return out
+
+
+def within(index, n):
+    return not index.numel() or bool((index >= 0).all() and (index < n).all())
 
 
 def gather(x, index, *, dim):

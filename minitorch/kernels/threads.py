@@ -1,27 +1,46 @@
-"""Several threads for kernels that treat each element by itself, and so give the same with any number of threads.
+"""Several threads for kernels whose pieces have nothing to do with each other. Pieces are cut by the size of the arrays alone, so
+results, sums by piece too, are the same with any number of threads.
 
-Python's threads, as kernels release the GIL (`@kernel(nogil=True)`): no second compilation for `parallel=True`, no second
-pool, and nobody waits for a thread that the system hasn't started: who is first takes the next piece.
+Python's threads, as kernels and NumPy release the GIL (`@kernel(nogil=True)`): no second compilation for `parallel=True`, no
+second pool, and nobody waits for a thread that the system hasn't started: who is first takes the next piece.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from threading import Thread
 
-import numba
+#: ns of work from which on it is shared between threads. A thread that sleeps takes some 45 us to wake up (torch's wait awake for
+#: more, at the cost of everybody else's): tanh of 10**5, 3 * 10**5, 10**6 elements, us: alone 38, 115, 386; with two threads 54, 122, 250
+WORTH = 200_000
 
-#: elements of all arrays together from which on threads are used: handing the work over takes some 20 us
-LARGE = 1 << 20
-
-#: elements of each array in a piece: some 50 us
-PIECE = 1 << 17
+#: ns of work in a piece
+PIECE = 50_000
 
 
 @functools.cache
-def _helpers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count() - 1, thread_name_prefix="minitorch")
+def _helpers() -> SimpleQueue:
+    """The queue from which the helpers, as many threads as there are other cores, take (work, where to say that it is done)."""
+    queue = SimpleQueue()
+    for _ in range(count() - 1):
+        Thread(target=_help, args=(queue,), name="minitorch", daemon=True).start()
+    return queue
+
+
+def _help(queue):
+    while True:
+        _do(*queue.get())  # a call, whose end lets go of the arrays
+
+
+def _do(work, done):
+    error = None
+    try:
+        work()
+    except BaseException as e:  # `_shared` raises it in the thread that asked
+        error = e
+    done.put(error)
 
 
 os.register_at_fork(after_in_child=_helpers.cache_clear)  # threads don't survive a fork
@@ -29,31 +48,50 @@ os.register_at_fork(after_in_child=_helpers.cache_clear)  # threads don't surviv
 
 def count() -> int:
     """The number of threads: of cores, or NUMBA_NUM_THREADS."""
+    import numba
+
     return numba.config.NUMBA_NUM_THREADS
 
 
-def run(kernel, calls: list[tuple[tuple, tuple]]) -> None:
-    """`kernel(*arrays, *numbers)` for all `calls`. `arrays`: vectors of one size, or None."""
-    if sum(len(arrays) * arrays[0].size for arrays, _ in calls) < LARGE:
-        for arrays, numbers in calls:
-            kernel(*arrays, *numbers)
-        return
-    pieces = iter(
-        [
-            (arrays, numbers, slice(start, start + PIECE))
-            for arrays, numbers in calls
-            for start in range(0, arrays[0].size, PIECE)
-        ]
-    )
-
-    def work():
-        for arrays, numbers, piece in pieces:
-            kernel(*[None if a is None else a[piece] for a in arrays], *numbers)
-
-    helpers = [_helpers().submit(work) for _ in range(count() - 1)]
+def _shared(work) -> None:
+    """`work()` here and, as far as they wake up in time, in the helpers: it takes pieces until there are none."""
+    queue, done, helpers = _helpers(), SimpleQueue(), count() - 1
+    for _ in range(helpers):
+        queue.put((work, done))
     try:
         work()
     finally:
-        for helper in helpers:
-            if not helper.cancel():  # it has begun
-                helper.result()
+        for _ in range(helpers):  # who has not begun need not
+            try:
+                queue.get_nowait()[1].put(None)  # it may be another call's: then that one has a helper less
+            except Empty:
+                break
+        errors = [done.get() for _ in range(helpers)]
+    for error in errors:
+        if error is not None:
+            raise error
+
+
+def run(kernel, calls: list[tuple[tuple, tuple]], cost: float = 0.2) -> list:
+    """`kernel(*arrays, *numbers)` for all `calls`, in pieces; what they return, in order.
+
+    arrays  of one length, or None; cut along their first dimension
+    cost    ns that the kernel takes for an element of an array, all arrays counted
+    """
+    work = [cost * sum([a.size for a in arrays if a is not None]) for arrays, _ in calls]
+    if sum(work) < WORTH:
+        return [kernel(*arrays, *numbers) for arrays, numbers in calls]
+    pieces = []
+    for took, (arrays, numbers) in zip(work, calls, strict=True):
+        rows = len(arrays[0])
+        step = max(1, int(rows * PIECE / max(took, 1)))
+        pieces += [(arrays, numbers, slice(start, start + step)) for start in range(0, rows, step)]
+    results, todo = [None] * len(pieces), iter(range(len(pieces)))
+
+    def work_on():
+        for i in todo:
+            arrays, numbers, piece = pieces[i]
+            results[i] = kernel(*[None if a is None else a[piece] for a in arrays], *numbers)
+
+    _shared(work_on)
+    return results

@@ -74,7 +74,6 @@ from .norms import norm, vector_norm  # noqa: F401
 from .pointwise import *  # noqa: F403
 from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
-from .reduce import root_of_variance  # noqa: F401
 from .selection import (  # noqa: F401
     argsort,
     bincount,

@@ -152,7 +152,7 @@ def hardtanh(xp, x, *, min_val=-1.0, max_val=1.0):
 )
 def logsigmoid(xp, x):
     """log(sigmoid(x)), computed so that exp does not overflow."""
-    return xp.where(xp.lt(x, 0), x, xp.zeros_like(x)) - xp.log1p(xp.exp(-xp.abs(x)))
+    return xp.where(xp.lt(x, 0), x, 0) - xp.log1p(xp.exp(-xp.abs(x)))
 
 
 @composite(

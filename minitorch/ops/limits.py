@@ -11,12 +11,13 @@ from .table import op
 
 
 def _clamp_dx(xp, g, x, min, max):
-    inside = xp.ones_like(x)
-    if min is not None:
-        inside = xp.where(xp.lt(x, min), xp.zeros_like(x), inside)
-    if max is not None:
-        inside = xp.where(xp.gt(x, max), xp.zeros_like(x), inside)
-    return g * inside
+    if min is None:
+        inside = xp.le(x, max)
+    elif max is None:
+        inside = xp.ge(x, min)
+    else:
+        inside = xp.logical_and(xp.ge(x, min), xp.le(x, max))
+    return xp.where(inside, g, 0)
 
 
 @op(vjp=dict(x=_clamp_dx), torch="clamp", samples=unary(min=-0.5, max=1.0))
@@ -34,8 +35,8 @@ def _with_bounds(row, *xs):
 @op(
     vjp=dict(
         x=_clamp_dx,
-        min=lambda xp, g, x, min, max: g * _below(xp, x, min, max),
-        max=lambda xp, g, x, min, max: g * _above(xp, x, min, max),
+        min=lambda xp, g, x, min, max: xp.where(_below(xp, x, min, max), g, 0),
+        max=lambda xp, g, x, min, max: xp.where(_above(xp, x, min, max), g, 0),
     ),
     torch="clamp",
     samples=calls((((3, 4), (3, 4), (4,)), {}), (((3, 4), None, (4,)), {}), (((3, 4), (), None), {})),
@@ -51,13 +52,11 @@ def clamp_between(xp, x, min, max):
 
 
 def _below(xp, x, min, max):
-    holds = xp.lt(x, min) if max is None else xp.logical_and(xp.lt(x, min), xp.lt(min, max))
-    return xp.where(holds, xp.ones_like(x), xp.zeros_like(x))
+    return xp.lt(x, min) if max is None else xp.logical_and(xp.lt(x, min), xp.lt(min, max))
 
 
 def _above(xp, x, min, max):
-    holds = xp.gt(x, max) if min is None else xp.logical_or(xp.gt(x, max), xp.lt(max, min))
-    return xp.where(holds, xp.ones_like(x), xp.zeros_like(x))
+    return xp.gt(x, max) if min is None else xp.logical_or(xp.gt(x, max), xp.lt(max, min))
 
 
 def public_clamp(input, min=None, max=None):

@@ -308,7 +308,7 @@ def out_of_bounds(label):
 
 def _kept(xp, keep, x):
     """x, and zeros where `keep` is False: there no gradient arrives either, not even NaN."""
-    return xp.where(keep, x, xp.zeros_like(x))
+    return xp.where(keep, x, 0)
 
 
 def _nll(x, target, weight, size_average, ignore_index, reduce, reduction):
@@ -473,6 +473,23 @@ def _probability_cross_entropy(xp, x, target, weight, reduction, label_smoothing
     return reduced(xp, xp.sum(loss, dim=dim) if reduction == "none" else loss, reduction)
 
 
+def _log_but_at_0(xp, target):
+    return xp.log(xp.where(xp.eq(target, 0), 1, target))
+
+
+@op(
+    vjp=dict(
+        x=lambda g, target: -g * target,
+        # target / target is 1; at 0 it is NaN, as torch's derivative
+        target=lambda xp, g, x, target: g * (_log_but_at_0(xp, target) + target / target - x),
+    ),
+    **(LOSS | dict(coerce=coerce.promote)),
+)
+def kl_elementwise(xp, x, target):
+    """target * (log(target) - x), where 0 * log(0) is 0."""
+    return target * _log_but_at_0(xp, target) - target * x
+
+
 @composite(
     torch="nn.functional.kl_div",
     samples=calls(
@@ -492,10 +509,7 @@ def kl_div(xp, x, target, *, size_average=None, reduce=None, reduction="mean", l
             stacklevel=4,
         )
     reduction = reduction_of(size_average, reduce, reduction, ("batchmean",))
-    if log_target:
-        loss = xp.exp(target) * (target - x)
-    else:
-        loss = xp.where(xp.eq(target, 0), xp.zeros_like(target), target * xp.log(target)) - target * x
+    loss = xp.exp(target) * (target - x) if log_target else xp.kl_elementwise(x, target)
     if reduction == "batchmean":
         return xp.sum(loss) / (x.shape[0] if x.ndim else 1)
     return reduced(xp, loss, reduction)

@@ -19,18 +19,16 @@ def _norm_dx(xp, g, x, out, ord, dim, keepdim):
     """At 0 the subgradient 0, as torch."""
     g, out = restore(xp, g, x.shape, dim, keepdim), restore(xp, out, x.shape, dim, keepdim)
     if ord == 2:
-        return xp.where(xp.eq(out, 0), xp.zeros_like(x), x * (g / out))
+        return xp.where(xp.eq(out, 0), 0, x * (g / out))
     if ord == 1:
         return g * xp.sign(x)
     if ord == 0:
         return xp.zeros_like(x)
     if math.isinf(ord):
-        chosen = xp.where(xp.eq(xp.abs(x), out), xp.ones_like(x), xp.zeros_like(x))
+        chosen = xp.astype_like(xp.eq(xp.abs(x), out), x)
         return xp.sign(x) * chosen * (g / xp.sum(chosen, dim=dim, keepdim=True))
     scaled = xp.sign(x) * xp.pow(xp.abs(x), ord - 1) * (g / xp.pow(out, ord - 1))
-    return xp.where(
-        xp.logical_or(xp.eq(out, 0), xp.eq(x, 0)) if ord < 2 else xp.eq(out, 0), xp.zeros_like(x), scaled
-    )
+    return xp.where(xp.logical_or(xp.eq(out, 0), xp.eq(x, 0)) if ord < 2 else xp.eq(out, 0), 0, scaled)
 
 
 def _as_floating(xp, x, dtype):
@@ -78,7 +76,7 @@ def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
     if ord == -math.inf:
         return xp.amin(xp.abs(x), dim=dim, keepdim=keepdim)
     if ord == 0:
-        return xp.sum(xp.where(xp.eq(x, 0), xp.zeros_like(x), xp.ones_like(x)), dim=dim, keepdim=keepdim)
+        return xp.sum(xp.astype_like(xp.ne(x, 0), x), dim=dim, keepdim=keepdim)
     if ord == 1:
         return xp.sum(xp.abs(x), dim=dim, keepdim=keepdim)
     return xp.pow(xp.sum(xp.pow(xp.abs(x), ord), dim=dim, keepdim=keepdim), 1 / ord)

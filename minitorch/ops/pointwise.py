@@ -132,16 +132,16 @@ def _pow_dx(xp, g, x, y):
     # y == 0 has gradient 0, also at x == 0 where x ** -1 is infinite
     if isinstance(y, (int, float)):
         return g * 0 if y == 0 else g * (y * xp.pow(x, y - 1))
-    return xp.where(xp.eq(y, 0), xp.zeros_like(g), g * (y * xp.pow(x, y - 1)))
+    return xp.where(xp.eq(y, 0), 0, g * (y * xp.pow(x, y - 1)))
 
 
 def _pow_dy(xp, g, x, y, out):
     # d/dy 0 ** y is 0 for y >= 0, where log gives 0 * -inf
     if isinstance(x, (int, float)):
         return (
-            xp.where(xp.ge(y, 0), xp.zeros_like(g), g * out * -math.inf) if x == 0 else g * out * _log(xp, x)
+            xp.where(xp.ge(y, 0), 0, g * out * -math.inf) if x == 0 else g * out * _log(xp, x)
         )
-    return xp.where(xp.logical_and(xp.eq(x, 0), xp.ge(y, 0)), xp.zeros_like(g), g * (out * xp.log(x)))
+    return xp.where(xp.logical_and(xp.eq(x, 0), xp.ge(y, 0)), 0, g * (out * xp.log(x)))
 
 
 def _log(xp, x):

@@ -12,7 +12,7 @@ from ..tensor import Tensor, wrap_dim
 from . import coerce
 from .dims import count, reduced, restore, spread
 from .samples import calls
-from .table import composite, op
+from .table import op
 
 REDUCTIONS = calls(
     (((3, 4),), {}),
@@ -51,19 +51,29 @@ def sum(xp, x, *, dim=None, keepdim=False, dtype=None):
     return _typed(xp, xp.sum(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim), dtype)
 
 
-@composite(torch="mean", samples=REDUCTIONS, inplace=False)
+def _mean(xp, x, dim, keepdim=False):
+    n = count(x.shape, dim)
+    total = xp.sum(x, dim=reduced(x, dim), keepdim=keepdim)
+    return total / n if n else total * math.nan
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, x_shape, dim, keepdim: spread(xp, g / count(x_shape, dim), x_shape, dim, keepdim)
+    ),
+    torch="mean",
+    samples=REDUCTIONS,
+    inplace=False,
+)
 def mean(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Sum divided by the number of elements."""
-    if dtype is not None:
-        x = xp.to_dtype(x, dtype=dtype)
-    if not x.is_floating_point():
+    x = _typed(xp, x, dtype)
+    if not xp.is_floating(x):
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{type_name(x.dtype)} (convert with .float() first)"
+            f"{type_name(dtypes.OF_RAW[x.dtype])} (convert with .float() first)"
         )
-    total = xp.sum(x, dim=dim, keepdim=keepdim)
-    n = count(x.shape, dim)
-    return total / n if n else total * math.nan
+    return _mean(xp, x, dim, keepdim)
 
 
 def _prod_dx(xp, g, x, out, dim, keepdim):
@@ -83,7 +93,7 @@ def _product_of_others(xp, x, dim):
     columns = []
     for k in range(shape[dim]):
         n = xp.index_range(x, dim, k)
-        columns.append(xp.prod(xp.where(n, xp.ones_like(x), x), dim=dim, keepdim=True))
+        columns.append(xp.prod(xp.where(n, 1, x), dim=dim, keepdim=True))
     return xp.cat(columns, dim=dim % len(shape))
 
 
@@ -102,8 +112,8 @@ def prod(xp, x, *, dim=None, keepdim=False, dtype=None):
 def _extreme_dx(xp, g, x, out, dim, keepdim):
     """Ties share the gradient evenly."""
     chosen = xp.eq(x, restore(xp, out, x.shape, dim, keepdim))
-    share = xp.where(chosen, xp.ones_like(x), xp.zeros_like(x))
-    return spread(xp, g, x.shape, dim, keepdim) * (share / xp.sum(share, dim=dim, keepdim=True))
+    share = restore(xp, g, x.shape, dim, keepdim) / xp.sum(xp.astype_like(chosen, x), dim=dim, keepdim=True)
+    return xp.where(chosen, share, 0)
 
 
 def _needs_elements(name, x, dim):
@@ -207,46 +217,46 @@ max = taking_out(_overloaded(amax, argmax, _elementwise("maximum"), max_result, 
 min = taking_out(_overloaded(amin, argmin, _elementwise("minimum"), min_result, "min"))
 
 
-@composite(
-    torch="var",
-    samples=calls(
-        (((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0, keepdim=True))
-    ),
-    inplace=False,
+def _var_dx(xp, g, x, dim, unbiased, correction, keepdim):
+    dim, n = _degrees(x, dim, unbiased, correction)
+    scale = 2 / n if n > 0 else math.nan
+    return spread(xp, g * scale, x.shape, dim, keepdim) * (x - _mean(xp, x, dim, True))
+
+
+VARIANCES = calls(
+    (((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0, keepdim=True))
 )
+
+
+@op(vjp=dict(x=_var_dx), torch="var", samples=VARIANCES, inplace=False)
 def var(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """The mean squared distance from the mean, divided by n - correction (1 unless told)."""
-    dim, correction = _correction(dim, unbiased, correction)
-    d = x - xp.mean(x, dim=dim, keepdim=True)
-    n = count(x.shape, dim) - correction
-    total = xp.sum(d * d, dim=dim, keepdim=keepdim)
+    if not xp.is_floating(x):
+        raise RuntimeError("std and var only support floating point and complex dtypes")
+    dim, n = _degrees(x, dim, unbiased, correction)
+    d = x - _mean(xp, x, dim, True)
+    total = xp.sum(d * d, dim=reduced(x, dim), keepdim=keepdim)
     return total / n if n > 0 else total * math.nan
 
 
-def _correction(dim, unbiased, correction):
+def _degrees(x, dim, unbiased, correction):
+    """-> the dimensions, and what the sum of squares is divided by."""
     if isinstance(dim, bool):  # var(x, False): the old form, `unbiased` by position
         dim, unbiased = None, dim
-    return dim, correction if correction is not None else int(unbiased is not False)
+    correction = correction if correction is not None else int(unbiased is not False)
+    return dim, count(x.shape, dim) - correction
 
 
-@op(
-    vjp=dict(x=lambda xp, g, out: xp.where(xp.eq(out, 0), xp.zeros_like(g), g / (2 * out))),
-    method=False,
-    inplace=False,
-)
-def root_of_variance(xp, x):
-    """sqrt(x) whose derivative at 0 is 0, as torch's std has it."""
-    return xp.sqrt(x)
+def _std_dx(xp, g, x, out, dim, unbiased, correction, keepdim):
+    """At 0 it is 0, as torch has it."""
+    g = xp.where(xp.eq(out, 0), 0, g / (2 * out))
+    return _var_dx(xp, g, x, dim, unbiased, correction, keepdim)
 
 
-@composite(
-    torch="std",
-    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, correction=0))),
-    inplace=False,
-)
+@op(vjp=dict(x=_std_dx), torch="std", samples=VARIANCES, inplace=False)
 def std(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """sqrt(var)"""
-    return xp.root_of_variance(xp.var(x, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim))
+    return xp.sqrt(var.op.forward(xp, x, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim))
 
 
 @op(
@@ -264,7 +274,7 @@ def logsumexp(xp, x, *, dim, keepdim=False):
     """log(sum(exp(x))), computed from the largest element so that it does not overflow."""
     dim = reduced(x, dim)
     m = xp.amax(x, dim=dim, keepdim=True)
-    m = xp.where(xp.isfinite(m), m, xp.zeros_like(m))
+    m = xp.where(xp.isfinite(m), m, 0)
     out = xp.log(xp.sum(xp.exp(x - m), dim=dim, keepdim=True)) + m
     return out if keepdim else xp.sum(out, dim=dim, keepdim=False)
 
@@ -289,9 +299,9 @@ def _cumprod_dx(xp, g, x, out, dim):
     # dx_k = sum over j >= k of g_j * prod(x_0 .. x_j without x_k)
     columns = []
     for k in range(x.shape[dim]):
-        others = xp.cumprod(xp.where(xp.index_range(x, dim, k), xp.ones_like(x), x), dim=dim)
+        others = xp.cumprod(xp.where(xp.index_range(x, dim, k), 1, x), dim=dim)
         later = xp.index_range(x, dim, k, None)
-        columns.append(xp.sum(xp.where(later, g * others, xp.zeros_like(g)), dim=dim, keepdim=True))
+        columns.append(xp.sum(xp.where(later, g * others, 0), dim=dim, keepdim=True))
     return xp.cat(columns, dim=dim % len(x.shape))
 
 

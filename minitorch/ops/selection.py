@@ -7,6 +7,7 @@ from collections import namedtuple
 import numpy as np
 
 from .. import dtypes
+from ..backends import backend_of
 from ..out import taking_out
 from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
@@ -25,7 +26,7 @@ def _wrapped(name, x, index, dim):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     dim = wrap_dim(dim, x.ndim)
     n = x.shape[dim] if x.ndim else 1
-    if 0 not in index.shape and (bool((index >= n).any()) or bool((index < 0).any())):
+    if not backend_of(index).within(index, n):
         if name == "index_select":
             raise IndexError("index out of range in self")
         wrong = int(index[(index >= n) | (index < 0)].reshape(-1)[0])
@@ -204,8 +205,8 @@ def take_along_dim(input, indices, dim=None):
 
 @op(
     vjp=dict(
-        x=lambda xp, g, mask: xp.where(mask, xp.zeros_like(g), g),
-        y=lambda xp, g, mask: xp.where(mask, g, xp.zeros_like(g)),
+        x=lambda xp, g, mask: xp.where(mask, 0, g),
+        y=lambda xp, g, mask: xp.where(mask, g, 0),
     ),
     name="masked_fill",
     torch="masked_fill",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import dtypes
@@ -20,8 +22,18 @@ acosh = namesake(
     "acosh", lambda xp, g, x: g * xp.rsqrt(x * x - 1), "Inverse hyperbolic cosine.", low=1.2, high=3.0
 )
 atanh = namesake("atanh", lambda g, x: g / (1 - x * x), "Inverse hyperbolic tangent.", low=-0.9, high=0.9)
-bitwise_left_shift = bitwise("bitwise_left_shift", "x * 2 ** y of integers", refuses=coerce.bools)
-bitwise_right_shift = bitwise("bitwise_right_shift", "floor(x / 2 ** y) of integers", refuses=coerce.bools)
+bitwise_left_shift = bitwise(
+    "bitwise_left_shift",
+    lambda xp, x, y: xp.bitwise_left_shift(x, y),
+    "x * 2 ** y of integers",
+    refuses=coerce.bools,
+)
+bitwise_right_shift = bitwise(
+    "bitwise_right_shift",
+    lambda xp, x, y: xp.bitwise_right_shift(x, y),
+    "floor(x / 2 ** y) of integers",
+    refuses=coerce.bools,
+)
 
 
 @op(
@@ -46,15 +58,15 @@ def hypot(xp, x, y):
 )
 def logaddexp(xp, x, y):
     """log(exp(x) + exp(y)), computed from the larger so that it does not overflow; of two equal infinities it is that one."""
-    apart = xp.where(xp.eq(x, y), xp.zeros_like(x), xp.abs(x - y))
+    apart = xp.where(xp.eq(x, y), 0, xp.abs(x - y))
     return xp.maximum(x, y) + xp.log1p(xp.exp(-apart))
 
 
 def _chosen(better):
     """The one that was chosen gets the gradient; of two equal ones x."""
     return dict(
-        x=lambda xp, g, x, y: xp.where(xp.logical_or(better(xp, x, y), xp.isnan(y)), g, xp.zeros_like(g)),
-        y=lambda xp, g, x, y: xp.where(xp.logical_or(better(xp, x, y), xp.isnan(y)), xp.zeros_like(g), g),
+        x=lambda xp, g, x, y: xp.where(xp.logical_or(better(xp, x, y), xp.isnan(y)), g, 0),
+        y=lambda xp, g, x, y: xp.where(xp.logical_or(better(xp, x, y), xp.isnan(y)), 0, g),
     )
 
 
@@ -93,7 +105,7 @@ def frac(xp, x):
 
 
 @op(
-    vjp=dict(x=lambda xp, g, x: xp.where(xp.isfinite(x), g, xp.zeros_like(g))),
+    vjp=dict(x=lambda xp, g, x: xp.where(xp.isfinite(x), g, 0)),
     torch="nan_to_num",
     samples=unary(),
 )
@@ -107,15 +119,26 @@ def nan_to_num(xp, x, *, nan=0.0, posinf=None, neginf=None):
         (xp.logical_and(xp.isinf(x), xp.gt(x, 0)), float(limits.max) if posinf is None else posinf),
         (xp.logical_and(xp.isinf(x), xp.lt(x, 0)), float(limits.min) if neginf is None else neginf),
     ):
-        x = xp.where(where, xp.full_like(x, number), x)
+        x = xp.where(where, number, x)
     return x
 
 
-@composite(torch="logit", samples=_floating_samples(unary(low=0.1, high=0.9)))
+def _logit_dx(xp, g, x, eps):
+    """Outside of [eps, 1 - eps] it is 0; without eps, outside of [0, 1], NaN."""
+    low, high = (0, 1) if eps is None else (eps, 1 - eps)
+    inside = xp.logical_and(xp.ge(x, low), xp.le(x, high))
+    return xp.where(inside, g / (x * (1 - x)), math.nan if eps is None else 0)
+
+
+@op(
+    vjp=dict(x=_logit_dx),
+    torch="logit",
+    samples=_floating_samples(unary(low=0.1, high=0.9)),
+    coerce=coerce.floating,
+)
 def logit(xp, x, *, eps=None):
     """log(x / (1 - x)), of x limited to [eps, 1 - eps] if `eps` is given."""
-    x = x if x.is_floating_point() else x.to(dtypes.get_default_dtype())
-    x = x if eps is None else public_clamp(x, eps, 1 - eps)
+    x = x if eps is None else xp.clamp(x, min=eps, max=1 - eps)
     return xp.log(x / (1 - x))
 
 

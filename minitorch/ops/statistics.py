@@ -6,14 +6,17 @@ from collections import namedtuple
 
 import numpy as np
 
+from .. import dtypes
 from ..out import taking_out
+from ..printing import type_name
 from ..tensor import wrap_dim
 from .compare import eq, where
+from .dims import reduced, spread
 from .pointwise import isnan
-from .reduce import amax, amin, any, mean, std, sum, var
+from .reduce import amax, amin, any, integers_as_int64, mean, std, sum, var
 from .samples import calls
 from .selection import gather, sort
-from .table import composite
+from .table import composite, op
 
 DIMS = calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, keepdim=True)))
 ONE_DIM = calls((((3, 4),), dict(dim=1)), (((5,),), dict(dim=0, keepdim=True)))
@@ -147,25 +150,47 @@ def msort(input):
     return sort(input, 0).values
 
 
-@composite(torch="nansum", samples=DIMS, inplace=False)
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, dim, keepdim: xp.where(xp.isnan(x), 0, spread(xp, g, x.shape, dim, keepdim))
+    ),
+    torch="nansum",
+    samples=DIMS,
+    coerce=integers_as_int64,
+    inplace=False,
+)
 def nansum(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Sum of the elements that are not NaN."""
-    return xp.sum(xp.where(xp.isnan(x), xp.zeros_like(x), x), dim=dim, keepdim=keepdim, dtype=dtype)
+    return sum.op.forward(xp, xp.where(xp.isnan(x), 0, x), dim=dim, keepdim=keepdim, dtype=dtype)
 
 
-@composite(torch="nanmean", samples=DIMS, inplace=False)
+def _known(xp, x, dim, keepdim):
+    """How many elements are not NaN, in x's type."""
+    return xp.sum(xp.astype_like(xp.logical_not(xp.isnan(x)), x), dim=reduced(x, dim), keepdim=keepdim)
+
+
+def _nanmean_dx(xp, g, x, dim, keepdim):
+    share = g / _known(xp, x, dim, keepdim)
+    return xp.where(xp.isnan(x), 0, spread(xp, share, x.shape, dim, keepdim))
+
+
+@op(vjp=dict(x=_nanmean_dx), torch="nanmean", samples=DIMS, inplace=False)
 def nanmean(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Mean of the elements that are not NaN."""
-    known = xp.sum(xp.logical_not(xp.isnan(x)), dim=dim, keepdim=keepdim)
-    return xp.nansum(x, dim=dim, keepdim=keepdim, dtype=dtype) / known
+    x = x if dtype is None else xp.astype(x, dtype)
+    if not xp.is_floating(x):
+        raise RuntimeError(
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{type_name(dtypes.OF_RAW[x.dtype])}"
+        )
+    total = xp.sum(xp.where(xp.isnan(x), 0, x), dim=reduced(x, dim), keepdim=keepdim)
+    return total / _known(xp, x, dim, keepdim)
 
 
-@composite(
-    torch="count_nonzero", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1))), inplace=False, out=False
-)
+@op(torch="count_nonzero", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1))), inplace=False, out=False)
 def count_nonzero(xp, x, *, dim=None):
     """How many elements are not zero."""
-    return xp.sum(xp.ne(x, 0), dim=dim)
+    return xp.count_nonzero(x, dim=reduced(x, dim))
 
 
 @composite(torch="var_mean", samples=DIMS, inplace=False, method=False, out=False)
