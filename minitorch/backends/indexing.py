@@ -209,6 +209,18 @@ def sort(x, *, dim=-1, descending=False):
     return gather(x, indices, dim=dim), indices
 
 
+def _along(extreme, arg):
+    def function(x, *, dim, keepdim=False):
+        if not x.ndim:
+            return x.copy(), np.zeros((), np.int64)
+        return extreme.reduce(x, dim, None, None, keepdim), getattr(x, arg)(dim, keepdims=keepdim)
+
+    return function
+
+
+max_along, min_along = _along(np.maximum, "argmax"), _along(np.minimum, "argmin")
+
+
 def bincount(x, *, minlength=0):
     return np.bincount(x, minlength=minlength)
 

@@ -81,6 +81,8 @@ from .indexing import (  # noqa: F401
     index_put,
     index_rows,
     index_select,
+    max_along,
+    min_along,
     nonzero,
     scatter,
     scatter_add,

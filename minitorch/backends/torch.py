@@ -412,6 +412,14 @@ def sort(x, *, dim=-1, descending=False):
     return tuple(torch.sort(x, stable=True, dim=dim, descending=descending))
 
 
+def max_along(x, *, dim, keepdim=False):
+    return tuple(torch.max(x, dim or 0, keepdim))
+
+
+def min_along(x, *, dim, keepdim=False):
+    return tuple(torch.min(x, dim or 0, keepdim))
+
+
 def bincount(x, *, minlength=0):
     return torch.bincount(x, minlength=minlength)
 

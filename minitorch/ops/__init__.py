@@ -71,11 +71,11 @@ from .lookup import (  # noqa: F401
 from .loss import *  # noqa: F403
 from .normalize import *  # noqa: F403
 from .norms import norm, vector_norm  # noqa: F401
+from .order import argsort, max, min, sort, topk  # noqa: F401
 from .pointwise import *  # noqa: F403
 from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
 from .selection import (  # noqa: F401
-    argsort,
     bincount,
     gather,
     index_add,
@@ -85,9 +85,7 @@ from .selection import (  # noqa: F401
     nonzero,
     scatter,
     scatter_add,
-    sort,
     take_along_dim,
-    topk,
     unique,
 )
 from .shape import *  # noqa: F403

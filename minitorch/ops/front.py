@@ -78,9 +78,9 @@ def signature(row, out) -> str:
 
 
 def reduces(row) -> bool:
-    """Whether it has a `dim`, its one required keyword if it is that, which torch for NumPy's sake lets users call `axis`."""
+    """Whether it has a `dim`, which if required is its only required keyword, and which torch for NumPy's sake lets users call `axis`."""
     required = {n for n, default in row.metadata.items() if default is Parameter.empty}
-    return "dim" in row.metadata and required <= {"dim"} and bool(row.torch) and not row.torch.startswith("nn.")
+    return "dim" in row.metadata and ("dim" not in required or required == {"dim"}) and bool(row.torch) and not row.torch.startswith("nn.")
 
 
 def numpy_names(row) -> list[str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 
 from .. import dtypes
-from ..out import taking_out
 from ..printing import type_name
-from ..tensor import Tensor, wrap_dim
+from ..tensor import wrap_dim
 from . import coerce
 from .dims import count, reduced, restore, spread
 from .samples import calls
@@ -116,7 +114,7 @@ def _extreme_dx(xp, g, x, out, dim, keepdim):
     return xp.where(chosen, share, 0)
 
 
-def _needs_elements(name, x, dim):
+def needs_elements(name, x, dim):
     if dim is None and 0 in x.shape:
         raise RuntimeError(
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' "
@@ -131,7 +129,7 @@ def _needs_elements(name, x, dim):
 def amax(xp, x, *, dim=None, keepdim=False):
     """The largest element over `dim`; NaN if there is one."""
     dim = reduced(x, dim)
-    _needs_elements("amax", x, dim)
+    needs_elements("amax", x, dim)
     return xp.amax(x, dim=dim, keepdim=keepdim)
 
 
@@ -139,7 +137,7 @@ def amax(xp, x, *, dim=None, keepdim=False):
 def amin(xp, x, *, dim=None, keepdim=False):
     """The smallest element over `dim`; NaN if there is one."""
     dim = reduced(x, dim)
-    _needs_elements("amin", x, dim)
+    needs_elements("amin", x, dim)
     return xp.amin(x, dim=dim, keepdim=keepdim)
 
 
@@ -175,46 +173,6 @@ def all(xp, x, *, dim=None, keepdim=False):
 def any(xp, x, *, dim=None, keepdim=False):
     """Whether some element is non-zero."""
     return xp.any(x, dim=reduced(x, dim), keepdim=keepdim)
-
-
-max_result = namedtuple("max", ["values", "indices"])
-min_result = namedtuple("min", ["values", "indices"])
-
-
-def _overloaded(extreme, arg, elementwise, result, word):
-    def function(input, dim=None, keepdim=False, *, other=None):
-        if not isinstance(input, Tensor):
-            raise TypeError(f"{word}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-        if isinstance(dim, Tensor) or other is not None:
-            return elementwise(input, dim if other is None else other)
-        if dim is None:
-            _needs_elements(word, input, None)
-            return extreme(input)
-        _needs_elements(word, input, (wrap_dim(dim, input.ndim),) if input.ndim else ())
-        indices = arg(input.byte() if input.dtype is dtypes.bool else input, dim, True)
-        from .selection import gather
-
-        values = gather(input, indices, dim=dim)
-        return result(
-            *((values, indices) if keepdim or not input.ndim else (values.squeeze(dim), indices.squeeze(dim)))
-        )
-
-    function.__name__ = word
-    function.__doc__ = f"{word}(x): of all; {word}(x, dim): (values, indices); {word}(x, y): elementwise."
-    return function
-
-
-def _elementwise(name):
-    def call(x, y):
-        from . import compare  # which imports this module's neighbours
-
-        return getattr(compare, name)(x, y)
-
-    return call
-
-
-max = taking_out(_overloaded(amax, argmax, _elementwise("maximum"), max_result, "max"))
-min = taking_out(_overloaded(amin, argmin, _elementwise("minimum"), min_result, "min"))
 
 
 def _var_dx(xp, g, x, dim, unbiased, correction, keepdim):

@@ -1,8 +1,6 @@
-"""Gather and scatter, masks, sorting."""
+"""Gather and scatter, masks, distinct values."""
 
 from __future__ import annotations
-
-from collections import namedtuple
 
 import numpy as np
 
@@ -270,46 +268,6 @@ def public_nonzero(input, *, as_tuple=False):
 
 
 nonzero.op.public_front = public_nonzero
-
-# ---------------------------------------------------------------------- order
-
-sort_result = namedtuple("sort", ["values", "indices"])
-topk_result = namedtuple("topk", ["values", "indices"])
-
-
-@op(
-    vjp=dict(x=lambda xp, g0, out1, dim: _put_back(xp, g0, out1, dim)),
-    torch="sort",
-    outputs=2,
-    returns=sort_result,
-    inplace=False,
-    samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=0, descending=True)), (((),), {})),
-)
-def sort(xp, x, *, dim=-1, descending=False, stable=False):
-    """(values, indices) in order along `dim`, always stable."""
-    return xp.sort(x, dim=wrap_dim(dim, x.ndim), descending=descending)
-
-
-def _put_back(xp, g, index, dim):
-    return xp.scatter(xp.zeros_like(g), index, g, dim=dim) if tuple(g.shape) else g
-
-
-@taking_out
-def argsort(input, dim=-1, descending=False, stable=False):
-    return sort(input, dim, descending).indices
-
-
-@taking_out
-def topk(input, k, dim=-1, largest=True, sorted=True):
-    """The k largest (or smallest) of a dimension, in order: (values, indices). Of equal ones the first; torch's are any."""
-    n = input.shape[wrap_dim(dim, input.ndim)] if input.ndim else 1
-    if not 0 <= k <= n:
-        raise RuntimeError("selected index k out of range")
-    values, indices = sort(input, dim, largest)
-    if not input.ndim:
-        return topk_result(values, indices)
-    return topk_result(shape.narrow(values, dim, 0, k), shape.narrow(indices, dim, 0, k))
-
 
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct values in order, and on request where each came from and how often."""

@@ -12,10 +12,11 @@ from ..printing import type_name
 from ..tensor import wrap_dim
 from .compare import eq, where
 from .dims import reduced, spread
+from .order import sort
 from .pointwise import isnan
 from .reduce import amax, amin, any, integers_as_int64, mean, std, sum, var
 from .samples import calls
-from .selection import gather, sort
+from .selection import gather
 from .table import composite, op
 
 DIMS = calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((3, 4),), dict(dim=0, keepdim=True)))
