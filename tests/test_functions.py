@@ -163,6 +163,26 @@ CALLS = {
     "True to the power of bools": lambda T, x: T.pow(True, x > 1),
     "unfold of a number": lambda T, x: [x[0, 0].unfold(0, 1, 1), x[0, 0].unfold(-1, 0, 2)],
     "roll": lambda T, x: [T.roll(x, 1), T.roll(x, (1, 2), (0, -1)), T.roll(x, (1,))],
+    "pad": lambda T, x: [
+        T.nn.functional.pad(y, p, mode)
+        for mode in ("constant", "reflect", "replicate", "circular")
+        for y, p in (
+            (x, (1, 2)), (x[None], (-1, 2)), (x[None, None], (1, 1, 2, 0)), (x.reshape(1, 2, 2, 3), (-1, 2, 1, 1)),
+            (x.reshape(1, 1, 2, 2, 3), (1, 2, 1, 0, 1, 1)), (x[None], (0, 0)),
+        )
+    ] + [T.nn.functional.pad(x, (1, 1, -1, 2), value=3.5), T.nn.functional.pad(x.long(), (2,) * 4, "constant", 7), T.constant_pad_nd(x, (1, 1), 2)],
+    "pad of bools": lambda T, x: [T.nn.functional.pad(x > 0, (1, 1), m) for m in ("constant", "circular")],
+    "pad by an odd number": lambda T, x: T.nn.functional.pad(x, (1,)),
+    "pad more than there are dimensions": lambda T, x: T.nn.functional.pad(x, (1,) * 6),
+    "pad to a negative size": lambda T, x: T.nn.functional.pad(x, (-3, -2)),
+    "pad in another mode": lambda T, x: T.nn.functional.pad(x, (1, 1), "mirror"),
+    "pad with a value in vain": lambda T, x: T.nn.functional.pad(x, (1, 1), "reflect", 1.0),
+    "reflect a vector": lambda T, x: T.nn.functional.pad(x[0], (1, 1), "reflect"),
+    "reflect too much": lambda T, x: T.nn.functional.pad(x, (4, 0), "reflect"),
+    "reflect bools": lambda T, x: T.nn.functional.pad(x > 0, (1, 0), "reflect"),
+    "replicate nothing": lambda T, x: T.nn.functional.pad(x[:, :0], (1, 0), "replicate"),
+    "replicate to nothing": lambda T, x: T.nn.functional.pad(x, (-2, -2), "replicate"),
+    "go round twice": lambda T, x: T.nn.functional.pad(x, (5, 0), "circular"),
     "roll of a number": lambda T, x: T.roll(x[0, 0], 1, 0),
     "roll by nothing": lambda T, x: T.roll(x, ()),
     "arange of whole steps of 0": lambda T, x: T.arange(0, 64, 0.5, dtype=T.int64),

@@ -22,6 +22,7 @@ from ..ops import (  # noqa: F401
     nll_loss,
     normalize,
     one_hot,
+    pad,
     scaled_dot_product_attention,
     sigmoid,
     smooth_l1_loss,

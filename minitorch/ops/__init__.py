@@ -72,6 +72,7 @@ from .loss import *  # noqa: F403
 from .normalize import *  # noqa: F403
 from .norms import norm, vector_norm  # noqa: F401
 from .order import argsort, max, min, sort, topk  # noqa: F401
+from .pad import constant_pad_nd, pad  # noqa: F401
 from .pointwise import *  # noqa: F403
 from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
