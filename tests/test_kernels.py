@@ -410,3 +410,37 @@ def test_within(dtype):
         assert xp.within(np.array(values, dtype), n) == expected
     if dtype != "uint8":
         assert not xp.within(np.array([0, -1, 2], dtype)[::2][:1] - 1, 4)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_sort_is_stable(descending, monkeypatch):
+    """Also of zeros of both signs and of NaNs, along every dimension, in pieces."""
+    r = np.random.default_rng(0)
+    x = r.integers(-3, 4, (20, 30, 7)).astype("float32") * np.float32(1e-40)
+    x[r.random(x.shape) < 0.5] *= np.float32(1e38)
+    x.ravel()[::11] = r.choice(np.array(SPECIAL + [-math.nan], "float32"), x.ravel()[::11].size)
+    for dim in (0, 1, -1):
+        expected = xp.sort(x.astype("float64"), dim=dim, descending=descending)
+        for worth in (10**9, 0):
+            monkeypatch.setattr(threads, "WORTH", worth)
+            monkeypatch.setattr(threads, "PIECE", 1000)
+            values, indices = xp.sort(x, dim=dim, descending=descending)
+            np.testing.assert_array_equal(indices, expected[1])
+            assert_same(values, np.take_along_axis(x, indices, dim))
+            np.testing.assert_array_equal(values, expected[0].astype("float32"))
+    assert xp.sort(x[:0], dim=1)[1].shape == (0, 30, 7)
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (2, 3, 4), (2, 0, 3), (1, 1)])
+def test_triangles(shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype("float32")
+    for a in (x, x.swapaxes(-1, -2)):
+        for k in (-9, -2, -1, 0, 1, 3, 9):
+            np.testing.assert_array_equal(xp.tril(a, diagonal=k), np.tril(a, k))
+            np.testing.assert_array_equal(xp.triu(a, diagonal=k), np.triu(a, k))
+
+
+@pytest.mark.parametrize(("shifts", "dims"), [(1, 0), (-2, 1), (7, 0), ((1, -1), (0, 1)), ((1, 2), (0, 0)), (3, None)])
+def test_roll(shifts, dims):
+    for x in (np.arange(12.0).reshape(3, 4), np.zeros((0, 4)), np.zeros((3, 0))):
+        np.testing.assert_array_equal(xp.roll(x, shifts=shifts, dims=dims), np.roll(x, shifts, dims))

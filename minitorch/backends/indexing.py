@@ -201,12 +201,50 @@ def sort(x, *, dim=-1, descending=False):
     """-> (values, indices), stable; NaN counts as the largest."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
+    if x.dtype == np.float32:
+        lines = np.ascontiguousarray(x.swapaxes(dim, -1))
+        out = np.empty_like(lines), np.empty(lines.shape, np.int64)
+        if x.size:
+            rows = tuple([a.reshape(-1, x.shape[dim]) for a in (lines, *out)])
+            kernels.threads.run(_sort_rows, [(rows, (descending,))], cost=2.0)
+        return tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in out])
     if descending:  # stable in descending order: sort the mirror image and mirror back
         n = x.shape[dim]
         indices = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
     else:
         indices = np.argsort(x, dim, kind="stable")
     return gather(x, indices, dim=dim), indices
+
+
+def _sort_rows(x, values, indices, descending):
+    """NumPy sorts whole numbers of 64 bits several at once, 8 times as fast as it finds the stable order of floats: numbers whose
+    upper half is in the order of the floats, with the place in the lower half."""
+    keys = np.empty(x.shape, np.uint64)
+    kernels.indexing.keys(x.view(np.uint32), descending, keys)
+    keys.sort()
+    kernels.indexing.unpack(keys, x, values, indices)
+
+
+def tril(x, *, diagonal=0):
+    return _triangle(x, diagonal, lower=True)
+
+
+def triu(x, *, diagonal=0):
+    return _triangle(x, diagonal, lower=False)
+
+
+def _triangle(x, diagonal, lower):
+    """The elements of the last two dimensions up to (lower) or from a diagonal on, zeros elsewhere."""
+    if x.dtype.type not in FLOATS or x.ndim < 2:
+        return np.tril(x, diagonal) if lower else np.triu(x, diagonal)
+    out = np.empty(x.shape, x.dtype)
+    if x.size:
+        kernels.indexing.triangle(_threefold_last(x), diagonal, lower, _threefold_last(out))
+    return out
+
+
+def _threefold_last(a):
+    return a.reshape(-1, *a.shape[-2:])
 
 
 def _along(extreme, arg):

@@ -88,6 +88,8 @@ from .indexing import (  # noqa: F401
     scatter_add,
     scatter_reduce,
     sort,
+    tril,
+    triu,
     where,
     within,
 )
@@ -305,17 +307,16 @@ def slice_dim(x, *, dim, start, end, step):
 
 
 def diagonal(x, *, offset=0, dim1=0, dim2=1):
-    d = np.diagonal(x, offset, dim1, dim2)  # read-only: the same place again, writeable
-    first = {dim1: builtins.max(-offset, 0), dim2: builtins.max(offset, 0)}
-    start = x[tuple([slice(first.get(i, 0), None) for i in range(x.ndim)])]
-    return np.lib.stride_tricks.as_strided(start, d.shape, d.strides)
+    d = x.diagonal(offset, dim1, dim2)
+    d.flags.writeable = x.flags.writeable  # NumPy's is never
+    return d
 
 
 def unfold(x, *, dimension, size, step):
     shape, strides = list(x.shape), list(x.strides)
     shape[dimension] = (shape[dimension] - size) // step + 1
     strides[dimension] *= step
-    return np.lib.stride_tricks.as_strided(x, [*shape, size], [*strides, x.strides[dimension]])
+    return strided(x, (*shape, size), (*strides, x.strides[dimension]))
 
 
 def diagonal_placed(x, *, shape, offset, dim1, dim2):
@@ -336,20 +337,20 @@ def unfold_placed(x, *, shape, dimension, size, step):
 
 
 def flip(x, *, dims):
-    return np.flip(x, tuple(dims)).copy()
+    dims = [d % x.ndim for d in dims]
+    return x[tuple([slice(None, None, -1 if i in dims else 1) for i in range(x.ndim)])].copy()
 
 
 def roll(x, *, shifts, dims=None):
-    return np.roll(x, shifts, dims)
+    if dims is None:
+        return roll(x.reshape(-1), shifts=shifts, dims=0).reshape(x.shape)
+    shifts, dims = ((v,) if isinstance(v, int) else v for v in (shifts, dims))
+    for shift, dim in zip(shifts, dims, strict=True):
+        at = (slice(None),) * (dim % x.ndim)
+        n = x.shape[dim] - shift % max(x.shape[dim], 1)
+        x = np.concatenate([x[(*at, slice(n, None))], x[(*at, slice(n))]], axis=dim)
+    return x
 
 
 def cat(xs, *, dim=0):
     return np.concatenate(xs, axis=dim)
-
-
-def tril(x, *, diagonal=0):
-    return np.tril(x, diagonal)
-
-
-def triu(x, *, diagonal=0):
-    return np.triu(x, diagonal)

@@ -1,9 +1,11 @@
-"""Taking from, writing at and adding to positions along one dimension, and choosing. Arrays of three dimensions: before, along, after.
+"""Taking from, writing at and adding to positions along one dimension; choosing; order. Arrays of three dimensions: before, along, after.
 
 A kernel that gets positions returns False where one is not in [0, n): NumPy then says what is wrong, or counts it from the end.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from .jit import kernel
 
@@ -95,3 +97,45 @@ def places(x, out):
                 out[found, 0] = i
             out[found, last] = j
             found += x[i, j]
+
+
+SIGN, ALL, HALF = np.uint32(1 << 31), np.uint32(0xFFFFFFFF), np.uint64(32)
+LARGEST = np.uint32(0x7F800000)  # infinity: what is above, but for the sign, is NaN
+
+
+@kernel(nogil=True)
+def keys(bits, descending, out):
+    """out = a number in the order of the float32 whose bits these are, times 2 ** 32, plus the place in the row. Zeros are equal, and
+    NaNs, which come after everything, too."""
+    for i in range(bits.shape[0]):
+        for j in range(bits.shape[1]):
+            b = bits[i, j]
+            magnitude = b & ~SIGN
+            b = ~b if b & SIGN else b | SIGN
+            b = SIGN if magnitude == 0 else b
+            b = ALL if magnitude > LARGEST else b
+            b = ~b if descending else b
+            out[i, j] = (np.uint64(b) << HALF) | np.uint64(j)
+
+
+@kernel(nogil=True)
+def unpack(keys, x, values, indices):
+    """values, indices = x at the places in the keys, these"""
+    for i in range(keys.shape[0]):
+        for j in range(keys.shape[1]):
+            at = np.int64(keys[i, j] & np.uint64(ALL))
+            indices[i, j] = at
+            values[i, j] = x[i, at]
+
+
+@kernel
+def triangle(x, diagonal, lower, out):
+    """out = np.tril(x, diagonal), or np.triu; of matrices"""
+    zero = x.dtype.type(0)
+    for a in range(x.shape[0]):
+        for i in range(x.shape[1]):
+            edge = min(max(i + diagonal + lower, 0), x.shape[2])  # the first that is not in a lower, that is in an upper triangle
+            for j in range(edge):
+                out[a, i, j] = x[a, i, j] if lower else zero
+            for j in range(edge, x.shape[2]):
+                out[a, i, j] = zero if lower else x[a, i, j]
