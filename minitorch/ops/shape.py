@@ -290,7 +290,7 @@ def split(tensor, split_size_or_sections, dim=0):
     if not tensor.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     dim = wrap_dim(dim, tensor.ndim)
-    n, sizes = tensor.shape[dim], split_size_or_sections
+    n, sizes = tensor._array.shape[dim], split_size_or_sections
     if isinstance(sizes, int):
         if sizes <= 0 and not (sizes == 0 and n == 0):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}")
@@ -310,7 +310,7 @@ def chunk(input, chunks, dim=0):
     """About `chunks` parts of equal size (the last may be smaller): views."""
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = input.shape[wrap_dim(dim, input.ndim)]
+    n = input._array.shape[wrap_dim(dim, input.ndim)]
     return split(input, max(-(-n // chunks), 1), dim)
 
 
@@ -328,7 +328,7 @@ def flatten(input, start_dim=0, end_dim=-1):
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not input.ndim:
         return reshape(input, (1,))
-    sizes = input.shape
+    sizes = input._array.shape
     return reshape(input, (*sizes[:start], math.prod(sizes[start : end + 1]), *sizes[end + 1 :]))
 
 
