@@ -79,7 +79,7 @@ def _types_check(a, b):
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}"
         )
-    if OF_RAW[a.dtype] is OF_RAW[coerce.BOOL]:
+    if OF_RAW[a.dtype] is OF_RAW[coerce.BOOL] and 0 not in (*a.shape, *b.shape):
         raise NotImplementedError("\"matmul_cpu\" not implemented for 'Bool'")
 
 
