@@ -270,11 +270,17 @@ def ones_like(input, *, dtype=None, device=None, requires_grad=False, memory_for
 empty_like = zeros_like
 
 
+def _no_bools(name, dtype):
+    if dtype is dtypes.bool:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
+
+
 @created_in
 def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """start, start + step, ... below end."""
     if end is None:
         start, end = 0, start
+    _no_bools("arange", dtype)
     start, end, step = (v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step))
     if dtype is dtypes.int64:  # as torch; the other integers count in floating point
         fraction, (start, end, step) = step, (int(start), int(end), int(step))
@@ -304,6 +310,7 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     dtype = dtype or dtypes.get_default_dtype()
+    _no_bools("linspace", dtype)
     if not dtype.is_floating_point:
         start, end = int(start), int(end)
     # torch works in the tensor's type, from both ends towards the middle
@@ -324,6 +331,7 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False) -> Tensor:
     """base ** linspace(start, end, steps)"""
     dtype = dtype or dtypes.get_default_dtype()
+    _no_bools("logspace", dtype)
     if not dtype.is_floating_point:
         start, end = int(start), int(end)
     exponents = linspace(start, end, steps, dtype=dtypes.float64).numpy()

@@ -243,6 +243,8 @@ def argmin(x, *, dim=None, keepdim=False):
 
 
 def cumsum(x, *, dim):
+    if x.dtype == np.float16:  # summed in single precision, as torch
+        return np.add.accumulate(x, dim, np.float32).astype(x.dtype) if x.ndim else x + 0
     return np.add.accumulate(x, dim) if x.ndim else x + 0
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from .. import kernels
 from ..backends import numpy as NUMPY
 from ..kernels.fuse import one_loop
+from . import coerce
 from .samples import calls, unary
 from .softmaxes import has_kernel
 from .table import composite, op
@@ -27,6 +28,8 @@ def _relu_dx(xp, g, out):
     vjp=dict(x=_relu_dx),
     fused=(None, one_loop(partial(_relu_dx, NUMPY))),
     torch="relu",
+    coerce=coerce.number,
+    refuses=coerce.bools_saying("Boolean inputs not supported for relu"),
     samples=unary(),
     out=False,
 )
@@ -38,6 +41,7 @@ def relu(xp, x):
 @op(
     vjp=dict(x=lambda xp, g, x, negative_slope: xp.where(xp.gt(x, 0), g, g * negative_slope)),
     torch="nn.functional.leaky_relu",
+    coerce=coerce.floats,
     samples=unary(),
     method=False,
 )
@@ -49,6 +53,7 @@ def leaky_relu(xp, x, *, negative_slope=0.01):
 @op(
     vjp=dict(x=lambda xp, g, x, alpha: xp.where(xp.gt(x, 0), g, g * (alpha * xp.exp(x)))),
     torch="nn.functional.elu",
+    coerce=coerce.floats,
     samples=unary(),
     method=False,
 )
@@ -91,6 +96,7 @@ def _gelu_backward(g, x, approximate):
     vjp=dict(x=_gelu_dx),
     fused=(_gelu, _gelu_backward),
     torch="nn.functional.gelu",
+    coerce=coerce.floats,
     method=False,
     samples=calls((((3, 4),), {}), (((3, 4),), dict(approximate="tanh")), (((),), {}), (((0, 3),), {})),
 )
@@ -108,7 +114,7 @@ def _silu_dx(xp, g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@op(vjp=dict(x=_silu_dx), torch="nn.functional.silu", samples=unary(), method=False)
+@op(vjp=dict(x=_silu_dx), torch="nn.functional.silu", coerce=coerce.floats, samples=unary(), method=False)
 def silu(xp, x):
     """x * sigmoid(x)"""
     return x * xp.sigmoid(x)
@@ -119,6 +125,7 @@ def silu(xp, x):
         x=lambda xp, g, x, beta, threshold: xp.where(xp.gt(x * beta, threshold), g, g * xp.sigmoid(x * beta))
     ),
     torch="nn.functional.softplus",
+    coerce=coerce.floats,
     samples=calls((((3, 4),), {}), (((3, 4),), dict(beta=2, threshold=1)), (((),), {})),
     method=False,
 )
@@ -134,6 +141,8 @@ def softplus(xp, x, *, beta=1.0, threshold=20.0):
         )
     ),
     torch="nn.functional.hardtanh",
+    coerce=coerce.number,
+    refuses=coerce.bools_saying("Bool inputs not supported for hardtanh"),
     samples=unary(),
     method=False,
 )
@@ -141,12 +150,18 @@ def hardtanh(xp, x, *, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the derivative at the edges is 0."""
     if min_val > max_val:
         raise ValueError(f"min_val cannot be greater than max_val, but got {min_val} and {max_val}")
-    return xp.clamp(x, min=min_val, max=max_val)
+    try:
+        return xp.clamp(x, min=min_val, max=max_val)
+    except OverflowError:
+        raise RuntimeError(
+            f"cannot do hardtanh on an unsigned type with negative limits: {min_val}, {max_val}"
+        ) from None
 
 
 @op(
     vjp=dict(x=lambda xp, g, x: g * xp.sigmoid(-x)),
     torch="nn.functional.logsigmoid",
+    coerce=coerce.floats,
     samples=unary(),
     method=False,
 )

@@ -60,6 +60,14 @@ def number(op, x):
     return xp, a
 
 
+def floats(op, x):
+    """One floating tensor; NotImplementedError for integers and bools."""
+    xp, a = one(op, x)
+    if not xp.is_floating(a):
+        raise not_implemented(op, x.dtype)
+    return xp, a
+
+
 def floating(op, x):
     """One tensor; integers and bools become the default floating type."""
     xp, a = one(op, x)

@@ -12,11 +12,10 @@ from inspect import Parameter
 
 from numpy import asarray, generic, ndarray
 
-from .. import ops
+from .. import dtypes, ops
 from ..autograd.mode import INFERENCE, state
 from ..autograd.views import View
 from ..backends import numpy as NUMPY
-from ..dtypes import OF_RAW
 from ..kernels.fuse import LARGE, Fused
 from ..out import into
 from ..tensor import Tensor, wrap
@@ -24,6 +23,11 @@ from . import coerce
 from .dims import broadcast_shape
 from .generated import compiled, indented, is_large, switches, tracers
 from .variadic import variadic
+
+#: policies for one tensor that a floating one passes as it is
+ONE_FLOATING = (coerce.floating, coerce.floats, coerce.number)
+FLOATING = frozenset(d.numpy for d in dtypes.ALL if d.is_floating_point)
+NO_ARRAY = asarray(None)  # it has a dtype, which is no number's
 
 
 def front(row, *, traced=True, operator=None):
@@ -48,7 +52,7 @@ def front(row, *, traced=True, operator=None):
     return compiled(
         row.name, lines,
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=LARGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
-        Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=object.__new__, wrap=wrap, asarray=asarray,
+        FLOATING=FLOATING, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=object.__new__, wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, state=state, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
         MISSING=Parameter.empty, missing=missing, into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
@@ -133,15 +137,13 @@ def short_way(row) -> str | None:
             f"type({x}) is ndarray and {x}.dtype.kind == 'f' and (type({y}) is float or type({y}) is ndarray and {x}.dtype is {y}.dtype)"
             + ("" if row.coerce is coerce.tensor_first else f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'")
         )
+    if row.coerce in ONE_FLOATING:
+        return f"{arrays[0]}.dtype in FLOATING"
     conditions = [
         f"({row.public[n]} is None or type(a_{n}) is ndarray)" if i in row.optional else f"type(a_{n}) is ndarray"
         for i, n in enumerate(row.inputs)
     ]
-    if row.coerce in (coerce.floating, coerce.number):
-        conditions += [f"{arrays[0]}.dtype.kind == 'f'"]
-    elif row.coerce not in (coerce.one, coerce.same):
-        return None
-    return " and ".join(conditions)
+    return " and ".join(conditions) if row.coerce in (coerce.one, coerce.same) else None
 
 
 def takes_numbers(row) -> bool:
@@ -158,7 +160,9 @@ def entry(row, operator) -> list[str]:
     lines = []
     for n in row.inputs:
         x = row.public[n]
-        other = f"float({x}) if type({x}) in NUMBERS else None" if takes_numbers(row) and row.numbers else "None"
+        other = "NO_ARRAY" if row.coerce in ONE_FLOATING else "None"
+        if takes_numbers(row) and row.numbers:
+            other = f"float({x}) if type({x}) in NUMBERS else None"
         lines += [f"a_{n} = {x}._array if isinstance({x}, Tensor) else {other}"]
     return [*lines, f"if {condition}:", "    xp = NUMPY", "else:", f"    {otherwise}"]
 
@@ -267,7 +271,7 @@ def explained(error, row, *arrays):
     """torch's error for dtypes that the op refuses and for arrays that do not broadcast; any other error as it is."""
     arrays = [a for a in arrays if hasattr(a, "shape")]
     if row.refuses and isinstance(error, TypeError):
-        row.refuses(row, [OF_RAW[a.dtype] for a in arrays])
+        row.refuses(row, [dtypes.OF_RAW[a.dtype] for a in arrays])
     if "broadcast" not in str(error):
         return error
     common = ()

@@ -26,6 +26,11 @@ def clamp(xp, x, *, min=None, max=None):
     return xp.clamp(x, min=min, max=max)
 
 
+def _bools_between_two(op, given):
+    if len(given) == 3:
+        coerce.bools(op, given)
+
+
 def _with_bounds(row, *xs):
     xp, *arrays = coerce.promote(row, *[x for x in xs if x is not None])
     given = iter(arrays)
@@ -41,6 +46,7 @@ def _with_bounds(row, *xs):
     torch="clamp",
     samples=calls((((3, 4), (3, 4), (4,)), {}), (((3, 4), None, (4,)), {}), (((3, 4), (), None), {})),
     coerce=_with_bounds,
+    refuses=_bools_between_two,
     optional=("min", "max"),
     numbers=True,
     method=False,

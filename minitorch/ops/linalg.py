@@ -43,10 +43,8 @@ def _matmul_dy(xp, g, x, y):
 
 def _matmul_check(op, x, y):
     xp, a, b = coerce.same(op, x, y)
-    if a.dtype != b.dtype:
-        raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}"
-        )
+    if a.dtype is not b.dtype or a.dtype is coerce.BOOL:
+        _types_check(a, b)
     if not a.ndim or not b.ndim:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D"
@@ -74,6 +72,15 @@ def _matmul_check(op, x, y):
     if a.ndim > 2 and b.ndim > 2:
         broadcast_shape(a.shape[:-2], b.shape[:-2])
     return xp, a, b
+
+
+def _types_check(a, b):
+    if a.dtype != b.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}"
+        )
+    if OF_RAW[a.dtype] is OF_RAW[coerce.BOOL] and 0 not in (*a.shape, *b.shape):
+        raise NotImplementedError("\"matmul_cpu\" not implemented for 'Bool'")
 
 
 def _x(a):

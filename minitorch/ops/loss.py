@@ -221,6 +221,8 @@ def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduc
         )
     if x.dtype is not target.dtype:
         raise RuntimeError(f"Found dtype {type_name(target.dtype)} but expected {type_name(x.dtype)}")
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(f"\"binary_cross_entropy\" not implemented for '{type_name(x.dtype)}'")
     for name, a, hint in (
         ("input", x._array, "put a Sigmoid before BCELoss, or use BCEWithLogitsLoss"),
         ("target", target._array, "they are probabilities or classes 0 and 1"),
@@ -247,6 +249,8 @@ def binary_cross_entropy_with_logits(
     reduction = reduction_of(size_average, reduce, reduction)
     if x.shape != target.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({x.shape})")
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(f"\"log_sigmoid_cpu\" not implemented for '{type_name(x.dtype)}'")
     if not target.dtype.is_floating_point:
         raise RuntimeError(
             f"result type {type_name(x.dtype)} can't be cast to the desired output type {type_name(target.dtype)} (use target.float())"
@@ -509,6 +513,8 @@ def kl_div(xp, x, target, *, size_average=None, reduce=None, reduction="mean", l
             stacklevel=4,
         )
     reduction = reduction_of(size_average, reduce, reduction, ("batchmean",))
+    if not (x.dtype.is_floating_point and target.dtype.is_floating_point):
+        raise RuntimeError("kl_div: Integral inputs not supported.")
     loss = xp.exp(target) * (target - x) if log_target else xp.kl_elementwise(x, target)
     if reduction == "batchmean":
         return xp.sum(loss) / (x.shape[0] if x.ndim else 1)

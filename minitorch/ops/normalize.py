@@ -84,6 +84,8 @@ def normalized_rows(xp, x, weight, bias, *, dims, eps, moments):
     shape = x.shape[dims[0] :]
     what = f"Expected {{name}} to be of same shape as normalized_shape, but got {{name}} of shape {{shape}} and normalized_shape = {list(shape)}"
     _check_affine(x, shape, what, weight=weight, bias=bias)
+    if not x.dtype.is_floating_point:
+        raise NotImplementedError(f"\"layer_norm\" not implemented for '{type_name(x.dtype)}'")
     if x.dtype is dtypes.float16:
         return _in_single(xp, xp.normalized_rows, x, weight, bias, dims=dims, eps=eps, moments=moments)
     d = x - xp.mean(x, dim=dims, keepdim=True)

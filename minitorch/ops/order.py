@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+from .. import dtypes
 from ..out import taking_out
 from ..tensor import Tensor, wrap_dim
 from .compare import maximum, minimum
@@ -60,6 +61,8 @@ def topk(xp, x, *, k, dim=-1, largest=True, sorted=True):
     dim = wrap_dim(dim, x.ndim)
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
+    if dtypes.OF_RAW[x.dtype] is dtypes.bool:
+        raise RuntimeError("topk does not support bool dtypes on CPU")
     found = xp.sort(x, dim=dim, descending=largest)
     return [xp.slice_dim(part, dim=dim, start=0, end=k, step=1) for part in found] if x.ndim else found
 

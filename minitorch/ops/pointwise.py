@@ -7,6 +7,7 @@ import math
 from .. import dtypes
 from ..kernels.fuse import one_loop
 from ..out import into
+from ..printing import type_name
 from . import coerce
 from .samples import binary, unary
 from .table import op
@@ -269,6 +270,8 @@ logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=c
 @op(vjp=dict(x=_zero), torch="round", samples=unary(), **NUMBER)
 def round(xp, x, *, decimals=0):
     """To the nearest integer (ties to even), or to `decimals` places."""
+    if decimals and not xp.is_floating(x):
+        raise NotImplementedError(f"\"round_cpu\" not implemented for '{type_name(dtypes.OF_RAW[x.dtype])}' with decimals")
     return xp.round(x, decimals=decimals)
 
 

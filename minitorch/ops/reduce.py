@@ -237,6 +237,11 @@ def logsumexp(xp, x, *, dim, keepdim=False):
     return out if keepdim else xp.sum(out, dim=dim, keepdim=False)
 
 
+def _not_as_bools(name, dtype):
+    if dtype is dtypes.bool:
+        raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
+
+
 def _cumsum_dx(xp, g, dim):
     if not tuple(g.shape):
         return g
@@ -246,6 +251,7 @@ def _cumsum_dx(xp, g, dim):
 @op(vjp=dict(x=_cumsum_dx), torch="cumsum", samples=ONE_DIM, coerce=integers_as_int64)
 def cumsum(xp, x, *, dim, dtype=None):
     """Running sum along `dim`."""
+    _not_as_bools("cumsum", dtype)
     return _typed(xp, xp.cumsum(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim)), dtype)
 
 
@@ -266,4 +272,5 @@ def _cumprod_dx(xp, g, x, out, dim):
 @op(vjp=dict(x=_cumprod_dx), torch="cumprod", samples=ONE_DIM, coerce=integers_as_int64)
 def cumprod(xp, x, *, dim, dtype=None):
     """Running product along `dim`."""
+    _not_as_bools("cumprod", dtype)
     return _typed(xp, xp.cumprod(_typed(xp, x, dtype), dim=wrap_dim(dim, x.ndim)), dtype)

@@ -160,7 +160,9 @@ def index_add(xp, x, index, source, *, dim, alpha=1):
             f"index_add_(): Number of indices ({index.shape[0]}) should be equal to source.size(dim): ({source.shape[dim]}), for "
             f"dim: {dim}"
         )
-    return xp.index_add(x, index, source if alpha == 1 else source * alpha, dim=dim)
+    if alpha != 1:
+        source = source * xp.full((), alpha, dtype=dtypes.OF_RAW[x.dtype])  # which wraps around, as torch
+    return xp.index_add(x, index, source, dim=dim)
 
 
 for _function in (gather, index_select, scatter_add, index_add):

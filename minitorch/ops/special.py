@@ -40,6 +40,7 @@ bitwise_right_shift = bitwise(
     vjp=dict(x=lambda g, x, out: g * (x / out), y=lambda g, y, out: g * (y / out)),
     torch="hypot",
     samples=binary(low=0.5, scalar=False),
+    refuses=coerce.whole_numbers,
     **PAIR,
 )
 def hypot(xp, x, y):
