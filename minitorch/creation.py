@@ -55,8 +55,12 @@ def raw(data, dtype, device):
             array = np.array(data)
         except ValueError:
             raise _ragged(data) from None
-        if array.dtype.kind in "OUS":
-            raise _no_numbers(data)
+        kind = array.dtype.kind
+        if kind in "OUS" or (kind in "uf" and not _has_numpy(data) and not _has_floats(data)):
+            wrong = next(_no_numbers(data, dtype), None)
+            if wrong:
+                raise wrong
+            array = np.array(data, np.float64)  # floats, and ints that are larger than any of NumPy's
         if array.dtype.kind == "c":
             raise TypeError("complex numbers are not supported: minitorch has real dtypes only")
         if dtype is None and array.dtype.kind == "f" and not _has_numpy(data):
@@ -64,16 +68,33 @@ def raw(data, dtype, device):
     return place(array, _checked(array, dtype or dtypes.of_array(array)), device)
 
 
-def _no_numbers(data):
-    """Torch's error for data that are no numbers, or no number of 64 bits."""
-    what = _bad_type(data)
-    if what == "int":
-        return ValueError("Overflow when unpacking long long")
-    if what != "str":
-        return RuntimeError(f"Could not infer dtype of {what}")
-    return TypeError("new(): invalid data type 'str'") if data is what or isinstance(data, str) else ValueError(
-        "too many dimensions 'str'"
-    )
+def _no_numbers(data, dtype):
+    """Torch's errors for what in data is no number, or no integer of 64 bits (unless there are floats)."""
+    floats = dtype.is_floating_point if dtype else _has_floats(data)
+    first = next(_leaves(data), None)
+    for x in _leaves(data):
+        kind = type(x).__name__
+        if isinstance(first, str) and first is not data:  # a string is a sequence: one dimension more
+            yield ValueError(f"too many dimensions '{kind}'")
+        elif isinstance(x, (str, bytes)):
+            yield TypeError(f"new(): invalid data type '{kind}'")
+        elif isinstance(x, int):
+            if not floats and not -(2**63) <= x < 2**63:
+                yield ValueError("Overflow when unpacking long long")
+        elif not isinstance(x, (float, np.generic, np.ndarray)):
+            yield RuntimeError(f"Could not infer dtype of {kind}")
+
+
+def _has_floats(data):
+    return any(isinstance(x, float) for x in _leaves(data))
+
+
+def _leaves(data):
+    if isinstance(data, (list, tuple)):
+        for x in data:
+            yield from _leaves(x)
+    else:
+        yield data
 
 
 def _checked(array, dtype):
@@ -129,12 +150,6 @@ def _ragged(data):
                     f"expected sequence of length {len(level[0])} at dim {dim} (got {len(part)})"
                 )
         level, dim = [p for part in level for p in part], dim + 1
-
-
-def _bad_type(data):
-    while isinstance(data, (list, tuple)) and len(data):
-        data = data[0]
-    return type(data).__name__
 
 
 def as_tensor(data, dtype=None, device=None) -> Tensor:

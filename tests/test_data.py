@@ -333,6 +333,14 @@ BATCHES = {
     "float": lambda t: [1.5, 2.0],
     "int": lambda t: [1, 2],
     "bool": lambda t: [True, False],
+    "ints, a float": lambda t: [1, 2.5],
+    "floats, an int": lambda t: [1.5, 2],
+    "bool, int": lambda t: [True, 2],
+    "int, bool": lambda t: [2, True],
+    "arrays of two dtypes": lambda t: [np.ones(2, np.float32), np.ones(2)],
+    "integers and floats": lambda t: [np.ones(2, np.int64), np.ones(2, np.float32)],
+    "array and list": lambda t: [np.ones(2), [1.0, 2.0]],
+    "empty arrays": lambda t: [np.ones((0, 2)), np.ones((0, 2))],
     "numpy scalars": lambda t: [np.float32(1), np.float32(2)],
     "numpy float64": lambda t: [np.float64(1), np.float64(2)],
     "numpy int": lambda t: [np.int16(1), np.int16(2)],
@@ -365,6 +373,12 @@ def test_collate_and_convert(batch):
         lambda t: [np.array(["a"])],
         lambda t: [[1], [1, 2]],
         lambda t: [t.ones(2), t.ones(3)],
+        lambda t: [np.ones(2), np.ones(3)],
+        lambda t: [np.ones((2, 3)), np.ones((3, 2))],
+        lambda t: [1.5, "2"],
+        lambda t: [1, None],
+        lambda t: [1, 2**70],
+        lambda t: [np.ones(2, complex), np.ones(2, object)],
     ],
 )
 def test_collate_errors(batch):
@@ -608,11 +622,9 @@ def test_dropped_iterator_leaves_no_process_even_if_results_are_unread():
     next(iterator)
     workers = multiprocessing.active_children()
     assert len(workers) == 2
-    start = time.perf_counter()
     del iterator
     gc.collect()
-    assert not any(w.is_alive() for w in workers)
-    assert time.perf_counter() - start < 3
+    assert [w.exitcode for w in workers] == [0, 0]  # they ended by themselves: none was waited for in vain and killed
 
 
 def test_big_index_lists_do_not_block():

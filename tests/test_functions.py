@@ -197,6 +197,9 @@ CALLS = {
     "linalg.diagonal": lambda T, x: T.linalg.diagonal(x, offset=1),
     "linalg.inv": lambda T, x: T.linalg.inv(x[:, :3] + T.eye(3, dtype=T.float64) * 3),
     "list of tensors": lambda T, x: [T.tensor([x[0, 0].detach(), 2.0]), T.tensor([T.ones(1), T.ones(1)]), T.tensor([ints(T, 1)])],
+    **{f"tensor({data})": lambda T, x, data=data: T.tensor(data) for data in (
+        [1, None], [1, "a"], ["a", 1], [1.5, "b"], [[1], [None]], [1, 2**63], [1.5, 2**70], [-(2**63)], [b"a"], [1, {}],
+    )},
     "list of vectors": lambda T, x: T.tensor([T.ones(2)]),
     "div floor": lambda T, x: [T.div(x, 0.3, rounding_mode="floor"), x.div(x.t()[:3, :1] + 0.1, rounding_mode="trunc")],
     "div integers": lambda T, x: [T.div(ints(T, -7, 7, 6), ints(T, 2, -2, 3), rounding_mode=m) for m in ("floor", "trunc", None)],

@@ -58,6 +58,9 @@ def backward(
 ) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves (or of `inputs` only).
 
+    Unlike torch: `.grad` never shares memory with `grad_tensors`; torch's does where only views lie between, so that zeroing one
+    zeroes the other.
+
     Errors (RuntimeError): a tensor without grad, a non-scalar without `grad_tensors`, a graph that was freed.
     """
     if inputs is not None:

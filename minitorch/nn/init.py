@@ -76,11 +76,11 @@ def zeros_(tensor: Tensor):
 @no_grad()
 def eye_(tensor: Tensor):
     """The identity matrix; ValueError if it is not 2-d."""
-    from ..creation import eye
+    from ..creation import eye as identity
 
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
+    return tensor.copy_(identity(*tensor.shape, dtype=tensor.dtype, device=tensor.device))
 
 
 @no_grad()
@@ -146,6 +146,36 @@ def orthogonal_(tensor: Tensor, gain=1, generator=None):
 
 
 @no_grad()
+def dirac_(tensor: Tensor, groups=1):
+    """Convolution weights (out, in, *kernel) that leave their input as it is, in each of `groups`. ValueError for other shapes."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    out, channels, *kernel = tensor.shape
+    if out % groups != 0:
+        raise ValueError("dim 0 must be divisible by groups")
+    tensor.zero_()
+    middle = tuple(n // 2 for n in kernel)
+    for i in range(out):
+        if i % (out // groups) < channels:
+            tensor[(i, i % (out // groups), *middle)] = 1
+    return tensor
+
+
+@no_grad()
+def sparse_(tensor: Tensor, sparsity, std=0.01, generator=None):
+    """Normal, and in each column this fraction of the rows 0. ValueError if it is not 2-d. Martens, 2010."""
+    from ..random import randperm
+
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.shape
+    tensor.normal_(0, std, generator=generator)
+    for column in range(columns):
+        tensor[randperm(rows)[: math.ceil(sparsity * rows)], column] = 0
+    return tensor
+
+
+@no_grad()
 def trunc_normal_(tensor: Tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Normal, redrawn outside [a, b] (torch 2.13's rejection sampling)."""
     from .. import ops
@@ -160,7 +190,7 @@ def trunc_normal_(tensor: Tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=No
         return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
     def draw(fill):
-        return fill(tensor.new_empty(tensor.shape))
+        return fill(tensor.detach().clone())  # of its memory layout, in whose order numbers are drawn
 
     if cdf((b - mean) / std) - cdf((a - mean) / std) > 0.3:
         low, high = (float(tensor.new_full((), v)) for v in (a, b))
@@ -182,3 +212,19 @@ def trunc_normal_(tensor: Tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=No
         x = ops.where(pending, candidate, x)
         pending = ops.where(pending, too_low(candidate, uniform()), pending)
     return tensor.copy_(x)
+
+
+def _without_underscore(function):
+    def old(*args, **kwargs):
+        name = f"nn.init.{old.__name__}"
+        warnings.warn(f"`{name}` is now deprecated in favor of `{name}_`.", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+
+    old.__name__, old.__doc__ = function.__name__[:-1], f"The old name of `{function.__name__}`."
+    return old
+
+
+uniform, normal, constant, eye = map(_without_underscore, (uniform_, normal_, constant_, eye_))
+xavier_uniform, xavier_normal = map(_without_underscore, (xavier_uniform_, xavier_normal_))
+kaiming_uniform, kaiming_normal = map(_without_underscore, (kaiming_uniform_, kaiming_normal_))
+dirac, orthogonal, sparse = map(_without_underscore, (dirac_, orthogonal_, sparse_))

@@ -44,6 +44,7 @@ class ReduceLROnPlateau(LRScheduler):
         if factor >= 1.0:
             raise ValueError(f"Factor should be < 1.0, but got {factor}: it multiplies the learning rate")
         check_optimizer(optimizer)
+        self.factor = factor
         groups = len(optimizer.param_groups)
         if isinstance(min_lr, (list, tuple)):
             if len(min_lr) != groups:
@@ -53,7 +54,6 @@ class ReduceLROnPlateau(LRScheduler):
         else:
             self.default_min_lr = min_lr
             self.min_lrs = [min_lr] * groups
-        self.factor = factor
         self.optimizer = optimizer
         self.patience = patience
         self.cooldown = cooldown

@@ -8,7 +8,7 @@ from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 import numpy as np
 
 from ...creation import as_tensor, tensor
-from ...dtypes import float64
+from ...dtypes import OF_RAW, float64
 from ...ops import stack
 from ...tensor import Tensor, wrap
 
@@ -29,13 +29,12 @@ def default_collate(batch):
     if isinstance(first, np.ndarray):
         if first.dtype.kind in "SUO":
             raise TypeError(_unknown(first.dtype))
-        return stack([as_tensor(array) for array in batch], dim=0)
+        rows = _in_one(batch) if first.dtype in OF_RAW else None
+        return stack([as_tensor(array) for array in batch], dim=0) if rows is None else wrap(rows)
     if isinstance(first, np.generic) and not isinstance(first, (str, bytes)):
         return as_tensor(np.array(batch))
-    if isinstance(first, float):
-        return tensor(batch, dtype=float64)
-    if isinstance(first, int):
-        return tensor(batch)
+    if isinstance(first, (float, int)):
+        return _numbers(batch, type(first))
     if isinstance(first, (str, bytes)):
         return batch
     if isinstance(first, Mapping):
@@ -49,12 +48,27 @@ def default_collate(batch):
 
 def _stack(tensors):
     """`stack(tensors, dim=0)`; in one call of NumPy if they are alike and nothing is to be recorded."""
-    arrays = [t._array for t in tensors if isinstance(t, Tensor) and not t.requires_grad]
-    shape, dtype = tensors[0]._array.shape, tensors[0]._array.dtype
-    alike = all(type(a) is np.ndarray and a.shape == shape and a.dtype is dtype for a in arrays)
-    if alike and len(arrays) == len(tensors):
-        return wrap(np.array(arrays, dtype))
-    return stack(tensors, dim=0)
+    arrays = [t._array for t in tensors if isinstance(t, Tensor) and t._edge is None]
+    rows = _in_one(arrays) if len(arrays) == len(tensors) else None
+    return stack(tensors, dim=0) if rows is None else wrap(rows)
+
+
+def _in_one(arrays):
+    """The arrays in one; None unless they are NumPy's, of one shape and dtype."""
+    shape, dtype = arrays[0].shape, arrays[0].dtype
+    for a in arrays:
+        if type(a) is not np.ndarray or a.shape != shape or a.dtype is not dtype:
+            return None
+    return np.array(arrays, dtype)
+
+
+def _numbers(batch, kind):
+    """A tensor of Python numbers, float64 if the first is a float."""
+    if kind in (int, float) and set(map(type, batch)) == {kind}:  # an eighth of the time of `tensor`
+        numbers = np.array(batch)
+        if numbers.dtype == kind:  # a large int gives another one
+            return wrap(numbers)
+    return tensor(batch, dtype=float64 if issubclass(kind, float) else None)
 
 
 def _collate_sequences(first, batch):
