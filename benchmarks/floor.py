@@ -2,7 +2,8 @@
 
 Every operation of one step, forward and backward, is run again on the same raw arrays, alone: the calls of NumPy, BLAS and
 kernels, without tensors, graph, modules and optimizer. Their sum is a bound of this design (Python that calls NumPy): a
-target beyond it cannot be reached by a smaller overhead, only by fewer or faster calls.
+target beyond it cannot be reached by a smaller overhead, only by fewer or faster calls. Below that is the memory's bound: the
+bytes of all their arguments and results, at the bandwidth of roofline.py.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def alone(call) -> float:
 
 
 def measure(workload) -> dict | None:
-    """`{"seconds": of all, "operations": [(name, calls, seconds of forward, of backward), ...]}`, slowest first."""
+    """`{"seconds": of all, "bytes": read and written, "operations": [(name, calls, seconds of forward, of backward), ...]}`, slowest
+    first."""
     import minitorch as T
     from minitorch.autograd.engine import watchers
     from minitorch.ops.table import switches, tracers
@@ -38,8 +40,10 @@ def measure(workload) -> dict | None:
     for _ in range(3):
         step()
     found: dict[str, list] = {}
+    traffic = 0
 
     def forward(op, inputs, metadata, call):
+        nonlocal traffic
         result = call()
         if not op.body or op.fused:  # of a composite the operations inside come by themselves
             xp, *arrays = op.coerce(op, *inputs)
@@ -53,13 +57,19 @@ def measure(workload) -> dict | None:
                 row = found.setdefault(op.name, [0, 0.0, 0.0])
                 row[0] += 1
                 row[1] += alone(used)
+                if not op.view:
+                    results = result if isinstance(result, tuple) else (result,)
+                    traffic += bytes_of(*arrays, *[r._array for r in results])
         return result
 
     def backward(node, g, call):
+        nonlocal traffic
         result = call()
         op = getattr(node.plan, "op", None)
         if op is not None:
             found.setdefault(op.name, [0, 0.0, 0.0])[2] += alone(lambda: node.plan.backward(node, g, node.xp))
+            if not op.view:
+                traffic += bytes_of(g, *node.saved, *result)
         return result
 
     tracers.append(forward)
@@ -70,4 +80,9 @@ def measure(workload) -> dict | None:
         tracers.remove(forward)
         watchers.remove(backward)
     operations = sorted(((n, *v) for n, v in found.items()), key=lambda row: -row[2] - row[3])
-    return {"seconds": sum(f + b for _, _, f, b in operations), "operations": operations}
+    return {"seconds": sum(f + b for _, _, f, b in operations), "bytes": traffic, "operations": operations}
+
+
+def bytes_of(*values):
+    """Of the arrays among them."""
+    return sum(getattr(v, "nbytes", 0) for v in values)

@@ -96,16 +96,19 @@ def as_markdown(report):
 OBSTACLES = "What stands in the way of missed targets."
 EXPLAINED = (
     "Alone: the step's operations, forward and backward, run again on raw arrays, without tensors, graph, modules and optimizer. "
-    "The last ratio is what torch would need over that if all the rest took no time: beyond it a target can only be reached by "
-    "fewer or faster calls of NumPy and kernels."
+    "Memory, for operations: their arguments and results at the measured bandwidth. The ratio is what torch would need over the "
+    "arithmetic alone. In the way is the overhead, if without it the target would be reached; else the calls of NumPy and kernels, of "
+    "which there would have to be fewer or faster ones; or memory, if even its bandwidth does not allow the target (torch's gradient "
+    "may then be a view where ours is a copy, or its arrays fit the cache)."
 )
-HEADS = ("missed", "threads", "step", "alone", "torch", "torch x alone", "dearest operations")
+HEADS = ("missed", "threads", "step", "alone", "memory", "torch", "torch x alone", "in the way", "dearest operations")
 
 
 def obstacle_cells(verdicts):
-    for title, threads, step, alone, torch, ratio, dearest in obstacles(verdicts):
-        operations = ", ".join(f"{calls} {name} {seconds_of(took)}" for name, calls, took in dearest)
-        yield title, str(threads), *map(seconds_of, (step, alone, torch)), ratio_of(ratio), operations
+    for o in obstacles(verdicts):
+        seconds = [seconds_of(s) if s else "" for s in (o.step, o.alone, o.memory, o.torch)]
+        operations = ", ".join(f"{calls} {name} {seconds_of(f + b)}" for name, calls, f, b in o.row.alone["operations"][:3])
+        yield o.row.title, str(o.row.threads), *seconds, ratio_of(o.ratio), o.what, operations
 
 
 def grouped(report):

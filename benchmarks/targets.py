@@ -86,7 +86,7 @@ class Verdict:
     threads: int
     figure: float
     detail: str
-    row: Row | None = None  # that decides
+    missed: tuple[Row, ...] = ()  # the rows that are why it is not reached
 
     @property
     def reached(self) -> bool:
@@ -131,22 +131,56 @@ def verdict(target, threads, figures):
         return Verdict(target, threads, geometric_mean([v for v, _ in figures]), f"{len(figures)} rows")
     value, row = (max if target.most else min)(figures, key=lambda pair: pair[0])
     detail = []
+    missed = [(v, r) for v, r in figures if (v > target.limit if target.most else v < target.limit)]
     if len(figures) > 1:
-        missed = sum((v > target.limit) if target.most else (v < target.limit) for v, _ in figures)
-        detail += [f"worst: {row.title}", f"{missed} of {len(figures)} rows miss"]
+        detail += [f"worst: {row.title}", f"{len(missed)} of {len(figures)} rows miss"]
     if row.unsteady:
         detail.append(f"unsteady: rounds vary by {row.widest:.0%}")
-    return Verdict(target, threads, value, "; ".join(detail), row)
+    missed.sort(key=lambda pair: pair[0], reverse=target.most)
+    return Verdict(target, threads, value, "; ".join(detail), tuple(r for _, r in missed))
 
 
-def obstacles(verdicts) -> list[tuple]:
-    """Of every row of a missed target whose arithmetic was measured alone: (title, threads, step, that arithmetic, torch, torch over
-    that arithmetic: the ratio if everything else took no time, the dearest operations with their seconds)."""
+def misses(row) -> bool:
+    """Whether the row alone is a reason that a ratio to torch is missed."""
+    ratio = row.ratio("torch")
+    limits = [t.limit for t in TARGETS if t.figure == "ratio" and not t.mean and t.wanted(row)]
+    return ratio is not None and any(ratio < limit for limit in limits)
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why a row misses a target: seconds of its step, of its arithmetic alone, of that arithmetic's traffic at the memory's bandwidth
+    (None: not a row of operations), and of torch."""
+
+    row: Row
+    limit: float | None  # that torch's time over ours has to reach; None: the target is no such ratio
+    step: float
+    alone: float
+    memory: float | None
+    torch: float
+
+    @property
+    def ratio(self) -> float:
+        """What torch needs over the arithmetic alone: the row's ratio if everything else took no time."""
+        return self.torch / self.alone
+
+    @property
+    def what(self) -> str:
+        if self.limit is None:
+            return ""
+        if self.memory and self.torch < self.limit * self.memory:
+            return "memory"
+        return "calls" if self.ratio < self.limit else "overhead"
+
+
+def obstacles(verdicts) -> list[Obstacle]:
+    """Of every row that misses a target and whose arithmetic was measured alone."""
     found = {}
     for v in verdicts:
-        if v.reached or v.row is None or not v.row.alone or v.row.median("torch") is None:
-            continue
-        alone, torch = v.row.alone["seconds"], v.row.median("torch")
-        dearest = [(name, calls, f + b) for name, calls, f, b in v.row.alone["operations"][:3]]
-        found[v.row.key] = (v.row.title, v.threads, v.row.median(), alone, torch, torch / alone, dearest)
+        limit = v.target.limit if v.target.figure == "ratio" else None
+        for row in v.missed:
+            torch = row.median("torch")
+            if row.key not in found and row.alone and row.alone["seconds"] and torch is not None:
+                memory = row.bound if row.group == "ops" else None
+                found[row.key] = Obstacle(row, limit, row.median(), row.alone["seconds"], memory, torch)
     return list(found.values())

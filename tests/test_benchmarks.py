@@ -13,7 +13,7 @@ from benchmarks.process import Process, ProcessError
 from benchmarks.report import as_html, as_markdown, write
 from benchmarks.rows import Row, from_json, to_json
 from benchmarks.suite import Choices, Report
-from benchmarks.targets import TARGETS, judge, obstacles
+from benchmarks.targets import TARGETS, judge, misses, obstacles
 from benchmarks.words import bytes_of, ratio_of, seconds_of
 from benchmarks.workload import Workload
 
@@ -256,10 +256,30 @@ def test_what_stands_in_the_way():
     report = fixture_report()
     report.rows[1].alone = {"seconds": 5e-4, "operations": [["linear", 3, 2e-4, 2e-4], ["relu", 2, 5e-5, 5e-5]]}
     (found,) = obstacles(judge(report))
-    assert found == ("784-256-128-10 batch 128", 1, 1e-3, 5e-4, 1.5e-3, pytest.approx(3), [("linear", 3, 4e-4), ("relu", 2, 1e-4)])
-    line = "| 784-256-128-10 batch 128 | 1 | 1 ms | 500 us | 1.5 ms | 3.00x | 3 linear 400 us, 2 relu 100 us |"
+    assert (found.step, found.alone, found.memory, found.torch) == (1e-3, 5e-4, None, 1.5e-3)
+    assert found.ratio == pytest.approx(3)
+    line = "| 784-256-128-10 batch 128 | 1 | 1 ms | 500 us |  | 1.5 ms | 3.00x |  | 3 linear 400 us, 2 relu 100 us |"
     assert line in as_markdown(report)
     assert "3 linear 400 us" in as_html(report)
+
+
+@pytest.mark.parametrize(("alone", "memory", "what"), [(6e-4, 1e-4, "overhead"), (8e-4, 1e-4, "calls"), (8e-4, 7e-4, "memory")])
+def test_every_missed_operation_is_explained(alone, memory, what):
+    report = fixture_report()
+    missed = report.rows[3]
+    assert [row for row in report.rows if misses(row)] == [missed]
+    missed.alone, missed.bound = {"seconds": alone, "bytes": 8, "operations": [["tanh", 1, alone, 0.0]]}, memory
+    (found,) = obstacles(judge(report))
+    assert (found.row, found.limit, found.what) == (missed, 0.8, what)
+    assert f"{what} | 1 tanh" in as_markdown(report)
+
+
+def test_arithmetic_of_an_operation_alone():
+    tanh = next(w for w in ops.workloads(Choices()) if (w.name, w.size) == ("tanh", 1000))
+    found = floor.measure(tanh)
+    assert found["bytes"] == 4 * 1000 * (2 + 3)  # x, out; g, out, dx
+    view = next(w for w in ops.workloads(Choices()) if (w.name, w.size) == ("view", 1000))
+    assert floor.measure(view)["bytes"] == 0
 
 
 def test_arithmetic_of_a_step_alone():
