@@ -89,7 +89,7 @@ class Adagrad(Optimizer):
         return self.defaults["initial_accumulator_value"]
 
     def _state_names(self, group):
-        return "step", "sum"
+        return ("sum",)
 
     def _numbers(self, group):
         lr, lr_decay = scalar(group["lr"]), scalar(group["lr_decay"])

@@ -100,7 +100,7 @@ class Adam(Optimizer):
         super().__init__(params, defaults)
 
     def _state_names(self, group):
-        return "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
+        return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
     def _numbers(self, group):
         lr, decay, maximize = scalar(group["lr"]), scalar(group["weight_decay"]), flag(group["maximize"])

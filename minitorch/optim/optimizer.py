@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd.mode import enable_grad
-from ..ops.table import switches
 from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
 from . import saving
 from .hooks import register, register_optimizer_step_post_hook, register_optimizer_step_pre_hook, with_hooks
 from .options import required
-from .state import Arrays, new_step
+from .state import new_step
+from .step import GroupStep
 
 __all__ = [
     "Optimizer",
@@ -61,9 +60,10 @@ class Optimizer:
     update: Callable
     kernel: str  # ... the same as a loop over vectors, in `minitorch.kernels.optim`
     _first_value = 0.0  # of the state
+    _counts_steps = True  # whether the state has a "step", too
 
     def _state_names(self, group: dict) -> tuple[str | None, ...]:
-        """The state of a parameter, in the order of `update`, after `"step"`; None: these options don't need it."""
+        """The state of a parameter, in the order of `update`; None: these options don't need it."""
         raise NotImplementedError
 
     def _numbers(self, group: dict) -> Callable[[float], tuple]:
@@ -97,7 +97,6 @@ class Optimizer:
         for name in ("step", "state_dict", "load_state_dict"):
             for when in ("pre", "post"):
                 self.__dict__.setdefault(f"_optimizer_{name}_{when}_hooks", OrderedDict())
-        self._arrays: dict[Tensor, Arrays] = {}
 
     def __getstate__(self) -> dict:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -209,62 +208,10 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        ready = [(group, self._numbers(group), self._gather(group)) for group in self.param_groups]
-        for group, numbers, found in ready:
-            if group.get("differentiable"):
-                self._record_group(numbers, found)
-            else:
-                self._step_group(numbers, found)
+        steps = [GroupStep(self, group) for group in self.param_groups]
+        for step in steps:
+            step.run()
         return loss
-
-    def _gather(self, group: dict) -> list[tuple]:
-        """Parameter, gradient and `Arrays` of all that have a gradient. What can go wrong does so here."""
-        names, known, states, found = self._state_names(group), self._arrays, self.state, []
-        for p in group["params"]:
-            grad = p._grad
-            if grad is None:
-                continue
-            g, arrays = grad._array, known.get(p)
-            if arrays is None or not arrays.fit(p, states.get(p), names):
-                arrays = known[p] = Arrays(p, states.get(p) or {}, names, self._first_value)
-            if g.shape != arrays.shape or g.dtype != arrays.dtype:
-                raise RuntimeError(
-                    f"{type(self).__name__}: a parameter of shape {list(p.shape)} and dtype {p.dtype} has a gradient "
-                    f"of shape {list(grad.shape)} and dtype {grad.dtype}. Convert it too, or set it to None"
-                )
-            found.append((p, g, arrays))
-        return found
-
-    def _step_group(self, numbers: Callable, found: list[tuple]) -> None:
-        """The update of all parameters of a group, on raw arrays: nothing is recorded."""
-        known, large = None, {}
-        for p, g, arrays in found:
-            step = arrays.begin_step(p, self.state)
-            if step != known:  # mostly one count for all
-                scalars, known = numbers(step), step
-            p._cell[0] += 1
-            if arrays.flat is None or not switches.fused:
-                self.update(arrays.raw, g, *arrays.state, *scalars)
-                continue
-            kernel = _kernel(self.kernel)
-            if not arrays.large:
-                kernel(arrays.flat, g.ravel(), *arrays.flat_state, *scalars)
-                continue
-            if id(arrays.raw) in large:  # a parameter twice, or two with one memory: one after the other
-                _share_out(kernel, large)
-            large[id(arrays.raw)] = (arrays.flat, g.ravel(), *arrays.flat_state), scalars
-        if large:
-            _share_out(kernel, large)
-
-    def _record_group(self, numbers: Callable, found: list[tuple]) -> None:
-        """The same update on tensors, recorded."""
-        with enable_grad():
-            for p, _, arrays in found:
-                scalars, state = numbers(arrays.begin_step(p, self.state)), self.state.get(p, {})
-                # Clones: the graph of the last step has saved the present ones.
-                new = {name: state[name].clone() for name in arrays.names if name and name != "step"}
-                self.update(p, p._grad, *[new.get(name) for name in arrays.names if name != "step"], *scalars)
-                state.update(new)
 
     # ------------------------------------------------------------------ saving and loading
 
@@ -318,22 +265,6 @@ class Optimizer:
     def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
         """`hook(optimizer)` after every `load_state_dict`."""
         return register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
-
-
-@functools.cache
-def _kernel(name: str) -> Callable:
-    """A loop of `minitorch.kernels.optim`, imported on the first step: Numba takes a moment to load."""
-    from ..kernels import optim
-
-    return getattr(optim, name)
-
-
-def _share_out(kernel: Callable, calls: dict[int, tuple]) -> None:
-    """The calls of a kernel for large parameters, by all threads."""
-    from ..kernels.threads import run
-
-    run(kernel, list(calls.values()))
-    calls.clear()
 
 
 def _type_name(value) -> str:

@@ -39,6 +39,8 @@ def check_implementation(foreach, fused, differentiable) -> None:
 
 def scalar(value):
     """A hyperparameter as a number; a tensor's keeps its dtype (`numpy.float32`), and so torch's rounding."""
+    if type(value) is float:
+        return value
     if isinstance(value, Tensor):
         a = value._array
         return a.reshape(())[()] if isinstance(a, np.ndarray) else a.item()

@@ -94,7 +94,7 @@ class RMSprop(Optimizer):
 
     def _state_names(self, group):
         buf = "momentum_buffer" if group["momentum"] > 0 else None
-        return "step", "square_avg", buf, "grad_avg" if group["centered"] else None
+        return "square_avg", buf, "grad_avg" if group["centered"] else None
 
     def _numbers(self, group):
         numbers = [float(scalar(group[name])) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]

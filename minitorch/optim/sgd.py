@@ -50,7 +50,7 @@ class SGD(Optimizer):
     https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
-    update, kernel = staticmethod(update), "sgd"
+    update, kernel, _counts_steps = staticmethod(update), "sgd", False
 
     def __init__(
         self,
