@@ -301,7 +301,7 @@ def adagrad(objects, size, columns, start, stop, number, total, *numbers):
         _adagrad(cut(part, 0), cut(part, 1), cut(part, total), *numbers)
 
 
-# ---------------------------------------------------------------------- norms
+# ---------------------------------------------------------------------- clipping
 
 
 @kernel
@@ -325,3 +325,23 @@ def norm(x):
     for i in range(whole, x.size):
         total = fma(x[i], x[i], total)
     return number(math.sqrt(total))
+
+
+@kernel
+def total_norm(objects, norms):
+    """The norm of all arrays, as that of their `norms`, which are left there."""
+    number = norms.dtype.type(0)
+    for i in range(norms.size):
+        array = item(objects, i)
+        norms[i] = norm(vector(word(array + DATA), elements(array), number))
+    return norm(norms)
+
+
+@kernel
+def scale(objects, n, factor, number):
+    """array *= factor, for n arrays"""
+    for i in range(n):
+        array = item(objects, i)
+        x = vector(word(array + DATA), elements(array), number)
+        for j in range(x.size):
+            x[j] *= factor

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd.mode import enable_grad
-from ..tensor import Tensor
-from ..utils.hooks import RemovableHandle
-from . import saving
-from .hooks import register, register_optimizer_step_post_hook, register_optimizer_step_pre_hook, with_hooks
+from . import groups, hooks, saving
+from .hooks import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from .options import required
-from .state import new_step
 from .step import GroupStep
 
 __all__ = [
@@ -70,57 +66,36 @@ class Optimizer:
         """A function that gives the `numbers` of step 1, 2 ... (if there's no count in the state, all but 1 are 2)."""
         raise NotImplementedError
 
+    register_step_pre_hook = hooks.register_step_pre_hook
+    register_step_post_hook = hooks.register_step_post_hook
+    register_state_dict_pre_hook = hooks.register_state_dict_pre_hook
+    register_state_dict_post_hook = hooks.register_state_dict_post_hook
+    register_load_state_dict_pre_hook = hooks.register_load_state_dict_pre_hook
+    register_load_state_dict_post_hook = hooks.register_load_state_dict_post_hook
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
-            cls.step = with_hooks(cls.__dict__["step"])
+            cls.step = hooks.with_hooks(cls.__dict__["step"])
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         self.defaults = defaults
-        self._prepare()
-        if isinstance(params, Tensor):
-            raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                "one Tensor: put it in a list, [tensor]"
-            )
+        hooks.prepare(self)
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        groups = list(params)
-        if not groups:
-            raise ValueError("optimizer got an empty parameter list")
-        if not isinstance(groups[0], dict):
-            groups = [{"params": groups}]
-        for group in groups:
+        for group in groups.as_groups(params):
             self.add_param_group(group)
-
-    def _prepare(self) -> None:
-        for name in ("step", "state_dict", "load_state_dict"):
-            for when in ("pre", "post"):
-                self.__dict__.setdefault(f"_optimizer_{name}_{when}_hooks", OrderedDict())
 
     def __getstate__(self) -> dict:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self._prepare()
-        for group in self.param_groups:
-            for name, value in saving.LATER.items():
-                if name in self.defaults:
-                    group.setdefault(name, value)
-            for p in group["params"]:
-                count = self.state[p].get("step") if p in self.state else None
-                if count is not None and not isinstance(count, Tensor):
-                    self.state[p]["step"] = new_step(float(count))
+        hooks.prepare(self)
+        saving.complete(self.param_groups, self.state, self.defaults)
 
     def __repr__(self) -> str:
-        text = type(self).__name__ + " ("
-        for i, group in enumerate(self.param_groups):
-            text += f"\nParameter Group {i}\n"
-            for key in sorted(group):
-                if key != "params":
-                    text += f"    {key}: {group[key]}\n"
-        return text + ")"
+        return f"{type(self).__name__} ({groups.text(self.param_groups)})"
 
     # ------------------------------------------------------------------ groups
 
@@ -129,56 +104,7 @@ class Optimizer:
 
         A call that raises leaves the optimizer and `param_group` as they were.
         """
-        if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        params = param_group["params"]
-        if isinstance(params, set):
-            raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
-                "sets will change between runs. Please use a list instead."
-            )
-        entries = [params] if isinstance(params, Tensor) else list(params)
-        names = [entry[0] for entry in entries if isinstance(entry, tuple)]
-        params = [entry[1] if isinstance(entry, tuple) else entry for entry in entries]
-        if names and len(names) != len(params):
-            raise ValueError(
-                "all optimizer params should be with/without names. Some param names are missing"
-            )
-        for p in params:
-            if not isinstance(p, Tensor):
-                raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {_type_name(p)}"
-                )
-            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
-                raise ValueError(
-                    "can't optimize a non-leaf Tensor: it is the result of a computation. Use its `.detach()` with "
-                    "`requires_grad_()`, made before the computation"
-                )
-        new = dict(param_group, params=params)
-        if names:
-            new["param_names"] = names
-        for name, default in self.defaults.items():
-            if default is required and name not in new:
-                raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
-                )
-            new.setdefault(name, default)
-        taken = set()
-        for group in self.param_groups:
-            taken.update(group["params"])
-            if ("param_names" in new) != ("param_names" in group):
-                raise ValueError(
-                    "all optimizer param groups should be with/without names. cannot add param group "
-                    f"{'with' if 'param_names' in new else 'without'} names to the optimizer"
-                )
-        if not taken.isdisjoint(params):
-            raise ValueError("some parameters appear in more than one parameter group")
-        if len(set(params)) != len(params):
-            warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; "
-                "see github.com/pytorch/pytorch/issues/40967 for more information",
-                stacklevel=3,
-            )
+        new = groups.checked(param_group, self.defaults, self.param_groups)
         param_group.update(new)  # torch keeps the dict that it was given
         self.param_groups.append(param_group)
 
@@ -195,7 +121,7 @@ class Optimizer:
                     p._grad._array[...] = 0
                     p._grad._cell[0] += 1
 
-    @with_hooks
+    @hooks.with_hooks
     def step(self, closure: Callable | None = None):
         """Changes the parameters that have a gradient. Returns the closure's result, else None.
 
@@ -235,38 +161,7 @@ class Optimizer:
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
             changed = hook(self, state_dict)
             state_dict = state_dict if changed is None else changed
-        groups, state = saving.unpack(state_dict, self.param_groups)
-        self.__setstate__({"state": state, "param_groups": groups})
+        new, state = saving.unpack(state_dict, self.param_groups)
+        self.__setstate__({"state": state, "param_groups": new})
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
-
-    # ------------------------------------------------------------------ hooks
-
-    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """`hook(optimizer, args, kwargs) -> None or (args, kwargs)` before every `step`."""
-        return register(self._optimizer_step_pre_hooks, hook)
-
-    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
-        """`hook(optimizer, args, kwargs)` after every `step`."""
-        return register(self._optimizer_step_post_hooks, hook)
-
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer)` before every `state_dict`."""
-        return register(self._optimizer_state_dict_pre_hooks, hook, prepend)
-
-    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer, state_dict) -> None or another state_dict`."""
-        return register(self._optimizer_state_dict_post_hooks, hook, prepend)
-
-    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer, state_dict) -> None or the state_dict to load`."""
-        return register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
-
-    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer)` after every `load_state_dict`."""
-        return register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
-
-
-def _type_name(value) -> str:
-    cls = value if isinstance(value, type) else type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
