@@ -192,14 +192,15 @@ class GroupStep:
         """The update by a kernel: by several threads if there is much to do and no two arrays share memory."""
         kernels, threads = _kernels()
         kernel, one = getattr(kernels, self.optimizer.kernel), FLOATS[rows[0].dtype].one
-        if size * self.columns < threads.LARGE or not kernels.disjoint(self._written(rows)):
+        cost = 0.1 * self.columns
+        if size * cost < threads.WORTH or not kernels.disjoint(self._written(rows)):
             kernel(id(rows), len(rows), self.columns, 0, size, one, *self.places, *scalars)
             return
 
         def part(start, stop):
             kernel(id(rows), len(rows), self.columns, start, stop, one, *self.places, *scalars)
 
-        threads.split(part, size)
+        threads.split(part, size, cost)
 
     def _written(self, rows: tuple) -> tuple:
         columns = [rows[i :: self.columns] for i in range(self.columns - self.counts) if i != 1]
