@@ -1,24 +1,40 @@
 """The updates of `minitorch.optim` as kernels: one pass over memory, equal to torch's for-loop bit for bit.
 
-A kernel is the `update` of the optimizer of its name (`minitorch.optim.adam.update` ...), which is its documentation: the
-same arguments, the same result. All arrays are one-dimensional, contiguous and of one dtype; the numbers are doubles and
-are rounded to that dtype, as torch rounds them. For an array that is None, Numba compiles a loop without its lines.
+A loop over vectors, `_adam` ..., is the `update` of the optimizer of its name (`minitorch.optim.adam.update` ...), which is its
+documentation: the same arguments, the same result. All arrays are contiguous and of one dtype; the numbers are doubles and are
+rounded to that dtype, as torch rounds them. For an array that is None, Numba compiles a loop without its lines.
+
+A kernel that is called, `adam` ..., is that loop over a flat view of all parameters of a group. Handing 34 parameters to
+Numba one by one would take longer than their update (0.7 us each), so it gets the address of one tuple and reads the arrays'
+addresses and shapes itself: see "arrays in a tuple".
 """
 
 from __future__ import annotations
 
+import ctypes
 import math
 
 import numba
 import numpy as np
 
 from .jit import kernel
+from .layout import DATA, DTYPE, FLAGS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE, WRITABLE
 
 if numba.config.DISABLE_JIT:
 
     def fma(a, b, c):
         """`a * b + c`, rounded once (float64: twice)."""
         return type(a)(np.float64(a) * np.float64(b) + np.float64(c))
+
+    def word(address):
+        """The 64-bit integer at an address."""
+        return ctypes.c_int64.from_address(address).value
+
+    def vector(address, size, number):
+        """The array of `size` elements of the type of `number` at an address."""
+        return np.ndarray(
+            size, number.dtype, (ctypes.c_char * (size * number.itemsize)).from_address(address)
+        )
 
 else:
     from numba.extending import intrinsic
@@ -32,9 +48,136 @@ else:
 
         return a(a, a, a), generate
 
+    @intrinsic
+    def pointer(typing_context, address, number):
+        """An address as a pointer to elements of the type of `number`."""
+        target = numba.types.CPointer(number)
 
-@kernel(nogil=True)
-def sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
+        def generate(context, builder, signature, args):
+            return builder.inttoptr(args[0], context.get_value_type(target))
+
+        return target(address, number), generate
+
+    ZERO = np.int64(0)
+
+    @kernel
+    def word(address):
+        return pointer(address, ZERO)[0]
+
+    @kernel
+    def vector(address, size, number):
+        return numba.carray(pointer(address, number), size)
+
+
+# ---------------------------------------------------------------------- arrays in a tuple, see `layout`
+
+
+@kernel
+def item(objects, i):
+    return word(objects + ITEMS + 8 * i)
+
+
+@kernel
+def elements(array):
+    n, shape = 1, word(array + SHAPE)
+    for d in range(word(array + NDIM) & INT):
+        n *= word(shape + 8 * d)
+    return n
+
+
+@kernel
+def same_shape(a, b):
+    n = word(a + NDIM) & INT
+    same = word(b + NDIM) & INT == n
+    for d in range(n if same else 0):
+        same &= word(word(a + SHAPE) + 8 * d) == word(word(b + SHAPE) + 8 * d)
+    return same
+
+
+@kernel
+def is_plain(array, ndarray, kind, flags):
+    """Whether an object is a `numpy.ndarray` with these flags and a dtype of this kind."""
+    if word(array + TYPE) != ndarray or word(array + FLAGS) & flags != flags:
+        return False
+    return word(word(array + DTYPE) + KIND) == kind
+
+
+@kernel
+def number_of(objects, i, number):
+    """The i-th array, which has one element, as a vector."""
+    return vector(word(item(objects, i) + DATA), 1, number)
+
+
+@kernel
+def extents(objects, n, itemsize, ends):
+    """ends (int64[2, n]): where each array begins, and where it ends."""
+    for i in range(n):
+        array = item(objects, i)
+        ends[0, i] = word(array + DATA)
+        ends[1, i] = word(array + DATA) + elements(array) * itemsize
+
+
+def disjoint(arrays: tuple) -> bool:
+    """Whether no two arrays share memory."""
+    ends = np.empty((2, len(arrays)), np.int64)
+    extents(id(arrays), len(arrays), arrays[0].itemsize, ends)
+    ends.sort(axis=1)
+    return bool((ends[1, :-1] <= ends[0, 1:]).all())
+
+
+# ---------------------------------------------------------------------- the rows of a group: parameter, gradient, state, step count
+
+
+@kernel
+def flat_size(objects, size, columns, counts, ndarray, dtype, count_dtype):
+    """The elements of all parameters; -1 if an array isn't as the kernels here take it.
+
+    `objects`: `size` arrays in rows of `columns`, all of the type `dtype`. A gradient may be read-only. The last of a row is a
+    number of the type `count_dtype` if there are `counts`.
+    """
+    kind, total = word(dtype + KIND), 0
+    for row in range(0, size, columns):
+        p = item(objects, row)
+        for c in range(columns - counts):
+            array = item(objects, row + c)
+            if not is_plain(array, ndarray, kind, READABLE if c == 1 else WRITABLE) or not same_shape(
+                array, p
+            ):
+                return -1
+        total += elements(p)
+    kind = word(count_dtype + KIND)
+    for i in range(columns - 1, size if counts else 0, columns):
+        if not is_plain(item(objects, i), ndarray, kind, WRITABLE) or elements(item(objects, i)) != 1:
+            return -1
+    return total
+
+
+@kernel
+def count_up(objects, size, columns, number):
+    """Adds one to the last number of each row, and returns what they then are. If that isn't the same for all, or two of them
+    lie in one place, nothing is changed, and -1 returned."""
+    before = number_of(objects, columns - 1, number)[0]
+    for i in range(columns - 1, size, columns):
+        if number_of(objects, i, number)[0] != before:
+            return -1.0
+    after = before
+    for i in range(columns - 1, size, columns):
+        number_of(objects, i, number)[0] += 1
+        if i < columns:
+            after = number_of(objects, i, number)[0]
+    for i in range(columns - 1, size, columns):
+        if number_of(objects, i, number)[0] != after:  # one was counted twice
+            for j in range(columns - 1, size, columns):
+                number_of(objects, j, number)[0] = before
+            return -1.0
+    return after
+
+
+# ---------------------------------------------------------------------- updates of vectors
+
+
+@kernel
+def _sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
     number = p.dtype.type
     decay, minus_lr, mu, new = number(weight_decay), number(-lr), number(momentum), number(rate)
     for i in range(p.size):
@@ -48,8 +191,8 @@ def sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
         p[i] = fma(x, minus_lr, p[i])
 
 
-@kernel(nogil=True)
-def adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
+@kernel
+def _adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
     number = p.dtype.type
     keep, decay, b2, w2 = number(shrink), number(weight_decay), number(beta2), number(1 - beta2)
     r, e, minus_size, w1 = number(root), number(eps), number(-size), number(1 - beta1)
@@ -71,8 +214,8 @@ def adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink,
         p[i] = q + minus_size * a / (number(math.sqrt(b)) / r + e)
 
 
-@kernel(nogil=True)
-def rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
+@kernel
+def _rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
     number = p.dtype.type
     decay, a, w, e = number(weight_decay), number(alpha), number(1 - alpha), number(eps)
     mu, minus_lr, near = number(momentum), number(-lr), abs(w) < number(0.5)
@@ -96,8 +239,8 @@ def rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize
             p[i] = fma(h, minus_lr, p[i])
 
 
-@kernel(nogil=True)
-def adagrad(p, g, total, rate, eps, weight_decay, maximize):
+@kernel
+def _adagrad(p, g, total, rate, eps, weight_decay, maximize):
     number = p.dtype.type
     decay, minus_rate, e = number(weight_decay), number(-rate), number(eps)
     for i in range(p.size):
@@ -107,6 +250,58 @@ def adagrad(p, g, total, rate, eps, weight_decay, maximize):
         b = fma(x, x, total[i])
         total[i] = b
         p[i] = p[i] + minus_rate * x / (number(math.sqrt(b)) + e)
+
+
+# ---------------------------------------------------------------------- the flat view of a group
+
+
+@kernel
+def part_of(objects, row, start, stop, number):
+    """What the elements from `start` to `stop` of the flat view, counted from this row, have in it; and `start` and `stop` counted
+    from the next one."""
+    n = elements(item(objects, row))
+    low = min(max(start, 0), n)
+    return (objects, row, low, max(low, min(stop, n)), number), start - n, stop - n
+
+
+@kernel
+def cut(part, column):
+    """The piece of one array of the row: of the parameter (0), the gradient (1), a state; None of None."""
+    if column is None:
+        return None
+    objects, row, low, high, number = part
+    return vector(word(item(objects, row + column) + DATA), high, number)[low:]
+
+
+@kernel(nogil=True)
+def sgd(objects, size, columns, start, stop, number, buf, *numbers):
+    for row in range(0, size, columns):
+        part, start, stop = part_of(objects, row, start, stop, number)
+        _sgd(cut(part, 0), cut(part, 1), cut(part, buf), *numbers)
+
+
+@kernel(nogil=True)
+def adam(objects, size, columns, start, stop, number, m, v, v_max, *numbers):
+    for row in range(0, size, columns):
+        part, start, stop = part_of(objects, row, start, stop, number)
+        _adam(cut(part, 0), cut(part, 1), cut(part, m), cut(part, v), cut(part, v_max), *numbers)
+
+
+@kernel(nogil=True)
+def rmsprop(objects, size, columns, start, stop, number, v, buf, mean, *numbers):
+    for row in range(0, size, columns):
+        part, start, stop = part_of(objects, row, start, stop, number)
+        _rmsprop(cut(part, 0), cut(part, 1), cut(part, v), cut(part, buf), cut(part, mean), *numbers)
+
+
+@kernel(nogil=True)
+def adagrad(objects, size, columns, start, stop, number, total, *numbers):
+    for row in range(0, size, columns):
+        part, start, stop = part_of(objects, row, start, stop, number)
+        _adagrad(cut(part, 0), cut(part, 1), cut(part, total), *numbers)
+
+
+# ---------------------------------------------------------------------- clipping
 
 
 @kernel
@@ -130,3 +325,23 @@ def norm(x):
     for i in range(whole, x.size):
         total = fma(x[i], x[i], total)
     return number(math.sqrt(total))
+
+
+@kernel
+def total_norm(objects, norms):
+    """The norm of all arrays, as that of their `norms`, which are left there."""
+    number = norms.dtype.type(0)
+    for i in range(norms.size):
+        array = item(objects, i)
+        norms[i] = norm(vector(word(array + DATA), elements(array), number))
+    return norm(norms)
+
+
+@kernel
+def scale(objects, n, factor, number):
+    """array *= factor, for n arrays"""
+    for i in range(n):
+        array = item(objects, i)
+        x = vector(word(array + DATA), elements(array), number)
+        for j in range(x.size):
+            x[j] *= factor

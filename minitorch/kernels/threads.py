@@ -95,3 +95,15 @@ def run(kernel, calls: list[tuple[tuple, tuple]], cost: float = 0.2) -> list:
 
     _shared(work_on)
     return results
+
+
+def split(work, size: int, cost: float) -> None:
+    """`work(start, stop)` for pieces of `range(size)`; `cost`: ns that it takes for each."""
+    step = max(1, int(PIECE / cost))
+    todo = iter(range(0, size, step))
+
+    def work_on():
+        for start in todo:
+            work(start, min(start + step, size))
+
+    _shared(work_on)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, addcdiv_, addcmul_, sqrt
 from .optimizer import Optimizer
-from .options import check, check_implementation, check_lr, flag, scalar
+from .options import checked, flag, scalar
 from .state import full_like, new_step
 
 
@@ -62,24 +62,11 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        check_lr(lr)
-        check("lr_decay value", lr_decay)
-        check("weight_decay value", weight_decay)
-        check("initial_accumulator_value value", initial_accumulator_value)
-        check("epsilon value", eps)
-        check_implementation(foreach, fused, differentiable)
-        defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
-        super().__init__(params, defaults)
+        options = checked(
+            lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay, initial_accumulator_value=initial_accumulator_value,
+            foreach=foreach, maximize=maximize, differentiable=differentiable, fused=fused,
+        )  # fmt: skip
+        super().__init__(params, options)
         for group in self.param_groups:  # the others make their state in the first step
             for p in group["params"]:
                 self.state[p] = {"step": new_step(), "sum": full_like(p, self._first_value)}
@@ -89,7 +76,7 @@ class Adagrad(Optimizer):
         return self.defaults["initial_accumulator_value"]
 
     def _state_names(self, group):
-        return "step", "sum"
+        return ("sum",)
 
     def _numbers(self, group):
         lr, lr_decay = scalar(group["lr"]), scalar(group["lr_decay"])

@@ -1,11 +1,11 @@
-"""Adam and AdamW."""
+"""Adam."""
 
 from __future__ import annotations
 
 from ..tensor import Tensor
 from .arithmetic import add, addcdiv_, addcmul_, lerp_, maximum_, sqrt
 from .optimizer import Optimizer
-from .options import check, check_implementation, check_lr, flag, scalar
+from .options import checked, flag, scalar
 
 
 def update(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
@@ -76,31 +76,15 @@ class Adam(Optimizer):
     ):
         if isinstance(lr, Tensor) and foreach and not capturable:
             raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
-        check_lr(lr)
-        check("epsilon value", eps)
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        check("weight_decay value", weight_decay)
-        _check_betas(betas, foreach, capturable)
-        check_implementation(foreach, fused, differentiable)
-        defaults = {
-            "lr": lr,
-            "betas": tuple(b.squeeze() if isinstance(b, Tensor) else b for b in betas),
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
-        super().__init__(params, defaults)
+        options = checked(
+            lr=lr, betas=checked_betas(betas, foreach, capturable), eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
+            maximize=maximize, foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused,
+            decoupled_weight_decay=decoupled_weight_decay,
+        )  # fmt: skip
+        super().__init__(params, options)
 
     def _state_names(self, group):
-        return "step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
+        return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
     def _numbers(self, group):
         lr, decay, maximize = scalar(group["lr"]), scalar(group["weight_decay"]), flag(group["maximize"])
@@ -110,66 +94,16 @@ class Adam(Optimizer):
         return lambda step: (float(lr / (1 - beta1**step)), float((1 - beta2**step) ** 0.5), *fixed)
 
 
-def _check_betas(betas, foreach, capturable):
+def checked_betas(betas, foreach, capturable) -> tuple:
+    """The betas, tensors among them without dimensions. ValueError for what torch refuses."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
     if not (all(isinstance(b, float) for b in betas) or all(isinstance(b, Tensor) for b in betas)):
         raise ValueError("betas must be either both floats or both Tensors")
     for i, beta in enumerate(betas):
-        if not isinstance(beta, Tensor):
-            continue
-        if foreach and not capturable:
+        if isinstance(beta, Tensor) and foreach and not capturable:
             raise ValueError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
-        if beta.numel() != 1:
+        if isinstance(beta, Tensor) and beta.numel() != 1:
             raise ValueError(f"Tensor betas[{i}] must be 1-element")
-
-
-class AdamW(Adam):
-    """Adam with weight decay that shrinks the parameter instead of adding to the gradient; see `update`.
-
-        >>> import minitorch as torch
-        >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> optimizer = torch.optim.AdamW([w], lr=0.1, weight_decay=0.1)
-        >>> (w * w).sum().backward()
-        >>> optimizer.step()
-        >>> w
-        tensor([0.8900, 1.8800], requires_grad=True)
-
-    The options are Adam's; `weight_decay` is 0.01 by default.
-
-    Source: Loshchilov and Hutter, Decoupled weight decay regularization (2019);
-    https://pytorch.org/docs/stable/generated/torch.optim.AdamW.html
-    """
-
-    def __init__(
-        self,
-        params,
-        lr=1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        amsgrad: bool = False,
-        *,
-        maximize: bool = False,
-        foreach: bool | None = None,
-        capturable: bool = False,
-        differentiable: bool = False,
-        fused: bool | None = None,
-    ):
-        super().__init__(
-            params,
-            lr,
-            betas,
-            eps,
-            weight_decay,
-            amsgrad,
-            foreach=foreach,
-            maximize=maximize,
-            capturable=capturable,
-            differentiable=differentiable,
-            fused=fused,
-            decoupled_weight_decay=True,
-        )
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        for group in self.param_groups:
-            group["decoupled_weight_decay"] = True
+    return tuple(beta.squeeze() if isinstance(beta, Tensor) else beta for beta in betas)

@@ -14,21 +14,61 @@ _after_every_step: OrderedDict[int, Callable] = OrderedDict()
 
 def register_optimizer_step_pre_hook(hook: Callable) -> RemovableHandle:
     """`hook(optimizer, args, kwargs) -> None or (args, kwargs)` before every `step` of every optimizer."""
-    return register(_before_every_step, hook)
+    return _register(_before_every_step, hook)
 
 
 def register_optimizer_step_post_hook(hook: Callable) -> RemovableHandle:
     """`hook(optimizer, args, kwargs)` after every `step` of every optimizer."""
-    return register(_after_every_step, hook)
+    return _register(_after_every_step, hook)
 
 
-def register(hooks: OrderedDict, hook: Callable, prepend: bool = False) -> RemovableHandle:
+def _register(hooks: OrderedDict, hook: Callable, prepend: bool = False) -> RemovableHandle:
     """Adds a hook, as the last or the first one."""
     handle = RemovableHandle(hooks)
     hooks[handle.id] = hook
     if prepend:
         hooks.move_to_end(handle.id, last=False)
     return handle
+
+
+# ---------------------------------------------------------------------- methods of an optimizer
+
+
+def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
+    """`hook(optimizer, args, kwargs) -> None or (args, kwargs)` before every `step`."""
+    return _register(self._optimizer_step_pre_hooks, hook)
+
+
+def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
+    """`hook(optimizer, args, kwargs)` after every `step`."""
+    return _register(self._optimizer_step_post_hooks, hook)
+
+
+def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    """`hook(optimizer)` before every `state_dict`."""
+    return _register(self._optimizer_state_dict_pre_hooks, hook, prepend)
+
+
+def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    """`hook(optimizer, state_dict) -> None or another state_dict`."""
+    return _register(self._optimizer_state_dict_post_hooks, hook, prepend)
+
+
+def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    """`hook(optimizer, state_dict) -> None or the state_dict to load`."""
+    return _register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
+
+
+def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+    """`hook(optimizer)` after every `load_state_dict`."""
+    return _register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
+
+
+def prepare(optimizer) -> None:
+    """Gives an optimizer a place for each kind of hook, unless it has that."""
+    for name in ("step", "state_dict", "load_state_dict"):
+        for when in ("pre", "post"):
+            optimizer.__dict__.setdefault(f"_optimizer_{name}_{when}_hooks", OrderedDict())
 
 
 def with_hooks(step):

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import warnings
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..autograd.mode import enable_grad
-from ..ops.table import switches
-from ..tensor import Tensor
-from ..utils.hooks import RemovableHandle
-from . import saving
-from .hooks import register, register_optimizer_step_post_hook, register_optimizer_step_pre_hook, with_hooks
+from . import groups, hooks, saving
+from .hooks import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from .options import required
-from .state import Arrays, new_step
+from .step import GroupStep
 
 __all__ = [
     "Optimizer",
@@ -61,67 +56,46 @@ class Optimizer:
     update: Callable
     kernel: str  # ... the same as a loop over vectors, in `minitorch.kernels.optim`
     _first_value = 0.0  # of the state
+    _counts_steps = True  # whether the state has a "step", too
 
     def _state_names(self, group: dict) -> tuple[str | None, ...]:
-        """The state of a parameter, in the order of `update`, after `"step"`; None: these options don't need it."""
+        """The state of a parameter, in the order of `update`; None: these options don't need it."""
         raise NotImplementedError
 
     def _numbers(self, group: dict) -> Callable[[float], tuple]:
         """A function that gives the `numbers` of step 1, 2 ... (if there's no count in the state, all but 1 are 2)."""
         raise NotImplementedError
 
+    register_step_pre_hook = hooks.register_step_pre_hook
+    register_step_post_hook = hooks.register_step_post_hook
+    register_state_dict_pre_hook = hooks.register_state_dict_pre_hook
+    register_state_dict_post_hook = hooks.register_state_dict_post_hook
+    register_load_state_dict_pre_hook = hooks.register_load_state_dict_pre_hook
+    register_load_state_dict_post_hook = hooks.register_load_state_dict_post_hook
+
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
-            cls.step = with_hooks(cls.__dict__["step"])
+            cls.step = hooks.with_hooks(cls.__dict__["step"])
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         self.defaults = defaults
-        self._prepare()
-        if isinstance(params, Tensor):
-            raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                "one Tensor: put it in a list, [tensor]"
-            )
+        hooks.prepare(self)
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        groups = list(params)
-        if not groups:
-            raise ValueError("optimizer got an empty parameter list")
-        if not isinstance(groups[0], dict):
-            groups = [{"params": groups}]
-        for group in groups:
+        for group in groups.as_groups(params):
             self.add_param_group(group)
-
-    def _prepare(self) -> None:
-        for name in ("step", "state_dict", "load_state_dict"):
-            for when in ("pre", "post"):
-                self.__dict__.setdefault(f"_optimizer_{name}_{when}_hooks", OrderedDict())
-        self._arrays: dict[Tensor, Arrays] = {}
 
     def __getstate__(self) -> dict:
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self._prepare()
-        for group in self.param_groups:
-            for name, value in saving.LATER.items():
-                if name in self.defaults:
-                    group.setdefault(name, value)
-            for p in group["params"]:
-                count = self.state[p].get("step") if p in self.state else None
-                if count is not None and not isinstance(count, Tensor):
-                    self.state[p]["step"] = new_step(float(count))
+        hooks.prepare(self)
+        saving.complete(self.param_groups, self.state, self.defaults)
 
     def __repr__(self) -> str:
-        text = type(self).__name__ + " ("
-        for i, group in enumerate(self.param_groups):
-            text += f"\nParameter Group {i}\n"
-            for key in sorted(group):
-                if key != "params":
-                    text += f"    {key}: {group[key]}\n"
-        return text + ")"
+        return f"{type(self).__name__} ({groups.text(self.param_groups)})"
 
     # ------------------------------------------------------------------ groups
 
@@ -130,56 +104,7 @@ class Optimizer:
 
         A call that raises leaves the optimizer and `param_group` as they were.
         """
-        if not isinstance(param_group, dict):
-            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
-        params = param_group["params"]
-        if isinstance(params, set):
-            raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in "
-                "sets will change between runs. Please use a list instead."
-            )
-        entries = [params] if isinstance(params, Tensor) else list(params)
-        names = [entry[0] for entry in entries if isinstance(entry, tuple)]
-        params = [entry[1] if isinstance(entry, tuple) else entry for entry in entries]
-        if names and len(names) != len(params):
-            raise ValueError(
-                "all optimizer params should be with/without names. Some param names are missing"
-            )
-        for p in params:
-            if not isinstance(p, Tensor):
-                raise TypeError(
-                    f"optimizer can only optimize Tensors, but one of the params is {_type_name(p)}"
-                )
-            if not (self.defaults.get("differentiable") or p.is_leaf or p.retains_grad):
-                raise ValueError(
-                    "can't optimize a non-leaf Tensor: it is the result of a computation. Use its `.detach()` with "
-                    "`requires_grad_()`, made before the computation"
-                )
-        new = dict(param_group, params=params)
-        if names:
-            new["param_names"] = names
-        for name, default in self.defaults.items():
-            if default is required and name not in new:
-                raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
-                )
-            new.setdefault(name, default)
-        taken = set()
-        for group in self.param_groups:
-            taken.update(group["params"])
-            if ("param_names" in new) != ("param_names" in group):
-                raise ValueError(
-                    "all optimizer param groups should be with/without names. cannot add param group "
-                    f"{'with' if 'param_names' in new else 'without'} names to the optimizer"
-                )
-        if not taken.isdisjoint(params):
-            raise ValueError("some parameters appear in more than one parameter group")
-        if len(set(params)) != len(params):
-            warnings.warn(
-                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; "
-                "see github.com/pytorch/pytorch/issues/40967 for more information",
-                stacklevel=3,
-            )
+        new = groups.checked(param_group, self.defaults, self.param_groups)
         param_group.update(new)  # torch keeps the dict that it was given
         self.param_groups.append(param_group)
 
@@ -196,7 +121,7 @@ class Optimizer:
                     p._grad._array[...] = 0
                     p._grad._cell[0] += 1
 
-    @with_hooks
+    @hooks.with_hooks
     def step(self, closure: Callable | None = None):
         """Changes the parameters that have a gradient. Returns the closure's result, else None.
 
@@ -209,62 +134,10 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        ready = [(group, self._numbers(group), self._gather(group)) for group in self.param_groups]
-        for group, numbers, found in ready:
-            if group.get("differentiable"):
-                self._record_group(numbers, found)
-            else:
-                self._step_group(numbers, found)
+        steps = [GroupStep(self, group) for group in self.param_groups]
+        for step in steps:
+            step.run()
         return loss
-
-    def _gather(self, group: dict) -> list[tuple]:
-        """Parameter, gradient and `Arrays` of all that have a gradient. What can go wrong does so here."""
-        names, known, states, found = self._state_names(group), self._arrays, self.state, []
-        for p in group["params"]:
-            grad = p._grad
-            if grad is None:
-                continue
-            g, arrays = grad._array, known.get(p)
-            if arrays is None or not arrays.fit(p, states.get(p), names):
-                arrays = known[p] = Arrays(p, states.get(p) or {}, names, self._first_value)
-            if g.shape != arrays.shape or g.dtype != arrays.dtype:
-                raise RuntimeError(
-                    f"{type(self).__name__}: a parameter of shape {list(p.shape)} and dtype {p.dtype} has a gradient "
-                    f"of shape {list(grad.shape)} and dtype {grad.dtype}. Convert it too, or set it to None"
-                )
-            found.append((p, g, arrays))
-        return found
-
-    def _step_group(self, numbers: Callable, found: list[tuple]) -> None:
-        """The update of all parameters of a group, on raw arrays: nothing is recorded."""
-        known, large = None, {}
-        for p, g, arrays in found:
-            step = arrays.begin_step(p, self.state)
-            if step != known:  # mostly one count for all
-                scalars, known = numbers(step), step
-            p._cell[0] += 1
-            if arrays.flat is None or not switches.fused:
-                self.update(arrays.raw, g, *arrays.state, *scalars)
-                continue
-            kernel = _kernel(self.kernel)
-            if not arrays.large:
-                kernel(arrays.flat, g.ravel(), *arrays.flat_state, *scalars)
-                continue
-            if id(arrays.raw) in large:  # a parameter twice, or two with one memory: one after the other
-                _share_out(kernel, large)
-            large[id(arrays.raw)] = (arrays.flat, g.ravel(), *arrays.flat_state), scalars
-        if large:
-            _share_out(kernel, large)
-
-    def _record_group(self, numbers: Callable, found: list[tuple]) -> None:
-        """The same update on tensors, recorded."""
-        with enable_grad():
-            for p, _, arrays in found:
-                scalars, state = numbers(arrays.begin_step(p, self.state)), self.state.get(p, {})
-                # Clones: the graph of the last step has saved the present ones.
-                new = {name: state[name].clone() for name in arrays.names if name and name != "step"}
-                self.update(p, p._grad, *[new.get(name) for name in arrays.names if name != "step"], *scalars)
-                state.update(new)
 
     # ------------------------------------------------------------------ saving and loading
 
@@ -288,54 +161,7 @@ class Optimizer:
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
             changed = hook(self, state_dict)
             state_dict = state_dict if changed is None else changed
-        groups, state = saving.unpack(state_dict, self.param_groups)
-        self.__setstate__({"state": state, "param_groups": groups})
+        new, state = saving.unpack(state_dict, self.param_groups)
+        self.__setstate__({"state": state, "param_groups": new})
         for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
-
-    # ------------------------------------------------------------------ hooks
-
-    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """`hook(optimizer, args, kwargs) -> None or (args, kwargs)` before every `step`."""
-        return register(self._optimizer_step_pre_hooks, hook)
-
-    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
-        """`hook(optimizer, args, kwargs)` after every `step`."""
-        return register(self._optimizer_step_post_hooks, hook)
-
-    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer)` before every `state_dict`."""
-        return register(self._optimizer_state_dict_pre_hooks, hook, prepend)
-
-    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer, state_dict) -> None or another state_dict`."""
-        return register(self._optimizer_state_dict_post_hooks, hook, prepend)
-
-    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer, state_dict) -> None or the state_dict to load`."""
-        return register(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
-
-    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """`hook(optimizer)` after every `load_state_dict`."""
-        return register(self._optimizer_load_state_dict_post_hooks, hook, prepend)
-
-
-@functools.cache
-def _kernel(name: str) -> Callable:
-    """A loop of `minitorch.kernels.optim`, imported on the first step: Numba takes a moment to load."""
-    from ..kernels import optim
-
-    return getattr(optim, name)
-
-
-def _share_out(kernel: Callable, calls: dict[int, tuple]) -> None:
-    """The calls of a kernel for large parameters, by all threads."""
-    from ..kernels.threads import run
-
-    run(kernel, list(calls.values()))
-    calls.clear()
-
-
-def _type_name(value) -> str:
-    cls = value if isinstance(value, type) else type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, add_, addcdiv_, addcmul_, copy, lerp_, sqrt
 from .optimizer import Optimizer
-from .options import check, check_lr, flag, scalar
+from .options import checked, flag, scalar
 
 
 def update(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
@@ -73,28 +73,15 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ):
-        check_lr(lr)
-        check("epsilon value", eps)
-        check("momentum value", momentum)
-        check("weight_decay value", weight_decay)
-        check("alpha value", alpha)
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "capturable": capturable,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-        }
-        super().__init__(params, defaults)
+        options = checked(
+            lr=lr, momentum=momentum, alpha=alpha, eps=eps, centered=centered, weight_decay=weight_decay,
+            capturable=capturable, foreach=foreach, maximize=maximize, differentiable=differentiable,
+        )  # fmt: skip
+        super().__init__(params, options)
 
     def _state_names(self, group):
         buf = "momentum_buffer" if group["momentum"] > 0 else None
-        return "step", "square_avg", buf, "grad_avg" if group["centered"] else None
+        return "square_avg", buf, "grad_avg" if group["centered"] else None
 
     def _numbers(self, group):
         numbers = [float(scalar(group[name])) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]

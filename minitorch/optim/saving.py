@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor, wrap
+from .state import new_step
 
 #: options that torch's optimizers have got in the course of time, and what an old checkpoint without them means
 LATER = {
@@ -70,6 +71,18 @@ def unpack(saved: dict[str, Any], groups: list[dict]) -> tuple[list[dict], dict]
         else:
             state[key] = value
     return new, state
+
+
+def complete(groups: list[dict], state: dict, defaults: dict) -> None:
+    """Brings what an older version has saved up to date: options that came later, and step counts that are numbers."""
+    for group in groups:
+        for name, value in LATER.items():
+            if name in defaults:
+                group.setdefault(name, value)
+        for p in group["params"]:
+            count = state[p].get("step") if p in state else None
+            if count is not None and not isinstance(count, Tensor):
+                state[p]["step"] = new_step(float(count))
 
 
 def _is_foreign(value) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, add_
 from .optimizer import Optimizer
-from .options import check, check_implementation, check_lr, flag, scalar
+from .options import checked, flag, scalar
 
 
 def update(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
@@ -50,7 +50,7 @@ class SGD(Optimizer):
     https://pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
 
-    update, kernel = staticmethod(update), "sgd"
+    update, kernel, _counts_steps = staticmethod(update), "sgd", False
 
     def __init__(
         self,
@@ -66,24 +66,13 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        check_lr(lr)
-        check("momentum value", momentum)
-        check("weight_decay value", weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        check_implementation(foreach, fused, differentiable)
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
-        super().__init__(params, defaults)
+        options = checked(
+            lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov,
+            maximize=maximize, foreach=foreach, differentiable=differentiable, fused=fused,
+        )  # fmt: skip
+        super().__init__(params, options)
 
     def _state_names(self, group):
         return ("momentum_buffer",) if group["momentum"] != 0 else (None,)

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ... import ops
+from ... import kernels, ops
 from ...autograd.mode import no_grad
+from ...kernels.layout import FLOATS, NDARRAY
 from ...ops.table import switches
 from ...tensor import Tensor, wrap
 
@@ -35,7 +36,7 @@ def get_total_norm(
     norm_type = float(norm_type)
     if not tensors:
         return wrap(np.array(0.0, np.float32))
-    total = _norm_of_arrays([t._array for t in tensors]) if norm_type == 2 and switches.fused else None
+    total = _norm_of_arrays([t._array for t in tensors]) if norm_type == 2 else None
     if total is None:
         by_kind: dict = {}  # torch takes one dtype after the other
         for t in tensors:
@@ -52,31 +53,47 @@ def get_total_norm(
     return total
 
 
+def _fits(arrays: tuple) -> bool:
+    """Whether kernels can take these arrays, and write to them."""
+    if not (arrays and switches.fused and type(arrays[0]) is np.ndarray and arrays[0].dtype in FLOATS):
+        return False
+    dtype = FLOATS[arrays[0].dtype].address
+    return kernels.optim.flat_size(id(arrays), len(arrays), 1, False, NDARRAY, dtype, dtype) >= 0
+
+
 def _norm_of_arrays(arrays: list) -> Tensor | None:
     """The 2-norm by a kernel, of NumPy arrays of one dtype; else None."""
-    dtype = arrays[0].dtype
-    if dtype not in (np.float32, np.float64):  # also the case of torch's arrays
-        return None
-    if any(type(a) is not np.ndarray or a.dtype != dtype for a in arrays):
-        return None
-    from ...kernels.optim import norm
-
-    return wrap(np.array(norm(np.array([norm(a.ravel()) for a in arrays], dtype)), dtype))
+    arrays = tuple(arrays)
+    if not _fits(arrays):
+        arrays = tuple(a.copy() if isinstance(a, np.ndarray) and not a.flags.carray else a for a in arrays)
+        if not _fits(arrays):
+            return None
+    norms = np.empty(len(arrays), arrays[0].dtype)
+    return wrap(np.array(kernels.optim.total_norm(id(arrays), norms), norms.dtype))
 
 
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """`grad *= min(1, max_norm / (total_norm + 1e-6))` for each parameter that has a gradient; see `get_total_norm`."""
+    _clip(_grads(parameters), max_norm, total_norm)
+
+
+def _clip(grads: list[Tensor], max_norm: float, total_norm: Tensor) -> None:
     total = total_norm._array
     # NOTE: torch divides a number by a tensor as reciprocal times number, which rounds twice.
     if isinstance(total, np.ndarray):
         coefficient = np.minimum(np.reciprocal(total + 1e-6) * float(max_norm), 1.0).item()
     else:
         coefficient = ((total + 1e-6).reciprocal() * float(max_norm)).clamp(max=1.0).item()
-    for grad in _grads(parameters):
-        a = _writable(grad)
-        if coefficient != 1:
+    arrays = tuple([_writable(grad) for grad in grads])
+    if coefficient == 1:
+        return
+    if _fits(arrays):
+        one = FLOATS[arrays[0].dtype].one
+        kernels.optim.scale(id(arrays), len(arrays), one * coefficient, one)
+    else:
+        for a in arrays:
             a *= coefficient
 
 
@@ -108,8 +125,9 @@ def clip_grad_norm_(
             warnings.warn(
                 "`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2
             )
-    total_norm = get_total_norm(_grads(parameters), norm_type, error_if_nonfinite, foreach)
-    clip_grads_with_norm_(parameters, max_norm, total_norm, foreach)
+    grads = _grads(parameters)
+    total_norm = get_total_norm(grads, norm_type, error_if_nonfinite, foreach)
+    _clip(grads, max_norm, total_norm)
     return total_norm
 
 
