@@ -184,7 +184,7 @@ def rsqrt(x):
 
 
 def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
+    return np.reciprocal(1 + np.exp(-x))
 
 
 def round(x, *, decimals=0):
