@@ -325,7 +325,8 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     dtype = dtype or dtypes.get_default_dtype()
-    _no_bools("linspace", dtype)
+    if steps > 1:
+        _no_bools("linspace", dtype)
     if not dtype.is_floating_point:
         start, end = int(start), int(end)
     # torch works in the tensor's type, from both ends towards the middle

@@ -122,6 +122,9 @@ CALLS = {
     "linalg.norm of three dims": lambda T, x: T.linalg.norm(x[None], 2, (0, 1, 2)),
     "linalg.norm to a narrower type": lambda T, x: T.linalg.vector_norm(x, dtype=T.float32),
     "norm": lambda T, x: [x.norm("nuc"), x.norm("nuc", (0, 1), True), x.norm("fro"), T.norm(x.float(), 3, dtype=T.float64)],
+    "norm of halves": lambda T, x: [T.linalg.norm((x * 300).half().detach(), o) for o in (6, 2, 1, 0, np.inf, 0.5)],
+    "cumsum of halves": lambda T, x: (x * 3.14).half().detach().cumsum(1),
+    "dropout of integers": lambda T, x: T.nn.functional.dropout(ints(T, 1, 2), 1.0),
     "norm of integers": lambda T, x: ints(T, 1, 2).norm(),
     "linalg.svd": lambda T, x: [
         r for full in (True, False) for y in (x, x.t(), x.reshape(2, 3, 2), x[:, :3])

@@ -251,7 +251,7 @@ def dropout(input, p=0.5, training=True, inplace=False):
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0 or input.numel() == 0:
         return input
-    if not input.is_floating_point():
+    if not input.is_floating_point() and p < 1:
         raise RuntimeError(
             f"result type Float can't be cast to the desired output type {type_name(input.dtype)} (drop out of input.float())"
         )

@@ -67,11 +67,13 @@ def _as_floating(xp, x, dtype):
 )
 def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
     """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
-    x = _as_floating(xp, x, dtype)
-    dim = reduced(x, dim)
-    if dtypes.OF_RAW[x.dtype] is dtypes.float16 and ord not in (2, 1, 0):  # whose powers overflow
-        single = xp.vector_norm(xp.astype(x, dtypes.float32), ord=ord, dim=dim, keepdim=keepdim)
-        return xp.astype(single, dtypes.float16)
+    x, dim = _as_floating(xp, x, dtype), reduced(x, dim)
+    if dtypes.OF_RAW[x.dtype] is dtypes.float16:  # in single precision: powers of halves overflow
+        return xp.astype(_norm(xp, xp.astype(x, dtypes.float32), ord, dim, keepdim), dtypes.float16)
+    return _norm(xp, x, ord, dim, keepdim)
+
+
+def _norm(xp, x, ord, dim, keepdim):
     if ord == 2:
         return xp.sqrt(xp.sum(x * x, dim=dim, keepdim=keepdim))
     if ord == math.inf:

@@ -46,7 +46,7 @@ def _pair(forward, backward):
 
 def _prepared(xp, x, dtype, name):
     x = x if dtype is None else xp.astype(x, dtype)
-    if not xp.is_floating(x):
+    if not xp.is_floating(x) and 0 not in x.shape:
         kernel = f"{name}_lastdim_kernel_impl"
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(dtypes.OF_RAW[x.dtype])}'")
     return x
