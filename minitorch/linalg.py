@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .ops.decompositions import LinAlgError, det, inv, svdvals  # noqa: F401
+from .ops.arrange import roll
+from .ops.decompositions import LinAlgError, cholesky, det, inv, slogdet, svdvals  # noqa: F401
 from .ops.decompositions import linalg_svd as svd  # noqa: F401
 from .ops.decompositions import solve as _solve
 from .ops.linalg import matmul
@@ -44,6 +45,18 @@ def vecdot(x, y, *, dim=-1):
     return sum(x * y, dim)
 
 
+def cross(input, other, *, dim=-1):
+    """The vector product of three numbers along a dimension."""
+    if input.ndim != other.ndim:
+        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
+    if input.shape[dim] != 3 or other.shape[dim] != 3:
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {input.shape[dim]} and {other.shape[dim]}"
+        )
+    after, before = (roll(input, -1, dim), roll(other, -1, dim)), (roll(input, 1, dim), roll(other, 1, dim))
+    return after[0] * before[1] - before[0] * after[1]
+
+
 def matrix_power(A, n):
     """A multiplied n times by itself; of the inverse if n is negative."""
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
@@ -51,7 +64,7 @@ def matrix_power(A, n):
             f"linalg.matrix_power: A must be batches of square matrices, but they are {list(A.shape)}"
         )
     A, n = (inv(A), -n) if n < 0 else (A, n)
-    out = A.new_zeros(A.shape) + _identity(A) if n == 0 else None
+    out = A * 0 + _identity(A) if n == 0 else None
     while n:  # by squaring
         if n & 1:
             out = A if out is None else matmul(out, A)

@@ -256,6 +256,7 @@ def cumprod(x, *, dim):
 
 
 inv, solve, det, linalg_svd = np.linalg.inv, np.linalg.solve, np.linalg.det, np.linalg.svd
+cholesky, slogdet = np.linalg.cholesky, np.linalg.slogdet
 
 
 # ---------------------------------------------------------------------- shape: the methods, without NumPy's Python before them

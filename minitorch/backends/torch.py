@@ -434,4 +434,6 @@ def _linalg(function):
     return call
 
 
-inv, solve, det, linalg_svd = (_linalg(getattr(torch.linalg, _n)) for _n in ("inv", "solve", "det", "svd"))
+inv, solve, det, linalg_svd, cholesky, slogdet = (
+    _linalg(getattr(torch.linalg, _n)) for _n in ("inv", "solve", "det", "svd", "cholesky", "slogdet")
+)

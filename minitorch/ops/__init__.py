@@ -50,7 +50,17 @@ from .arrange import (  # noqa: F401
 from .attention import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
-from .decompositions import det, inv, inverse, linalg_svd, solve, svd, svdvals  # noqa: F401
+from .decompositions import (  # noqa: F401
+    det,
+    inv,
+    inverse,
+    linalg_svd,
+    logdet,
+    slogdet,
+    solve,
+    svd,
+    svdvals,
+)
 from .einsum import einsum  # noqa: F401
 from .embedding import embedding, embedding_rows, one_hot  # noqa: F401
 from .index import getitem, index_put, setitem, take_index  # noqa: F401

@@ -214,23 +214,30 @@ def atleast_3d(input):
     )
 
 
+def _some(name, tensors):
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return tensors
+
+
 @taking_out
 def hstack(tensors):
     """Side by side: joined along dimension 1, vectors along 0."""
-    tensors = atleast_1d(list(tensors))
+    tensors = atleast_1d(_some("hstack", tensors))
     return cat(tensors, 0 if tensors[0].ndim == 1 else 1)
 
 
 @taking_out
 def vstack(tensors):
     """One below the other: joined along dimension 0, vectors as rows."""
-    return cat(atleast_2d(list(tensors)), 0)
+    return cat(atleast_2d(_some("vstack", tensors)), 0)
 
 
 @taking_out
 def dstack(tensors):
     """One behind the other: joined along dimension 2."""
-    return cat(atleast_3d(list(tensors)), 2)
+    return cat(atleast_3d(_some("dstack", tensors)), 2)
 
 
 @taking_out
@@ -308,6 +315,12 @@ def rot90(input, k=1, dims=(0, 1)):
     """Turned k times by 90 degrees from the first of `dims` towards the second."""
     if len(dims) != 2:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if input.ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {input.ndim}")
+    if wrap_dim(dims[0], input.ndim) == wrap_dim(dims[1], input.ndim):
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
+        )
     if k % 4 == 0:
         return input.clone()
     if k % 4 == 2:

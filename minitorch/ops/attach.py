@@ -86,6 +86,7 @@ COMPOSITES = [
     "positive",
     "inverse",
     "svd",
+    "logdet",
 ]
 
 #: of those, the ones that are also in-place methods

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..printing import type_name
 from . import coerce
+from .compare import where
 from .linalg import _mT
 from .samples import Sample, array, rng
 from .table import op
@@ -53,6 +54,7 @@ def well_conditioned(*shapes):
 
 MATRIX = dict(method=False, inplace=False)
 SQUARE = well_conditioned(((3, 3), ()), ((2, 3, 3), ()), ((0, 0), ()))
+BATCH_FIRST = well_conditioned(((2, 3, 3), ()), ((3, 3), ()), ((0, 0), ()))  # not for benchmarks: they take random numbers
 
 
 @op(
@@ -200,6 +202,62 @@ def det(xp, x):
     check_matrix("det", xp, x)
     return xp.det(x)
 
+
+
+def _lower_half(xp, x):
+    """The lower triangle, half of the diagonal."""
+    n = len(x.shape)
+    half = xp.diagonal(x, offset=0, dim1=n - 2, dim2=n - 1) * 0.5
+    placed = xp.diagonal_placed(half, shape=tuple(x.shape), offset=0, dim1=n - 2, dim2=n - 1)
+    return xp.tril(x, diagonal=-1) + placed
+
+
+def _cholesky_dx(xp, g, out):
+    """https://arxiv.org/abs/1602.07527, eq. 9; symmetric, as the matrix is."""
+    inner = _lower_half(xp, xp.matmul(_mT(xp, out), g))
+    dx = xp.solve(_mT(xp, out), _mT(xp, xp.solve(_mT(xp, out), _mT(xp, inner))))
+    return (dx + _mT(xp, dx)) * 0.5
+
+
+def _definite(dtype):
+    for sample in BATCH_FIRST(dtype):
+        (a,) = sample.args
+        yield Sample((a @ np.swapaxes(a, -1, -2),))
+
+
+@op(vjp=dict(x=_cholesky_dx), torch="linalg.cholesky", name="cholesky_lower", samples=_definite, **MATRIX)
+def cholesky_lower(xp, x):
+    """The lower triangular L with L @ L^T = x, of a symmetric positive definite x (of which the lower triangle is read)."""
+    check_matrix("cholesky", xp, x)
+    return _succeeding("cholesky", xp.cholesky, x)
+
+
+def cholesky(A, *, upper=False):
+    """The lower triangular L with L @ L^T = A, symmetric and positive definite; or L^T. Else: LinAlgError."""
+    return cholesky_lower(A.mT if upper else A).mT if upper else cholesky_lower(A)
+
+
+slogdet_result = namedtuple("linalg_slogdet", ["sign", "logabsdet"])
+
+
+@op(
+    vjp=dict(x=lambda xp, g1, x: xp.unsqueeze(xp.unsqueeze(g1, dim=-1), dim=-1) * _mT(xp, xp.inv(x))),
+    torch="linalg.slogdet",
+    outputs=2,
+    returns=slogdet_result,
+    inplace=False,
+    samples=BATCH_FIRST,
+)
+def slogdet(xp, x):
+    """The sign of the determinant and the logarithm of its absolute value."""
+    check_matrix("slogdet", xp, x, half=RuntimeError)
+    return xp.slogdet(x)
+
+
+def logdet(input):
+    """The logarithm of the determinant; NaN if that is negative."""
+    sign, log = slogdet(input)
+    return where(sign < 0, log.new_full((), float("nan")), log)
 
 
 def inverse(input):

@@ -122,7 +122,9 @@ def _lerp_operands(row, x, end, weight):
 def addcmul(xp, x, tensor1, tensor2, *, value=1):
     """x + value * tensor1 * tensor2"""
     product = xp.mul(tensor1, tensor2)
-    return xp.add(x, product if value == 1 else product * value)
+    if value != 1:
+        product = product * (value if xp.is_floating(product) else int(value))  # as torch: a fraction is cut off
+    return xp.add(x, product)
 
 
 def _no_whole_division(row, given):

@@ -255,5 +255,7 @@ def outer(xp, x, y):
 def addmm(xp, x, mat1, mat2, *, beta=1, alpha=1):
     """beta * x + alpha * (mat1 @ mat2)"""
     product = xp.matmul(mat1, mat2)
+    if type(alpha) is float or type(beta) is float:
+        alpha, beta = (n if product.is_floating_point() else int(n) for n in (alpha, beta))  # as torch
     product = product if alpha == 1 else product * alpha
     return product + (x if beta == 1 else x * beta)

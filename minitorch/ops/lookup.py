@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
+from ..out import taking_out
+from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
 from . import coerce
 from .dims import broadcast_shape
@@ -15,6 +17,7 @@ from .shape import expand, reshape
 from .table import op
 
 
+@taking_out
 def take(input, index):
     """The elements at positions of the flat tensor, in the shape of `index`."""
     if index.dtype is not dtypes.int64:
@@ -58,6 +61,10 @@ def index_fill(input, dim, index, value):
 
 def masked_scatter(input, mask, source):
     """The input with the places where mask holds taken, in order, by the first elements of `source`."""
+    if mask.dtype is not dtypes.bool:
+        raise RuntimeError(
+            f"masked_scatter_ only supports boolean masks, but got mask with dtype {type_name(mask.dtype)}"
+        )
     if source.dtype is not input.dtype:
         raise RuntimeError(
             f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}"
@@ -205,7 +212,8 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     from ..creation import from_raw_like
 
     x = input.detach().cpu().numpy()
-    lines = x.reshape(-1, 1) if dim is None else np.moveaxis(x, dim, 0).reshape(x.shape[dim], -1)
+    lines = x.reshape(-1, 1) if dim is None else np.moveaxis(x, dim, 0)
+    lines = lines.reshape(len(lines), lines.size // max(len(lines), 1))
     new = np.ones(len(lines), bool)
     new[1:] = (lines[1:] != lines[:-1]).any(axis=1)
     starts = np.flatnonzero(new)

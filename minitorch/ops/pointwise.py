@@ -19,6 +19,15 @@ NUMBER = dict(coerce=coerce.number, refuses=coerce.bools)
 NO_BOOLS = dict(coerce=coerce.promote, refuses=coerce.bools)
 
 
+def _times(xp, y, alpha):
+    """alpha * y in y's own type."""
+    if hasattr(y, "dtype") and not xp.is_floating(y):
+        if type(alpha) is float:
+            raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+        alpha = xp.full((), alpha, dtype=dtypes.OF_RAW[y.dtype])
+    return y * alpha
+
+
 @op(
     vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha),
     torch="add",
@@ -27,7 +36,7 @@ NO_BOOLS = dict(coerce=coerce.promote, refuses=coerce.bools)
 )
 def add(xp, x, y, *, alpha=1):
     """x + alpha * y"""
-    return x + (y if alpha == 1 else y * alpha)
+    return x + (y if alpha == 1 else _times(xp, y, alpha))
 
 
 def _no_bool(row, given):
@@ -50,7 +59,7 @@ def _no_bool(row, given):
 )
 def sub(xp, x, y, *, alpha=1):
     """x - alpha * y"""
-    return x - (y if alpha == 1 else y * alpha)
+    return x - (y if alpha == 1 else _times(xp, y, alpha))
 
 
 @op(vjp=dict(x=lambda g, y: g * y, y=lambda g, x: g * x), torch="mul", samples=binary(), **BINARY)

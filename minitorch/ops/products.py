@@ -11,22 +11,33 @@ from .table import composite
 SCALED = dict(beta=3, alpha=2)
 
 
+def _sum(x, product, beta, alpha):
+    """beta * x + alpha * product. The factors of integers are whole: torch cuts off their fractions."""
+    if not product.is_floating_point():
+        beta, alpha = int(beta), int(alpha)
+    return beta * x + alpha * product
+
+
 @composite(torch="addmv", samples=calls((((3,), (3, 4), (4,)), SCALED), (((), (3, 4), (4,)), {})))
 def addmv(xp, x, mat, vec, *, beta=1, alpha=1):
     """beta * x + alpha * mat @ vec"""
-    return beta * x + alpha * xp.mv(mat, vec)
+    if x.ndim > 1:
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got {x.ndim}, {mat.ndim}, {vec.ndim}-dimensional tensors"
+        )
+    return _sum(x, xp.mv(mat, vec), beta, alpha)
 
 
 @composite(torch="baddbmm", samples=calls((((2, 3, 5), (2, 3, 4), (2, 4, 5)), SCALED)))
 def baddbmm(xp, x, batch1, batch2, *, beta=1, alpha=1):
     """beta * x + alpha * batch1 @ batch2"""
-    return beta * x + alpha * xp.bmm(batch1, batch2)
+    return _sum(x, xp.bmm(batch1, batch2), beta, alpha)
 
 
 @composite(torch="addbmm", samples=calls((((3, 5), (2, 3, 4), (2, 4, 5)), SCALED)))
 def addbmm(xp, x, batch1, batch2, *, beta=1, alpha=1):
     """beta * x + alpha * the sum over the batch of batch1 @ batch2"""
-    return beta * x + alpha * xp.sum(xp.bmm(batch1, batch2), dim=0, dtype=x.dtype)
+    return _sum(x, xp.sum(xp.bmm(batch1, batch2), dim=0, dtype=x.dtype), beta, alpha)
 
 
 @composite(
@@ -49,6 +60,11 @@ def tensordot(a, b, dims=2):
     """Sums of products over several dimensions: the last `dims` of a and first of b, or the two lists of them."""
     left, right = (range(a.ndim - dims, a.ndim), range(dims)) if isinstance(dims, int) else dims
     left, right = ([d % t.ndim for d in ds] for ds, t in ((left, a), (right, b)))
+    for i, j in zip(left, right, strict=False):  # a size of 1 is broadcast
+        if a.shape[i] == 1 != b.shape[j]:
+            b = b.sum(j, True)
+        elif b.shape[j] == 1 != a.shape[i]:
+            a = a.sum(i, True)
     if [a.shape[d] for d in left] != [b.shape[d] for d in right]:
         raise RuntimeError(
             f"contracted dimensions need to match, but first has size {[a.shape[d] for d in left]} in dims {left} and second has "
