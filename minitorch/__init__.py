@@ -71,6 +71,7 @@ random.attach()
 from math import e, inf, nan, pi  # noqa: F401
 
 from . import linalg, nn, optim, utils  # noqa: F401
+from .limits import finfo, iinfo  # noqa: F401
 from .printing import set_printoptions  # noqa: F401
 from .utils import data as _data  # noqa: F401
 
@@ -105,11 +106,11 @@ __version__ = "2.13.0"
 
 
 def __getattr__(name):
-    """`save`, `load`, `training` and `profile` are looked up when they are first used: they need more of the standard library."""
+    """`save`, `load`, `cuda`, `training` and `profile` are looked up when they are first used: they need more of the standard library."""
     from importlib import import_module
 
     if name in ("save", "load"):
         return getattr(import_module(".serialization", __name__), name)
-    if name in ("training", "serialization", "profile"):
+    if name in ("cuda", "training", "serialization", "profile"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,13 +7,24 @@ engine is the Mersenne Twister mt19937; what is made of its outputs is in `kerne
 
 from __future__ import annotations
 
-import functools
 import os
-import warnings
 
 import numpy as np
 
+from . import draws
 from .device import device as Device
+from .filling import (
+    CHUNK,
+    DIGITS,
+    NAMES,
+    check_bounds,
+    check_floating,
+    fill_in_order,
+    integer_bounds,
+    kernels,
+    limits,
+    wide,
+)
 
 #: the bytes of `torch.Generator().get_state()`
 STATE = np.dtype(
@@ -24,25 +35,6 @@ STATE = np.dtype(
     ]
 )  # fmt: skip
 DEFAULT_SEED = 67280421310721
-#: outputs drawn at a time: they and what becomes of them stay in the cache. A multiple of 64: whole blocks
-#: and pairs.
-CHUNK = 1 << 13
-
-#: how torch's messages call the types: the scalar type, the C++ type
-NAMES = {
-    "bool": ("Bool", "bool"), "uint8": ("Byte", "unsigned char"), "int8": ("Char", "signed char"),
-    "int16": ("Short", "short int"), "int32": ("Int", "int"), "int64": ("Long", "long int"),
-    "float16": ("Half", "c10::Half"), "float32": ("Float", "float"), "float64": ("Double", "double"),
-}  # fmt: skip
-#: significant bits
-DIGITS = {"float16": 11, "float32": 24, "float64": 53}
-
-
-@functools.cache
-def _kernels():
-    from .kernels import random
-
-    return random
 
 
 def _initial_words(seed: int) -> np.ndarray:
@@ -51,54 +43,6 @@ def _initial_words(seed: int) -> np.ndarray:
     for i in range(1, 624):
         words.append((1812433253 * (words[-1] ^ (words[-1] >> 30)) + i) & 0xFFFFFFFF)
     return np.array(words, np.uint32)
-
-
-def _memory_order(out: np.ndarray) -> np.ndarray:
-    """A view of `out` with the axes by falling stride: its C order is the order of `out` in memory."""
-    if out.flags.c_contiguous:
-        return out
-    return out.transpose(sorted(range(out.ndim), key=lambda d: (-abs(out.strides[d]), d)))
-
-
-def _fill(out: np.ndarray, fill, dtype=None) -> None:
-    """Calls `fill` with the elements of `out` in memory order as a contiguous 1-d array (of type `dtype`,
-    then cast)."""
-    if out.size == 0:
-        return
-    view = _memory_order(out)
-    dtype = out.dtype if dtype is None else dtype
-    if view.flags.c_contiguous and view.dtype == dtype:
-        fill(view.reshape(-1))
-        return
-    flat = np.empty(view.size, dtype)
-    fill(flat)
-    view[...] = flat.reshape(view.shape)
-
-
-def _wide(out: np.ndarray):
-    """The type in which the values of `out` are made: float32 for float16, which torch rounds from
-    float32."""
-    return np.float32 if out.dtype == np.float16 else out.dtype
-
-
-def _check_floating(out: np.ndarray, kernel: str) -> None:
-    if out.dtype.kind != "f":
-        raise NotImplementedError(f"\"{kernel}\" not implemented for '{NAMES[out.dtype.name][0]}'")
-
-
-def _check_bounds(dtype: np.dtype, lowest, highest, *values) -> None:
-    for name, value in values:
-        if not lowest <= value <= highest:
-            raise RuntimeError(f"{name} is out of bounds for {NAMES[dtype.name][1]}")
-
-
-@functools.cache
-def _limits(dtype: np.dtype):
-    if dtype.kind == "f":
-        return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
-    if dtype.kind == "b":
-        return 0, 1
-    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 
 class Generator:
@@ -202,7 +146,7 @@ class Generator:
         """The next n outputs of the engine, uint32."""
         draws = np.empty(n, np.uint32)
         if n:
-            self._position = int(_kernels().mt19937(self._words, self._position, draws))
+            self._position = int(kernels().mt19937(self._words, self._position, draws))
             self._end = 624
         return draws
 
@@ -221,10 +165,10 @@ class Generator:
 
     def uniform_(self, out: np.ndarray, low: float = 0.0, high: float = 1.0) -> np.ndarray:
         """Uniform in [low, high); floating types."""
-        _check_floating(out, "check_uniform_bounds")
+        check_floating(out, "check_uniform_bounds")
         low, high = float(low), float(high)
-        lowest, highest = _limits(out.dtype)
-        _check_bounds(out.dtype, lowest, highest, ("from", low), ("to", high))
+        lowest, highest = limits(out.dtype)
+        check_bounds(out.dtype, lowest, highest, ("from", low), ("to", high))
         if low > high:
             raise RuntimeError(
                 f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
@@ -237,8 +181,8 @@ class Generator:
         if out.size == 0:
             return out
         double = out.dtype == np.float64
-        loop, outputs = (_kernels().uniform_f64, 2) if double else (_kernels().uniform_f32, 1)
-        _fill(out, self._each(loop, outputs, low, high), _wide(out))
+        loop, outputs = (kernels().uniform_f64, 2) if double else (kernels().uniform_f32, 1)
+        fill_in_order(out, self._each(loop, outputs, low, high), wide(out))
         if out.dtype == np.float16:  # rounding may have reached `high` once more
             out[out == np.float16(high)] = np.float16(low)
         return out
@@ -254,26 +198,26 @@ class Generator:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
         if out.size == 0:  # torch looks at the type of an empty tensor in uniform_ and cauchy_ only
             return out
-        _check_floating(out, "normal_kernel_cpu")
+        check_floating(out, "normal_kernel_cpu")
         if out.size < 16 or not out.flags.c_contiguous:
-            _fill(out, lambda flat: self._normals_one_by_one(flat, mean, std), _wide(out))
+            fill_in_order(out, lambda flat: self._normals_one_by_one(flat, mean, std), wide(out))
         else:
-            _fill(out, lambda flat: self._normal_blocks(flat, mean, std, out.dtype), _wide(out))
+            fill_in_order(out, lambda flat: self._normal_blocks(flat, mean, std, out.dtype), wide(out))
         return out
 
     def _normals_one_by_one(self, flat, mean, std):
         start = 0
         if self._normal is not None:
-            _kernels().scale_one(self._normal, flat[:1], mean, std)
+            kernels().scale_one(self._normal, flat[:1], mean, std)
             self._normal, start = None, 1
         for i in range(start, flat.size, CHUNK):
             piece = flat[i : i + CHUNK]
-            spare = _kernels().normal_pairs(self._draw(4 * ((piece.size + 1) // 2)), piece, mean, std)
+            spare = kernels().normal_pairs(self._draw(4 * ((piece.size + 1) // 2)), piece, mean, std)
             self._normal = float(spare) if piece.size % 2 else None
 
     def _normal_blocks(self, flat, mean, std, dtype):
         double = flat.dtype == np.float64
-        loop = _kernels().normal_blocks_f64 if double else _kernels().normal_blocks_f32
+        loop = kernels().normal_blocks_f64 if double else kernels().normal_blocks_f32
         fill = self._each(loop, 2 if double else 1, mean, std)
         whole = flat.size // 16 * 16
         fill(flat[:whole])
@@ -293,7 +237,7 @@ class Generator:
         """
         dtype = out.dtype
         if low is None and high is None:
-            span = 2 ** DIGITS[dtype.name] + 1 if dtype.kind == "f" else _limits(dtype)[1] + 1
+            span = 2 ** DIGITS[dtype.name] + 1 if dtype.kind == "f" else limits(dtype)[1] + 1
             return self._integers(out, span, 0, 64 if dtype.itemsize == 8 else 32)
         low = 0 if low is None else int(low)
         if high is None and low == -(2**63):
@@ -309,16 +253,16 @@ class Generator:
                     "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16"
                 )
             return self._integers(out, 0, 0, 64)
-        low, high = _integer_bounds(dtype, low, high)
+        low, high = integer_bounds(dtype, low, high)
         return self._integers(out, high - low, low, 64 if high - low >= 2**28 else 32)
 
     def _integers(self, out, span, low, bits):
         if out.size:
             if bits == 32:
-                fill = self._each(_kernels().integers_32, 1, span, low)
+                fill = self._each(kernels().integers_32, 1, span, low)
             else:
-                fill = self._each(_kernels().integers_64, 2, np.uint64(span), np.int64(low))
-            _fill(out, fill, np.int64)
+                fill = self._each(kernels().integers_64, 2, np.uint64(span), np.int64(low))
+            fill_in_order(out, fill, np.int64)
         return out
 
     def randperm(self, n: int, dtype=np.int64) -> np.ndarray:
@@ -332,7 +276,7 @@ class Generator:
             raise RuntimeError(
                 f"n cannot be greater than {2 ** DIGITS[dtype.name] + 1} for {NAMES[dtype.name][0]} type."
             )
-        if dtype.kind != "f" and n - 1 > _limits(dtype)[1]:
+        if dtype.kind != "f" and n - 1 > limits(dtype)[1]:
             raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
         if n >= (2**32 - 1) // 20:
             raise NotImplementedError(
@@ -340,209 +284,20 @@ class Generator:
             )
         perm = np.arange(n)
         if n > 1:
-            _kernels().permute(self._draw(n - 1), perm)
+            kernels().permute(self._draw(n - 1), perm)
         return perm.astype(dtype, copy=False)
 
-    # --- the others
+    # --- what else there is to draw
 
-    def bernoulli_(self, out: np.ndarray, p=0.5) -> np.ndarray:
-        """1 with probability p, else 0; any type. p: a number, or a floating array that broadcasts to
-        `out`."""
-        if not isinstance(p, np.ndarray):
-            if not 0 <= p <= 1:
-                raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-            if out.size:
-                _fill(out, self._each(_kernels().bernoulli, 2, float(p)), _wide(out))
-            return out
-        _check_floating(p, "bernoulli_tensor_cpu_p_")
-        if not ((p >= 0) & (p <= 1)).all():
-            raise RuntimeError(
-                "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be "
-                "improved?  If so, please report an enhancement request to PyTorch.)"
-            )
-        if out.size:
-            _fill(out, lambda flat: self._bernoulli_array(flat, p, out), _wide(out))
-        return out
-
-    def _bernoulli_array(self, flat, p, out):
-        double = p.dtype == np.float64
-        p = np.broadcast_to(p, out.shape)
-        order = sorted(range(out.ndim), key=lambda d: (-abs(out.strides[d]), d))
-        p = p.transpose(order).astype(np.float64 if double else np.float32).reshape(-1)
-        loop, outputs = (_kernels().bernoulli_p64, 2) if double else (_kernels().bernoulli_p32, 1)
-        for i in range(0, flat.size, CHUNK):
-            piece = flat[i : i + CHUNK]
-            loop(self._draw(outputs * piece.size), piece, p[i : i + CHUNK])
-
-    def exponential_(self, out: np.ndarray, rate: float = 1.0) -> np.ndarray:
-        """Exponential with density rate * exp(-rate * x); floating types."""
-        rate = float(rate)
-        if not rate > 0:
-            raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
-        if out.size == 0:
-            return out
-        if out.dtype.kind != "f":
-            raise RuntimeError(
-                "Exponential distribution is a continuous probability distribution. dtype must be a floating "
-                f"point but you specified {NAMES[out.dtype.name][0]}"
-            )
-        _fill(out, self._each(_kernels().exponential, 2, rate), _wide(out))
-        return out
-
-    def geometric_(self, out: np.ndarray, p: float) -> np.ndarray:
-        """The number of trials until the first success, 1, 2, ..., p in (0, 1); any type but bool."""
-        p = float(p)
-        if not 0 < p < 1:
-            raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
-        if out.size == 0:
-            return out
-        if out.dtype == np.bool_:
-            raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{NAMES[out.dtype.name][0]}'")
-        dtype = _wide(out) if out.dtype.kind == "f" else np.int64
-        _fill(out, self._each(_kernels().geometric, 2, p), dtype)
-        return out
-
-    def log_normal_(self, out: np.ndarray, mean: float = 1.0, std: float = 2.0) -> np.ndarray:
-        """exp of a normal with `mean` and `std`; floating types."""
-        mean, std = float(mean), float(std)
-        if not std > 0:
-            raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
-        if out.size == 0:
-            return out
-        _check_floating(out, "log_normal_cpu")
-
-        def fill(flat):
-            normals = np.empty(flat.size)
-            self._normals_one_by_one(normals, mean, std)
-            _kernels().exp_of(normals, flat)
-
-        _fill(out, fill, _wide(out))
-        return out
-
-    def cauchy_(self, out: np.ndarray, median: float = 0.0, sigma: float = 1.0) -> np.ndarray:
-        """Cauchy with the given median and half width; floating types."""
-        median, sigma = float(median), float(sigma)
-        if not sigma > 0:
-            raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
-        if out.dtype.kind != "f":
-            raise RuntimeError(
-                "Cauchy distribution is a continuous probability distribution. dtype must be a floating "
-                f"point but you specified {NAMES[out.dtype.name][1]}"
-            )
-        if out.size:
-            _fill(out, self._each(_kernels().cauchy, 2, median, sigma), _wide(out))
-        return out
-
-    def multinomial(self, p: np.ndarray, num_samples: int, replacement: bool = False) -> np.ndarray:
-        """Indices, int64[(rows,) num_samples], drawn with the weights p, floating[(rows,) categories] (any
-        positive sum).
-
-        Unlike torch: without replacement and with more samples than positive weights, which of the zero
-        weights come last may differ (it follows the order of ties in torch's topk).
-        """
-        if p.ndim not in (1, 2):
-            raise RuntimeError("prob_dist must be 1 or 2 dim")
-        if p.dtype.kind != "f":
-            raise RuntimeError(
-                f"multinomial only supports floating-point dtypes for input, got: {NAMES[p.dtype.name][0]}"
-            )
-        if num_samples <= 0:
-            raise RuntimeError("cannot sample n_sample <= 0 samples")
-        if not replacement and num_samples > p.shape[-1]:
-            raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
-        if p.size == 0:
-            return np.empty((*p.shape[:-1], num_samples), np.int64)
-        if not replacement or num_samples == 1:
-            return self._races(p, num_samples)
-        return self._searches(p, num_samples)
-
-    def _races(self, p, k):
-        """Without replacement: exponential clocks of rate p; those that ring first win."""
-        if not (p.max() < np.inf and p.min() >= 0):
-            raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-        if (p.sum(-1) == 0).any():
-            raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-        with np.errstate(divide="ignore", over="ignore"):
-            speed = p / self.exponential_(np.empty_like(p))
-        if k == 1:
-            return speed.argmax(-1, keepdims=True).astype(np.int64, copy=False)
-        return np.array(np.argsort(-speed, axis=-1, kind="stable")[..., :k], np.int64, order="C")
-
-    def _searches(self, p, k):
-        """With replacement: the uniform's place in the cumulative sum."""
-        if not (p >= 0).all():
-            raise RuntimeError("invalid multinomial distribution (encountering probability entry < 0)")
-        if not np.isfinite(p).all():
-            raise RuntimeError(
-                "invalid multinomial distribution (encountering probability entry = infinity or NaN)"
-            )
-        cumulative = np.atleast_2d(p).cumsum(-1, dtype=_wide(p))
-        total = cumulative[:, -1:].copy()
-        if not (total > 0).all():
-            raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-        cumulative = (cumulative / total).astype(np.float64)
-        cumulative[:, -1] = 1.0
-        out = np.empty((cumulative.shape[0], k), np.int64)
-        _kernels().search(cumulative, self._draw(2 * out.size), out)
-        return out.reshape(*p.shape[:-1], k)
+    bernoulli_ = draws.bernoulli_
+    exponential_, geometric_ = draws.exponential_, draws.geometric_
+    log_normal_, cauchy_ = draws.log_normal_, draws.cauchy_
+    multinomial = draws.multinomial
 
 
 def _type_name(value) -> str:
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-
-
-def _integer_bounds(dtype, low: int, high: int | None):
-    """The bounds of `random_` as torch adjusts them (`high` exclusive), checked against the type's range."""
-    if high is not None and low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    if dtype.kind == "f":
-        low, high = _floating_bounds(dtype, low, high)
-    lowest, highest = _limits(dtype)
-    high = highest + 1 if high is None else high
-    _check_bounds(dtype, lowest, highest, ("from", low), ("to - 1", high - 1))
-    for name, value in (("from", low), ("to - 1", high - 1)):
-        if dtype.kind == "f" and abs(value) > 2 ** DIGITS[dtype.name]:
-            limit = f"2^{DIGITS[dtype.name]}"
-            warnings.warn(
-                f"{name} is out of bounds [-({limit}), {limit}]. Due to precision limitations "
-                f"{NAMES[dtype.name][1]} can support discrete uniform distribution only within this range. "
-                "This warning will become an error in version 1.7 release, please fix the code in advance",
-                UserWarning,
-                stacklevel=4,
-            )
-    return low, high
-
-
-def _floating_bounds(dtype, low, high):
-    """`low` up and `high` down to integers that `dtype` can tell from their neighbours outside."""
-    if int(_nearest(dtype, low + 1)) < low:
-        low = int(_nearest(dtype, low + 1)) + _ulp(low + 1, dtype)
-    if high is None:
-        high = 2 ** DIGITS[dtype.name] + 1
-        if low >= high - 1:
-            raise RuntimeError(
-                "random_ expects 'from' casted to dtype to be less than or equal to 'to_inc' casted to dtype, "
-                f"but got from={low} > to_inc={high - 1}"
-            )
-    elif int(_nearest(dtype, high - 1)) >= high:
-        high = int(_nearest(dtype, high - 1)) - _ulp(high - 1, dtype)
-    if low >= high:
-        raise RuntimeError(
-            "random_ expects 'from' casted to dtype to be less than 'to' casted to dtype, but got "
-            f"from={low} >= to={high}"
-        )
-    return low, high
-
-
-def _nearest(dtype, value):
-    """`value` in the type; beyond float16's range as it is, for the check that follows to refuse."""
-    return value if abs(value) > _limits(dtype)[1] else dtype.type(value)
-
-
-def _ulp(value, dtype) -> int:
-    """The distance of `dtype`'s numbers around the integer `value`, where that is more than 1."""
-    return 2 ** (abs(value).bit_length() - DIGITS[dtype.name])
 
 
 def _from_state(state):

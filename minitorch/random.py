@@ -5,6 +5,8 @@ Random numbers are always made in main memory, from one stream, and copied to th
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from . import dtypes
@@ -47,6 +49,17 @@ def get_rng_state() -> Tensor:
 def set_rng_state(new_state: Tensor) -> None:
     """Back to a state from `get_rng_state`."""
     default_generator.set_state(new_state)
+
+
+@contextmanager
+def fork_rng(devices=None, enabled=True):
+    """`with fork_rng():` what is drawn within leaves the default generator as it was. `devices`: without effect, there is one stream."""
+    before = get_rng_state() if enabled else None
+    try:
+        yield
+    finally:
+        if enabled:
+            set_rng_state(before)
 
 
 def the_generator(generator) -> Generator:

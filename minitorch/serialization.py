@@ -25,7 +25,7 @@ from .pickled import Pickler, Survey, Unpickler
 from .tensor import wrap
 
 
-def save(obj, f) -> None:
+def save(obj, f, pickle_module=None, pickle_protocol: int = 2) -> None:
     """Writes an object to a file, a path or an open binary file, that `load` and `torch.load` read.
 
     A path is written to a temporary file beside it, which then takes its place: after a crash there is either the old file or
@@ -40,6 +40,9 @@ def save(obj, f) -> None:
     >>> save({"w": minitorch.ones(2), "epoch": 3}, f)
     >>> load(io.BytesIO(f.getvalue()))
     {'w': tensor([1., 1.]), 'epoch': 3}
+
+    Args:
+        pickle_module, pickle_protocol: accepted, without effect: the form of the file is fixed.
 
     Raises:
         TypeError: an object that can't be saved; it says where. Of a module or an optimizer, save the `state_dict()`.
@@ -78,13 +81,16 @@ def save(obj, f) -> None:
     _sync_folder(folder)
 
 
-def load(f, map_location=None, weights_only: bool = True):
+def load(
+    f, map_location=None, pickle_module=None, *, weights_only: bool | None = None, mmap: bool | None = None
+):
     """Reads what `save` or `torch.save` wrote, from a path or an open binary file.
 
     Args:
         map_location: the device of all tensors (`"cpu"`, a device); a dict from saved devices to others; or a function
             of (CPU tensor, saved device as str) that returns a tensor. None: the device that a tensor was saved from.
-        weights_only: True. Unlike torch: False changes nothing, code in a file is never run.
+        weights_only: Unlike torch: False changes nothing, code in a file is never run.
+        pickle_module, mmap: accepted, without effect.
 
     Raises:
         pickle.UnpicklingError: the file holds something other than data: a class or function that is not in the table.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import convert, floats, leaves
 from test_ops import ROWS, call, gradients
 
@@ -108,3 +109,14 @@ def test_gradient_comes_back():
 def test_unknown_device():
     with pytest.raises(RuntimeError, match="Expected one of"):
         minitorch.ones(2, device="gpu")
+
+
+def test_what_programs_ask_before_they_choose_a_device():
+    assert minitorch.cuda.is_available() == torch.cuda.is_available()
+    assert minitorch.cuda.device_count() == torch.cuda.device_count()
+    minitorch.cuda.manual_seed_all(0)
+    minitorch.cuda.empty_cache()
+    minitorch.backends.cudnn.deterministic = True
+    if not torch.cuda.is_available():
+        with pytest.raises(RuntimeError, match="No CUDA GPUs are available"):
+            minitorch.cuda.synchronize()

@@ -287,6 +287,15 @@ CALLS = {
         x.index_put((ints(T, 0, 0),), x[1] * 3, accumulate=True), (x * 1).index_put_((ints(T, 1),), x[:1] * 3),
     ],
     "index_put of another dtype": lambda T, x: x.index_put((ints(T, 0, 2),), T.ones(4)),
+    "limits of floats": lambda T, x: [
+        T.tensor([i.bits, i.eps, i.min, i.max, i.tiny, i.smallest_normal, i.resolution, len(repr(i))])
+        for i in (T.finfo(), T.finfo(T.float16), T.finfo(T.float64))
+    ],
+    "limits of integers": lambda T, x: [
+        T.tensor([i.bits, i.min, i.max, len(repr(i))]) for i in map(T.iinfo, (T.int8, T.uint8, T.int16, T.int32, T.int64))
+    ],
+    "limits of the wrong kind": lambda T, x: T.finfo(T.int64),
+    "limits of bool": lambda T, x: T.iinfo(T.bool),
     "logspace": lambda T, x: T.logspace(-1, 2, 4, dtype=T.float64),
     "shift": lambda T, x: T.bitwise_left_shift(ints(T, 1, 2), ints(T, 3, 1)),
     "weighted losses": lambda T, x: [

@@ -578,6 +578,18 @@ def old_arguments_of_losses(T):
 
 
 @program
+def paths_to_classes(T):
+    """torch's, and what is an instance of what."""
+    nn, names = T.nn, []
+    for path in ("batchnorm._BatchNorm", "loss._Loss", "loss._WeightedLoss", "module.Module", "container.Sequential", "linear.Linear"):
+        file, name = path.split(".")
+        cls = getattr(getattr(nn.modules, file), name)
+        layers = nn.BatchNorm1d(2), nn.BatchNorm2d(2), nn.NLLLoss(), nn.MSELoss(), nn.BCEWithLogitsLoss(), nn.Linear(1, 1), nn.Sequential()
+        names.append([isinstance(layer, cls) for layer in layers])
+    return names, isinstance(nn.BatchNorm2d(2), nn.BatchNorm1d), nn.modules.Dropout is nn.Dropout
+
+
+@program
 def forward_of_an_instance(T):
     m = T.nn.Linear(2, 2)
     m.forward = lambda x: x + 1

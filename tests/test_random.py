@@ -253,6 +253,20 @@ def test_generator():
     assert minitorch.manual_seed(1.7).initial_seed() == 1 == minitorch.initial_seed()
 
 
+def test_forked_stream():
+    def draws(T):
+        T.manual_seed(1)
+        seen = [T.rand(1).item()]
+        for enabled in (True, False):
+            with T.random.fork_rng(enabled=enabled):
+                T.manual_seed(5)
+                seen.append(T.rand(1).item())
+            seen.append(T.rand(1).item())
+        return seen
+
+    assert draws(minitorch) == draws(torch)
+
+
 def test_in_place_stays_in_the_graph():
     x = minitorch.ones(4, requires_grad=True)
     y = x * 2

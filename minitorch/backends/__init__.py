@@ -7,6 +7,12 @@ from numpy import generic, ndarray
 from . import numpy
 
 
+class cudnn:
+    """Settings that programs make, of a library for convolutions on GPUs: without effect here."""
+
+    enabled, benchmark, deterministic = True, False, False
+
+
 def backend_of(array):
     """The namespace for a raw array."""
     if isinstance(array, (ndarray, generic)):

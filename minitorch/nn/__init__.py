@@ -36,3 +36,6 @@ from .module import Module  # noqa: F401
 from .norm import BatchNorm1d, BatchNorm2d, Dropout, LayerNorm  # noqa: F401
 from .parameter import Buffer, Parameter  # noqa: F401
 from .parameter_container import ParameterDict, ParameterList  # noqa: F401
+
+# isort: split
+from . import modules  # noqa: F401

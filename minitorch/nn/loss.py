@@ -7,7 +7,7 @@ from . import functional as F
 from .module import Module
 
 
-class Loss(Module):
+class _Loss(Module):
     """`reduction`: "mean" (default), "sum" or "none". The old `size_average` and `reduce` are translated."""
 
     def __init__(self, size_average=None, reduce=None, reduction="mean"):
@@ -15,21 +15,29 @@ class Loss(Module):
         self.reduction = legacy(size_average, reduce, reduction)
 
 
-class MSELoss(Loss):
+class _WeightedLoss(_Loss):
+    """`weight`: a tensor, which moves with the module and is saved with it, or None."""
+
+    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+
+
+class MSELoss(_Loss):
     """Mean of (input - target)**2."""
 
     def forward(self, input, target):
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
-class L1Loss(Loss):
+class L1Loss(_Loss):
     """Mean of |input - target|."""
 
     def forward(self, input, target):
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
-class SmoothL1Loss(Loss):
+class SmoothL1Loss(_Loss):
     """Squared below beta, absolute above."""
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", beta=1.0):
@@ -40,7 +48,7 @@ class SmoothL1Loss(Loss):
         return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
 
 
-class HuberLoss(Loss):
+class HuberLoss(_Loss):
     """Squared up to delta, linear above."""
 
     def __init__(self, reduction="mean", delta=1.0):
@@ -51,7 +59,7 @@ class HuberLoss(Loss):
         return F.huber_loss(input, target, reduction=self.reduction, delta=self.delta)
 
 
-class CrossEntropyLoss(Loss):
+class CrossEntropyLoss(_WeightedLoss):
     """-log softmax(input)[target]: logits (N, C, ...), labels (N, ...) or class probabilities."""
 
     def __init__(
@@ -63,8 +71,7 @@ class CrossEntropyLoss(Loss):
         reduction="mean",
         label_smoothing=0.0,
     ):
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
+        super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input, target):
@@ -78,12 +85,11 @@ class CrossEntropyLoss(Loss):
         )
 
 
-class NLLLoss(Loss):
+class NLLLoss(_WeightedLoss):
     """-input[target]: log-probabilities (N, C, ...), labels (N, ...)."""
 
     def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
+        super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
 
     def forward(self, input, target):
@@ -96,18 +102,14 @@ class NLLLoss(Loss):
         )
 
 
-class BCELoss(Loss):
+class BCELoss(_WeightedLoss):
     """Cross-entropy of probabilities in [0, 1] (RuntimeError outside) and targets of the same shape."""
-
-    def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean"):
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
 
     def forward(self, input, target):
         return F.binary_cross_entropy(input, target, weight=self._buffers["weight"], reduction=self.reduction)
 
 
-class BCEWithLogitsLoss(Loss):
+class BCEWithLogitsLoss(_Loss):
     """Cross-entropy of sigmoid(input), computed without overflow."""
 
     def __init__(self, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
@@ -125,7 +127,7 @@ class BCEWithLogitsLoss(Loss):
         )
 
 
-class KLDivLoss(Loss):
+class KLDivLoss(_Loss):
     """target * (log(target) - input)"""
 
     def __init__(self, size_average=None, reduce=None, reduction="mean", log_target=False):

@@ -9,11 +9,11 @@ from .module import Module
 from .parameter import Parameter
 
 
-class BatchNorm1d(Module):
-    """Normalises each feature over the batch: x (N, C) or (N, C, L). In training by the batch's mean and variance (ValueError if there is
-    only one value a channel), whose running averages are used in evaluation. https://arxiv.org/abs/1502.03167"""
+class _BatchNorm(Module):
+    """Normalises each feature over the batch. In training by the batch's mean and variance (ValueError if there is only one value a
+    channel), whose running averages are used in evaluation. https://arxiv.org/abs/1502.03167"""
 
-    dims, shape_text = (2, 3), "2D or 3D"
+    dims, shape_text = (), ""
     _version = 2  # torch's: num_batches_tracked is part of the state
 
     def __init__(
@@ -84,8 +84,14 @@ class BatchNorm1d(Module):
         )
 
 
-class BatchNorm2d(BatchNorm1d):
-    """The same for images (N, C, H, W)."""
+class BatchNorm1d(_BatchNorm):
+    __doc__ = f"x (N, C) or (N, C, L). {_BatchNorm.__doc__}"
+
+    dims, shape_text = (2, 3), "2D or 3D"
+
+
+class BatchNorm2d(_BatchNorm):
+    __doc__ = f"Images (N, C, H, W). {_BatchNorm.__doc__}"
 
     dims, shape_text = (4,), "4D"
 
