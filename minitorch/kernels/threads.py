@@ -85,7 +85,7 @@ def run(kernel, calls: list[tuple[tuple, tuple]], cost: float = 0.2) -> list:
     pieces = []
     for took, (arrays, numbers) in zip(work, calls, strict=True):
         rows = len(arrays[0])
-        step = -(-rows // max(PIECES, int(took / PIECE)))
+        step = -(-rows // max(PIECES, int(took / PIECE))) or 1
         pieces += [(arrays, numbers, slice(start, start + step)) for start in range(0, rows, step)]
     results, todo = [None] * len(pieces), iter(range(len(pieces)))
 
@@ -96,6 +96,13 @@ def run(kernel, calls: list[tuple[tuple, tuple]], cost: float = 0.2) -> list:
 
     _shared(work_on)
     return results
+
+
+def each(kernel, arrays: tuple, numbers: tuple = (), cost: float = 0.2) -> list:
+    """`run` of one call on arrays as large as the first or smaller: shorter for small ones."""
+    if len(arrays) * arrays[0].size * cost < WORTH:
+        return [kernel(*arrays, *numbers)]
+    return run(kernel, [(arrays, numbers)], cost)
 
 
 def split(work, size: int, cost: float) -> None:
