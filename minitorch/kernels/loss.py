@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .jit import kernel
-from .threads import each
+from .threads import run
 
 KINDS = {"squared": 0, "absolute": 1, "huber": 2, "binary": 3, "logits": 4}
 SQUARED, ABSOLUTE, HUBER, BINARY, LOGITS = KINDS.values()
@@ -74,7 +74,7 @@ def slopes(x, target, dx, kind, g, delta):
 
 def loss(kind, x, target, delta, mean):
     """The sum or the mean of the losses of two C-contiguous arrays of one shape."""
-    s = sum(each(accumulate, (x.reshape(-1), target.reshape(-1)), (KINDS[kind], x.dtype.type(delta)), cost=0.05))
+    s = sum(run(accumulate, (x.reshape(-1), target.reshape(-1)), (KINDS[kind], x.dtype.type(delta)), cost=0.05))
     return np.asarray(s / x.size if mean else s, x.dtype)
 
 
@@ -83,5 +83,5 @@ def loss_backward(kind, g, x, target, delta):
     dx = np.empty_like(x)
     number = x.dtype.type
     arrays = x.reshape(-1), target.reshape(-1), dx.reshape(-1)
-    each(slopes, arrays, (KINDS[kind], number(g), number(delta)), cost=0.05)
+    run(slopes, arrays, (KINDS[kind], number(g), number(delta)), cost=0.05)
     return dx

@@ -11,16 +11,16 @@ import math
 import numpy as np
 
 from .jit import kernel
-from .threads import each
+from .threads import run
 
-#: ns an element of each array, for `each`; and elements from which on it is worth its call
+#: ns an element of each array, for `run`; and elements from which on it is worth its call
 COST, LARGE = 0.4, 1 << 17
 
 
 def softmax(x):
     """exp(x - max) / sum(exp(x - max)) of each row."""
     out = np.empty_like(x)
-    each(_softmax, (x, out), (), COST)
+    run(_softmax, (x, out), (), COST)
     return out
 
 
@@ -33,14 +33,14 @@ def _softmax(x, out):
 def softmax_backward(g, out):
     """(g - sum(g * out)) * out of each row."""
     dx = np.empty_like(out)
-    each(project, (g, out, dx), (), cost=0.1)
+    run(project, (g, out, dx), (), cost=0.1)
     return dx
 
 
 def log_softmax(x):
     """x - max - log(sum(exp(x - max))) of each row."""
     out = np.empty_like(x)
-    each(_log_softmax, (x, out), (), COST)
+    run(_log_softmax, (x, out), (), COST)
     return out
 
 
@@ -52,7 +52,7 @@ def _log_softmax(x, out):
 def log_softmax_backward(g, out):
     """g - exp(out) * sum(g) of each row."""
     dx = np.empty_like(out)
-    each(_log_softmax_backward, (g, out, dx), (), COST)
+    run(_log_softmax_backward, (g, out, dx), (), COST)
     return dx
 
 
@@ -67,7 +67,7 @@ def cross_entropy(x, target, ignore_index):
     if x.size < LARGE:
         loss, count, wrong = _cross_entropy(x, target, ignore_index)
     else:
-        parts = each(_cross_entropy, (x, target), (ignore_index,), COST)
+        parts = run(_cross_entropy, (x, target), (ignore_index,), COST)
         loss, count = sum([part[0] for part in parts]), sum([part[1] for part in parts])
         wrong = next((part[2] for part in parts if part[2] is not None), None)
     return loss / (count or math.nan), wrong
@@ -86,7 +86,7 @@ def cross_entropy_backward(g, x, target, ignore_index):
     if x.size < LARGE:
         _cross_entropy_backward(x, target, dx, ignore_index, scale)
     else:
-        each(_cross_entropy_backward, (x, target, dx), (ignore_index, scale), COST)
+        run(_cross_entropy_backward, (x, target, dx), (ignore_index, scale), COST)
     return dx
 
 

@@ -73,36 +73,26 @@ def _shared(work) -> None:
             raise error
 
 
-def run(kernel, calls: list[tuple[tuple, tuple]], cost: float = 0.2) -> list:
-    """`kernel(*arrays, *numbers)` for all `calls`, in pieces; what they return, in order.
+def run(kernel, arrays: tuple, numbers: tuple = (), cost: float = 0.2) -> list:
+    """`kernel(*arrays, *numbers)`, in pieces if there is much to do; what they return, in order.
 
-    arrays  of one length, or None; cut along their first dimension
+    arrays  of one length, and as large as the first or smaller; cut along their first dimension
     cost    ns that the kernel takes for an element of an array, all arrays counted
     """
-    work = [cost * sum([a.size for a in arrays if a is not None]) for arrays, _ in calls]
-    if sum(work) < WORTH:
-        return [kernel(*arrays, *numbers) for arrays, numbers in calls]
-    pieces = []
-    for took, (arrays, numbers) in zip(work, calls, strict=True):
-        rows = len(arrays[0])
-        step = -(-rows // max(PIECES, int(took / PIECE))) or 1
-        pieces += [(arrays, numbers, slice(start, start + step)) for start in range(0, rows, step)]
+    took = len(arrays) * arrays[0].size * cost
+    if took < WORTH:
+        return [kernel(*arrays, *numbers)]
+    rows = len(arrays[0])
+    step = -(-rows // max(PIECES, int(took / PIECE))) or 1
+    pieces = [slice(start, start + step) for start in range(0, rows, step)]
     results, todo = [None] * len(pieces), iter(range(len(pieces)))
 
     def work_on():
         for i in todo:
-            arrays, numbers, piece = pieces[i]
-            results[i] = kernel(*[None if a is None else a[piece] for a in arrays], *numbers)
+            results[i] = kernel(*[a[pieces[i]] for a in arrays], *numbers)
 
     _shared(work_on)
     return results
-
-
-def each(kernel, arrays: tuple, numbers: tuple = (), cost: float = 0.2) -> list:
-    """`run` of one call on arrays as large as the first or smaller: shorter for small ones."""
-    if len(arrays) * arrays[0].size * cost < WORTH:
-        return [kernel(*arrays, *numbers)]
-    return run(kernel, [(arrays, numbers)], cost)
 
 
 def split(work, size: int, cost: float) -> None:
