@@ -165,10 +165,11 @@ def test_pieces_and_errors_of_threads(monkeypatch):
     monkeypatch.setattr(threads, "count", lambda: 4)
     threads._helpers.cache_clear()
     x = np.arange(10_000.0).reshape(1000, 10)
-    parts = threads.run(lambda a, none, n: (time.sleep(1e-4), a.sum() + n)[1], [((x, None), (1,))], cost=1.0)
+    parts = threads.run(lambda a, n: (time.sleep(1e-4), a.sum() + n)[1], (x,), (1,), cost=1.0)
     assert parts == [x[i : i + 10].sum() + 1 for i in range(0, 1000, 10)]
+    assert len(threads.run(lambda a: 0, (x,), cost=0.0)) == threads.PIECES
     with pytest.raises(ZeroDivisionError):
-        threads.run(lambda a: 1 // (a[0, 0] != 9000 or 0), [((x,), ())], cost=1.0)
+        threads.run(lambda a: 1 // (a[0, 0] != 9000 or 0), (x,), cost=1.0)
     kept = weakref.ref(x)
     del x
     assert kept() is None

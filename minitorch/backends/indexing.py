@@ -28,10 +28,10 @@ def where(condition, x, y):
     out, flat = np.empty(array.shape, array.dtype), condition.reshape(-1)
     if numbers is float or numbers is int:
         arrays, rest = (flat, array.reshape(-1), out.reshape(-1)), (float(other), array is x)
-        kernels.threads.run(kernels.indexing.where_number, [(arrays, rest)], cost=0.05)
+        kernels.threads.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
     elif numbers is np.ndarray and other.dtype is array.dtype and other.shape == array.shape:
         arrays = flat, x.reshape(-1), y.reshape(-1), out.reshape(-1)
-        kernels.threads.run(kernels.indexing.where_arrays, [(arrays, ())], cost=0.04)
+        kernels.threads.run(kernels.indexing.where_arrays, arrays, cost=0.04)
     else:
         return np.where(condition, x, y)
     return out
@@ -49,7 +49,7 @@ def _done(kernel, out, other, index, dim):
         call = arrays, (index.reshape(-1),)
     else:
         call = (*arrays, _threefold(index, dim)), ()
-    return builtins.all(kernels.threads.run(kernel, [call], cost=0.4))
+    return builtins.all(kernels.threads.run(kernel, *call, cost=0.4))
 
 
 def _threefold(a, dim):
@@ -206,7 +206,7 @@ def sort(x, *, dim=-1, descending=False):
         out = np.empty_like(lines), np.empty(lines.shape, np.int64)
         if x.size:
             rows = tuple([a.reshape(-1, x.shape[dim]) for a in (lines, *out)])
-            kernels.threads.run(_sort_rows, [(rows, (descending,))], cost=2.0)
+            kernels.threads.run(_sort_rows, rows, (descending,), cost=2.0)
         return tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in out])
     if descending:  # stable in descending order: sort the mirror image and mirror back
         n = x.shape[dim]

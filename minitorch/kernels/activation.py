@@ -104,7 +104,7 @@ def erfc(x, out):
         out[i] = erfc_single(v) if single else math.erfc(v)
 
 
-@kernel
+@kernel(nogil=True)
 def gelu(x, out):
     """out = x / 2 * (1 + erf(x / sqrt(2)))"""
     single, root = x.itemsize == 4, math.sqrt(0.5)
@@ -113,11 +113,16 @@ def gelu(x, out):
         out[i] = 0.5 * v * (1.0 + (erf_single(v * root) if single else math.erf(v * root)))
 
 
-@kernel
-def gelu_backward(g, x, e, dx):
-    """dx = g * ((1 + erf(x / sqrt(2))) / 2 + x * e / sqrt(2 * pi)), e = exp(-x * x / 2)"""
+@kernel(nogil=True)
+def gelu_backward(g, x, dx):
+    """dx = g * ((1 + erf(x / sqrt(2))) / 2 + x * exp(-x * x / 2) / sqrt(2 * pi))"""
     single, root, scale = x.itemsize == 4, math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
     for i in range(x.size):
         v = np.float64(x[i])
-        inner = erf_single(v * root) if single else math.erf(v * root)
-        dx[i] = g[i] * (0.5 * (1.0 + inner) + v * e[i] * scale)
+        power = -0.5 * v * v
+        if single:
+            e = exp_single(max(power, -700.0))
+            e, inner = 0.0 if power < -700.0 else e, erf_single(v * root)
+        else:
+            e, inner = math.exp(power), math.erf(v * root)
+        dx[i] = g[i] * (0.5 * (1.0 + inner) + v * e * scale)

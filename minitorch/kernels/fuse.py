@@ -247,7 +247,7 @@ class Program:
         out = np.empty(arrays[0].shape, self.dtype)
         flat = [a.reshape(-1) for a in (*arrays, out)]
         if self.is_shared(out.size):
-            threads.run(self.piece, [(flat, ())], self.cost / len(flat))
+            threads.run(self.piece, flat, cost=self.cost / len(flat))
         else:
             self.piece(*flat)
         return out

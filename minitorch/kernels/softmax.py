@@ -11,42 +11,69 @@ import math
 import numpy as np
 
 from .jit import kernel
+from .threads import run
+
+#: ns an element of each array, for `run`; and elements from which on it is worth its call
+COST, LARGE = 0.4, 1 << 17
 
 
 def softmax(x):
     """exp(x - max) / sum(exp(x - max)) of each row."""
     out = np.empty_like(x)
+    run(_softmax, (x, out), (), COST)
+    return out
+
+
+def _softmax(x, out):
     shift(x, out)
     np.exp(out, out)
     divide(out)
-    return out
 
 
 def softmax_backward(g, out):
     """(g - sum(g * out)) * out of each row."""
     dx = np.empty_like(out)
-    project(g, out, dx)
+    run(project, (g, out, dx), (), cost=0.1)
     return dx
 
 
 def log_softmax(x):
     """x - max - log(sum(exp(x - max))) of each row."""
     out = np.empty_like(x)
+    run(_log_softmax, (x, out), (), COST)
+    return out
+
+
+def _log_softmax(x, out):
     shift(x, out)
     subtract_log(np.exp(out), out)
-    return out
 
 
 def log_softmax_backward(g, out):
     """g - exp(out) * sum(g) of each row."""
-    dx = np.exp(out)
-    spread(g, dx)
+    dx = np.empty_like(out)
+    run(_log_softmax_backward, (g, out, dx), (), COST)
     return dx
 
 
+def _log_softmax_backward(g, out, dx):
+    np.exp(out, dx)
+    spread(g, dx)
+
+
 def cross_entropy(x, target, ignore_index):
-    """-mean(log_softmax(x)[i, target[i]]) over the labels that are not `ignore_index`, accumulated in float64, and -1; or, if a label
-    is not in [0, C), NaN and its place."""
+    """-mean(log_softmax(x)[i, target[i]]) over the labels that are not `ignore_index`, accumulated in float64, and None; or, if a label
+    is not in [0, C), NaN and that label."""
+    if x.size < LARGE:
+        loss, count, wrong = _cross_entropy(x, target, ignore_index)
+    else:
+        parts = run(_cross_entropy, (x, target), (ignore_index,), COST)
+        loss, count = sum([part[0] for part in parts]), sum([part[1] for part in parts])
+        wrong = next((part[2] for part in parts if part[2] is not None), None)
+    return loss / (count or math.nan), wrong
+
+
+def _cross_entropy(x, target, ignore_index):
     shifted = np.empty_like(x)
     shift(x, shifted)
     return pick(shifted, np.exp(shifted), target, ignore_index)
@@ -55,10 +82,18 @@ def cross_entropy(x, target, ignore_index):
 def cross_entropy_backward(g, x, target, ignore_index):
     """(softmax(x) - one_hot(target)) * g / the number of labels; 0 (NaN if there is one) in rows that are ignored."""
     dx = np.empty_like(x)
+    scale = share(g, target, ignore_index)
+    if x.size < LARGE:
+        _cross_entropy_backward(x, target, dx, ignore_index, scale)
+    else:
+        run(_cross_entropy_backward, (x, target, dx), (ignore_index, scale), COST)
+    return dx
+
+
+def _cross_entropy_backward(x, target, dx, ignore_index, scale):
     shift(x, dx)
     np.exp(dx, dx)
-    subtract_one_hot(g, target, ignore_index, dx)
-    return dx
+    subtract_one_hot(scale, target, ignore_index, dx)
 
 
 @kernel
@@ -91,7 +126,7 @@ def dot(a, b):
     return s
 
 
-@kernel
+@kernel(nogil=True)
 def shift(x, out):
     """out = x - max(x, 1)"""
     n, c = x.shape
@@ -101,7 +136,7 @@ def shift(x, out):
             out[i, j] = x[i, j] - m
 
 
-@kernel
+@kernel(nogil=True)
 def divide(e):
     """e /= sum(e, 1)"""
     n, c = e.shape
@@ -111,7 +146,7 @@ def divide(e):
             e[i, j] /= s
 
 
-@kernel
+@kernel(nogil=True)
 def project(g, out, dx):
     """dx = (g - sum(g * out, 1)) * out"""
     n, c = out.shape
@@ -121,7 +156,7 @@ def project(g, out, dx):
             dx[i, j] = (g[i, j] - s) * out[i, j]
 
 
-@kernel
+@kernel(nogil=True)
 def subtract_log(e, out):
     """out -= log(sum(e, 1))"""
     n, c = e.shape
@@ -131,7 +166,7 @@ def subtract_log(e, out):
             out[i, j] -= s
 
 
-@kernel
+@kernel(nogil=True)
 def spread(g, dx):
     """dx = g - dx * sum(g, 1)"""
     n, c = dx.shape
@@ -141,7 +176,7 @@ def spread(g, dx):
             dx[i, j] = g[i, j] - dx[i, j] * s
 
 
-@kernel
+@kernel(nogil=True)
 def pick(shifted, e, target, ignore_index):
     """See `cross_entropy`."""
     n, c = shifted.shape
@@ -150,20 +185,26 @@ def pick(shifted, e, target, ignore_index):
         label = target[i]
         if label != ignore_index:
             if label < 0 or label >= c:
-                return math.nan, i
+                return math.nan, count, label
             loss += math.log(total(e[i])) - shifted[i, label]
             count += 1
-    return loss / count, -1
+    return loss, count, None
 
 
 @kernel
-def subtract_one_hot(g, target, ignore_index, dx):
-    """dx = (dx / sum(dx, 1) - one_hot(target)) * g / count"""
-    n, c = dx.shape
+def share(g, target, ignore_index):
+    """g / the number of labels that are not `ignore_index`"""
     count = 0
-    for i in range(n):
+    for i in range(target.size):
         count += target[i] != ignore_index
-    zero, scale = dx.dtype.type(0), dx.dtype.type(g / count)
+    return g / count
+
+
+@kernel(nogil=True)
+def subtract_one_hot(scale, target, ignore_index, dx):
+    """dx = (dx / sum(dx, 1) - one_hot(target)) * scale"""
+    n, c = dx.shape
+    zero, scale = dx.dtype.type(0), dx.dtype.type(scale)
     for i in range(n):
         kept = target[i] != ignore_index
         s = (scale if kept else zero) / total(dx[i])

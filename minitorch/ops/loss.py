@@ -74,9 +74,8 @@ def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
         return NotImplemented
     if any(o is not None for o in others.values()):
         return NotImplemented
-    if (
-        kind == "logits" and x.size >= LARGE
-    ):  # NumPy's exp and log1p take several elements at once, the kernel's one
+    if kind in ("binary", "logits") and x.size >= LARGE:
+        # NumPy's exp and logarithms take several elements at once, the kernel's one (16 ns)
         return NotImplemented
     x, target = np.asarray(x, order="C"), np.asarray(target, order="C")
     out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
@@ -373,8 +372,8 @@ def _ce_forward(x, target, ignore_index):
     if target.shape != x.shape[:1] or target.dtype != np.int64:
         return NotImplemented
     loss, wrong = kernels.softmax.cross_entropy(rows(x), np.ascontiguousarray(target), ignore_index)
-    if wrong >= 0:
-        raise out_of_bounds(target[wrong])
+    if wrong is not None:
+        raise out_of_bounds(wrong)
     return np.asarray(loss, x.dtype)
 
 
