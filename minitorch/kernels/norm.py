@@ -138,6 +138,16 @@ def normalize_columns_backward(g, x, w, mean, var, eps, training, dx, dw, db):
             dx[i, j] = rstd[j] * w[j] * d
 
 
+@kernel
+def follow(running_mean, running_var, mean, var, unbiased, momentum):
+    """running = (1 - momentum) * running + momentum * new, of mean and of unbiased * var"""
+    number = mean.dtype.type
+    keep, take, factor = number(1 - momentum), number(momentum), number(unbiased)
+    for j in range(mean.size):
+        running_mean[j] = running_mean[j] * keep + mean[j] * take
+        running_var[j] = running_var[j] * keep + var[j] * factor * take
+
+
 # ---------------------------------------------------------------------- layer norm, batch norm
 
 

@@ -11,7 +11,11 @@ def _module(name, function, doc, **settings):
     """A Module class with torch's constructor, whose forward is `function(input, *its settings)`. The two are generated, so that
     signatures are true and a call costs no more than a written one."""
     parameters = "".join(f", {s}={default!r}" for s, default in settings.items())
-    lines = [f"def __init__(self{parameters}):", "Module.__init__(self)", *[f"self.{s} = {s}" for s in settings]]
+    lines = [
+        f"def __init__(self{parameters}):",
+        "Module.__init__(self)",
+        *[f"self.{s} = {s}" for s in settings],
+    ]
     init = compiled("__init__", lines, Module=Module)
     arguments = "".join(f", self.{s}" for s in settings)
     lines = ["def forward(self, input):", f"return function(input{arguments})"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from ..autograd.mode import no_grad
-from ..ops.convert import destination
-from ..printing import type_name
 from ..tensor import Tensor
-from . import hooks, state
+from . import cast, hooks, state, walk
+from .names import assign, check_name, kind, make_room
 from .parameter import Buffer, Parameter
 
 
@@ -65,37 +63,21 @@ class Module:
     def __setattr__(self, name, value):
         fields = self.__dict__
         if isinstance(value, Parameter):
-            self._make_room(name, "_parameters", "parameters")
+            make_room(self, name, "_parameters", "parameters")
             self.register_parameter(name, value)
         elif name in fields.get("_parameters", ()):
-            self._assign("_parameters", name, value, None, "parameter", "torch.nn.Parameter")
+            assign(self, "_parameters", name, value, None, "parameter", "torch.nn.Parameter")
         elif isinstance(value, Module):
-            self._make_room(name, "_modules", "module")
+            make_room(self, name, "_modules", "module")
             self._modules[name] = value
         elif name in fields.get("_modules", ()):
-            self._assign("_modules", name, value, None, "child module", "torch.nn.Module")
+            assign(self, "_modules", name, value, None, "child module", "torch.nn.Module")
         elif isinstance(value, Buffer):
             self.register_buffer(name, value, value.persistent)
         elif name in fields.get("_buffers", ()):
-            self._assign("_buffers", name, value, Tensor, "buffer", "torch.nn.Buffer, torch.Tensor")
+            assign(self, "_buffers", name, value, Tensor, "buffer", "torch.nn.Buffer, torch.Tensor")
         else:
             super().__setattr__(name, value)
-
-    def _make_room(self, name, where, what):
-        """Takes `name` out of the instance and of the other dicts than `where`; there it keeps its place."""
-        fields = self.__dict__
-        if where not in fields:
-            raise AttributeError(f"cannot assign {what} before Module.__init__() call")
-        fields.pop(name, None)
-        for other in ("_parameters", "_modules", "_buffers"):
-            if other != where:
-                fields[other].pop(name, None)
-        self._non_persistent_buffers_set.discard(name)
-
-    def _assign(self, where, name, value, cls, what, accepted):
-        if value is not None and not (cls and isinstance(value, cls)):
-            raise TypeError(f"cannot assign '{kind(value)}' as {what} '{name}' ({accepted} or None expected)")
-        self.__dict__[where][name] = value
 
     def __getattr__(self, name):
         """Called for what is no plain attribute: parameters, buffers and sub-modules."""
@@ -119,7 +101,7 @@ class Module:
 
     def register_parameter(self, name, param):
         """TypeError if it is no Parameter; KeyError for a name with a dot, empty, or taken."""
-        self._check_name(name, "_parameters", "parameter")
+        check_name(self, name, "_parameters", "parameter")
         if param is not None and not isinstance(param, Parameter):
             raise TypeError(
                 f"cannot assign '{kind(param)}' object to parameter '{name}' (torch.nn.Parameter or None required)"
@@ -133,7 +115,7 @@ class Module:
 
     def register_buffer(self, name, tensor, persistent=True):
         """A tensor of the state that is not trained; saved in state_dict if persistent."""
-        self._check_name(name, "_buffers", "buffer")
+        check_name(self, name, "_buffers", "buffer")
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(
                 f"cannot assign '{kind(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
@@ -145,74 +127,19 @@ class Module:
             self._non_persistent_buffers_set.add(name)
 
     def add_module(self, name, module):
-        self._check_name(name, "_modules", "module")
+        check_name(self, name, "_modules", "module")
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{kind(module)} is not a Module subclass")
         self._modules[name] = module
 
     register_module = add_module
 
-    def _check_name(self, name, where, what):
-        if where not in self.__dict__:
-            raise AttributeError(f"cannot assign {what} before Module.__init__() call")
-        if not isinstance(name, str):
-            raise TypeError(f"{what} name should be a string. Got {kind(name)}")
-        if "." in name:
-            raise KeyError(f'{what} name can\'t contain "."')
-        if name == "":
-            raise KeyError(f'{what} name can\'t be empty string ""')
-        if hasattr(self, name) and name not in self.__dict__[where]:
-            raise KeyError(f"attribute '{name}' already exists")
-
     # ------------------------------------------------------------------ walking
 
-    def named_modules(self, memo=None, prefix="", remove_duplicate=True):
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                path = prefix + ("." if prefix else "") + name
-                yield from module.named_modules(memo, path, remove_duplicate)
-
-    def modules(self, remove_duplicate=True):
-        return (module for _, module in self.named_modules(remove_duplicate=remove_duplicate))
-
-    def named_children(self):
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def children(self):
-        return (module for _, module in self.named_children())
-
-    def _named_members(self, where, prefix, recurse, remove_duplicate):
-        seen = set()
-        modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
-        for path, module in modules:
-            for name, value in module.__dict__[where].items():
-                if value is None or id(value) in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(id(value))
-                yield path + ("." if path else "") + name, value
-
-    def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse=True):
-        return (p for _, p in self.named_parameters(recurse=recurse))
-
-    def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse=True):
-        return (b for _, b in self.named_buffers(recurse=recurse))
+    named_modules, modules = walk.named_modules, walk.modules
+    named_children, children = walk.named_children, walk.children
+    named_parameters, parameters = walk.named_parameters, walk.parameters
+    named_buffers, buffers = walk.named_buffers, walk.buffers
 
     def get_submodule(self, target):
         """The sub-module at a dotted path. AttributeError if there is none."""
@@ -257,56 +184,8 @@ class Module:
 
     # ------------------------------------------------------------------ changing all
 
-    def apply(self, fn):
-        """fn(module) on every sub-module, children first."""
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
-        return self
-
-    def _apply(self, fn, recurse=True):
-        """Replaces the array of every parameter, its grad, and buffer by `fn` of it; nothing is changed if one of them fails."""
-        grads = [p._grad for p in self.parameters(recurse) if p._grad is not None]
-        tensors = [*self.parameters(recurse), *grads, *self.buffers(recurse)]
-        with no_grad():
-            arrays = [fn(t.detach())._array for t in tensors]
-        for t, array in zip(tensors, arrays, strict=True):
-            t._array = array
-        return self
-
-    def to(self, *args, dtype=None, device=None, non_blocking=False):
-        """Moves and casts parameters and buffers in place; integers only move. Forms: to(device), to(dtype), to(device, dtype), to(tensor)."""
-        dtype, device = destination(args, dtype, device)
-        if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(
-                f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
-            )
-        return self._apply(lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() else None))
-
-    def to_empty(self, *, device, recurse=True):
-        """Moves parameters and buffers without their values."""
-        from ..creation import empty_like
-
-        return self._apply(lambda t: empty_like(t, device=device), recurse)
-
-    def type(self, dst_type):
-        """Casts all parameters and buffers, integers too."""
-        return self._apply(lambda t: t.type(dst_type))
-
-    def float(self):
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self):
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self):
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def cpu(self):
-        return self._apply(lambda t: t.cpu())
-
-    def cuda(self, device=None):
-        return self._apply(lambda t: t.cuda(device))
+    apply, _apply, to, to_empty, type = cast.apply, cast.apply_to_tensors, cast.to, cast.to_empty, cast.type
+    float, double, half, cpu, cuda = cast.float, cast.double, cast.half, cast.cpu, cast.cuda
 
     def train(self, mode=True):
         if not isinstance(mode, bool):
@@ -347,11 +226,3 @@ class Module:
         if not children and len(lines) <= 1:
             return head + extra + ")"
         return head + "\n  " + "\n  ".join(lines + children) + "\n)"
-
-
-def kind(value):
-    """`torch.typename`: a value's type in messages."""
-    if isinstance(value, Tensor):
-        return f"torch.{type_name(value.dtype)}Tensor"
-    cls = type(value)
-    return cls.__name__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__name__}"

@@ -58,19 +58,24 @@ class _BatchNorm(Module):
             raise ValueError(f"expected {self.shape_text} input (got {len(shape)}D input)")
         if shape[1] != self.num_features:
             raise RuntimeError(f"running_mean should contain {shape[1]} elements not {self.num_features}")
-        momentum, mean, var = self.momentum, self.running_mean, self.running_var
+        try:
+            fixed, learnt = self._buffers, self._parameters
+            mean, var, tracked = fixed["running_mean"], fixed["running_var"], fixed["num_batches_tracked"]
+            weight, bias, momentum = learnt["weight"], learnt["bias"], self.momentum
+        except KeyError:  # one was replaced by a plain attribute
+            mean, var, tracked = self.running_mean, self.running_var, self.num_batches_tracked
+            weight, bias, momentum = self.weight, self.bias, self.momentum
         training = self.training or mean is None
         if self.training and self.track_running_stats:
-            tracked = self.num_batches_tracked
             if momentum is None:
                 momentum = 1.0 / (tracked.item() + 1)
-            out = F.batch_norm(input, mean, var, self.weight, self.bias, True, momentum, self.eps)
+            out = F.batch_norm(input, mean, var, weight, bias, True, momentum, self.eps)
             tracked._array += 1  # now that nothing has failed
             tracked._cell[0] += 1
             return out
         if self.training:
             mean = var = None
-        return F.batch_norm(input, mean, var, self.weight, self.bias, training, momentum or 0.0, self.eps)
+        return F.batch_norm(input, mean, var, weight, bias, training, momentum or 0.0, self.eps)
 
     def _complete_state(self, state_dict, prefix, version):
         """`load_state_dict` calls this: states that are older than `num_batches_tracked`, or say no version, may lack it."""

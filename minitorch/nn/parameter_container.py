@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 
 from ..tensor import Tensor
 from .container import pairs
-from .module import Module, kind
+from .module import Module
+from .names import kind
 from .parameter import Parameter
 
 

@@ -224,16 +224,20 @@ def batch_norm(
     out = xp.normalized_channels(x, weight, bias, statistics=statistics, training=True, eps=eps)
     if running_mean is not None:
         mean, var = statistics
-        _follow(running_mean, mean, momentum)
-        _follow(running_var, var * (n / (n - 1)), momentum)
+        _follow(running_mean._array, running_var._array, mean, var, n / (n - 1), momentum)
+        running_mean._cell[0] += 1
+        running_var._cell[0] += 1
     return out
 
 
-def _follow(running, new, momentum):
-    array = running._array
-    array *= 1 - momentum
-    array += new * momentum
-    running._cell[0] += 1
+def _follow(running_mean, running_var, mean, var, unbiased, momentum):
+    """Moves raw running statistics by `momentum` towards those of a batch."""
+    if has_kernel(mean, running_mean, running_var) and running_mean.flags.carray and running_var.flags.carray:
+        kernels.norm.follow(running_mean, running_var, mean, var, unbiased, momentum)
+        return
+    for running, new in ((running_mean, mean), (running_var, var * unbiased)):
+        running *= 1 - momentum
+        running += new * momentum
 
 
 # ---------------------------------------------------------------------- dropout, normalize

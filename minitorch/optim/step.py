@@ -192,7 +192,7 @@ class GroupStep:
         """The update by a kernel: by several threads if there is much to do and no two arrays share memory."""
         kernels, threads = _kernels()
         kernel, one = getattr(kernels, self.optimizer.kernel), FLOATS[rows[0].dtype].one
-        cost = 0.1 * self.columns
+        cost = 0.1 * (self.columns - 1)  # ns an element, measured: SGD 0.10, with momentum 0.19, Adagrad 0.30, Adam 0.43
         if size * cost < threads.WORTH or not kernels.disjoint(self._written(rows)):
             kernel(id(rows), len(rows), self.columns, 0, size, one, *self.places, *scalars)
             return
