@@ -7,12 +7,18 @@ from functools import lru_cache
 
 import numpy as np
 
+from .. import kernels
 from ..dtypes import OF_RAW
 from ..printing import type_name
 from . import coerce
 from .dims import broadcast_shape
 from .samples import calls
 from .table import composite, op
+
+
+#: elements of a matrix from which on it is worth a look whether the kernels take it
+WORTH = 1 << 10
+KERNELS = (np.dtype(np.float32), np.dtype(np.float64))  # the types that they are compiled for
 
 
 def _mT(xp, x):
@@ -97,8 +103,24 @@ def _c_name(a):
     }.get(str(a.dtype).removeprefix("torch."), str(a.dtype))
 
 
+def _matmul_forward(x, y):
+    return kernels.blas.matmul(x, y) if x.size >= WORTH and kernels.blas.available else NotImplemented
+
+
+def _matmul_backward(g, x, y, wanted):
+    if x.size < WORTH or not kernels.blas.available:
+        return NotImplemented
+    if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
+        dx, dy = _matmul_backward(g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1]), y, wanted)
+        return dx if dx is None else dx.reshape(x.shape), dy
+    dx = kernels.blas.matmul(g, y.swapaxes(-2, -1)) if wanted[0] else None
+    dy = kernels.blas.matmul(x.swapaxes(-2, -1), g) if wanted[1] else None
+    return NotImplemented if dx is NotImplemented or dy is NotImplemented else (dx, dy)
+
+
 @op(
     vjp=dict(x=_matmul_dx, y=_matmul_dy),
+    fused=(_matmul_forward, _matmul_backward),
     torch="matmul",
     coerce=_matmul_check,
     inplace=False,
@@ -147,13 +169,27 @@ def _linear_dw(xp, g, x, weight_shape):
 def _linear_forward(x, weight, bias):
     if x.dtype is not weight.dtype or weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
         return NotImplemented
+    if bias is not None and (bias.dtype is not x.dtype or bias.shape != weight.shape[:1]):
+        _linear_checks(x, weight, bias)
+        return NotImplemented
     rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # one product, not a batch of them
-    out = np.dot(rows, weight.T)
-    if bias is not None:
-        if bias.dtype is not out.dtype:
-            _linear_checks(x, weight, bias)
-        out += bias
+    if fit(rows, weight, bias):
+        out = kernels.blas.linear(rows, weight, bias)
+    else:
+        out = np.dot(rows, weight.T)
+        if bias is not None:
+            out += bias
     return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
+
+
+def fit(x, *others):
+    """Whether the kernels of products take these arrays (or None), of one dtype."""
+    if x.dtype not in KERNELS or not kernels.blas.available:
+        return False
+    for a in (x, *others):
+        if a is not None and not a.flags.carray:
+            return False
+    return True
 
 
 def _linear_backward(g, x, weight, wanted):
@@ -163,6 +199,8 @@ def _linear_backward(g, x, weight, wanted):
         shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
         dx, *others = _linear_backward(g, x, weight, wanted)
         return dx if dx is None else dx.reshape(shape), *others
+    if fit(g, x, weight):
+        return kernels.blas.linear_backward(g, x, weight, wanted)
     dx, dw, db = wanted
     return (
         np.dot(g, weight) if dx else None,
