@@ -39,15 +39,19 @@ NAMES = [
     f"scipy_{name}64_"
     for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads")
 ]
-ROW_MAJOR, PLAIN, TRANSPOSED = 101, 111, 112  # cblas.h
+ROW_MAJOR, PLAIN, TRANSPOSED = np.int32(101), 111, 112  # cblas.h
 I32, I64, F32, F64 = types.int32, types.int64, types.float32, types.float64
+
+
+def numpy_library():
+    return ctypes.CDLL(np._core._multiarray_umath.__file__)
 
 
 def found() -> bool:
     """Whether the functions are there; they are then known to compiled code by their names."""
     if numba.config.DISABLE_JIT or not sys.platform.startswith("linux"):
         return False
-    library = ctypes.CDLL(np._core._multiarray_umath.__file__)
+    library = numpy_library()
     if not all(hasattr(library, name) for name in NAMES):
         return False
     for name in NAMES:
@@ -71,6 +75,7 @@ set_blas_threads = types.ExternalFunction(NAMES[3], types.void(I32))
 sched_yield = types.ExternalFunction("sched_yield", I32())
 sem_wait = types.ExternalFunction("sem_wait", I32(I64))
 sem_post = types.ExternalFunction("sem_post", I32(I64))
+memcpy = types.ExternalFunction("memcpy", I64(I64, I64, I64))
 
 
 def element(context, builder, signature, args):
@@ -120,9 +125,10 @@ add, swap = indivisible("add"), indivisible("xchg")
 MOST = 8
 
 #: multiply-adds of a call from which on it is shared out: 3 us of one thread
-SHARED = 1 << 17
+SHARED = 1 << 19
 
-#: columns of a piece are a multiple of this, the widest block of OpenBLAS: narrower pieces are slower
+#: pieces begin at a multiple of so many columns, and have no less: narrower ones are slower, and OpenBLAS computes them otherwise
+#: than the same columns of the whole
 COLUMNS = 32
 
 #: how often a helper without work looks for it before it sleeps, and after how many looks it lets others run
@@ -130,12 +136,12 @@ LOOKS, BETWEEN = 500_000, 1_000
 
 #: places in `words`, each in a cache line of its own: the size of the team (0: not started); calls that want the table;
 #: rows that nobody has taken; rows that are done; helpers that sleep; whether to end; a semaphore of C
-SIZE, WANTED, LEFT, DONE, ASLEEP, END, SEMAPHORE = range(0, 112, 16)
-words = np.zeros(112, np.int64)
+SIZE, WANTED, LEFT, DONE, ASLEEP, END, SEMAPHORE, TABLE = range(0, 128, 16)
 
-#: rows of the table: transposed or plain (2), m, n, k, address and distance of rows of A, of B, of C (6), beta, bytes of a number
-ROWS, ROW = 256, 13
-table = np.zeros((ROWS, 16), np.int64)
+#: rows of the table, from TABLE on, and words of a row: plain or transposed (2), m, n, k, address and distance of rows of A, of
+#: B, of C (6), address of a bias or 0, bytes of a number
+ROWS, ROW = 256, 16
+words = np.zeros(TABLE + ROWS * ROW, np.int64)
 
 
 starting = threading.Lock()
@@ -143,22 +149,24 @@ starting = threading.Lock()
 
 def start():
     """Starts the helpers, as many as there are threads for both Numba and OpenBLAS."""
-    if not starting.acquire(blocking=False):  # another thread is at it, once for ever
+    if not starting.acquire(blocking=False):  # another thread does, or has done so
         return
-    blas = getattr(ctypes.CDLL(np._core._multiarray_umath.__file__), NAMES[2])
-    size = min(threads.count(), blas(), MOST)
-    libc, semaphore = ctypes.CDLL(None), ctypes.c_void_p(words[SEMAPHORE:].ctypes.data)
+    team, libc = words, ctypes.CDLL(None)
+    semaphore = ctypes.c_void_p(team[SEMAPHORE:].ctypes.data)
     libc.sem_init(semaphore, 0, 0)
+    size = min(threads.count(), getattr(numpy_library(), NAMES[2])(), MOST)
+    team[END] = 1
+    serve(team)  # compiled here: a process that forks while a thread compiles leaves a child that never can
+    team[END] = 0
     helpers = [
-        threading.Thread(target=serve, args=(words, table), name="minitorch-blas", daemon=True)
-        for _ in range(size - 1)
+        threading.Thread(target=serve, args=(team,), name="minitorch-blas", daemon=True) for _ in range(size - 1)
     ]
     for helper in helpers:
         helper.start()
-    words[SIZE] = size
+    team[SIZE] = size
 
     def end():
-        words[END] = 1
+        team[END] = 1
         for _ in helpers:
             libc.sem_post(semaphore)
         for helper in helpers:
@@ -179,12 +187,22 @@ os.register_at_fork(after_in_child=forget)
 
 @kernel
 def compute(row):
-    """The product that a row of the table asks for."""
+    """The product that a row of the table asks for, added to the bias if there is one."""
     a, b, m, n, k = I32(row[0]), I32(row[1]), row[2], row[3], row[4]
-    if row[12] == 4:
-        sgemm(I32(ROW_MAJOR), a, b, m, n, k, F32(1), row[5], row[6], row[7], row[8], F32(row[11]), row[9], row[10])
+    bias, size = row[11], row[12]
+    beta = I32(bias != 0)
+    if beta:
+        for i in range(m):
+            memcpy(row[9] + i * row[10] * size, bias, n * size)
+    if size == 4:
+        sgemm(ROW_MAJOR, a, b, m, n, k, F32(1), row[5], row[6], row[7], row[8], F32(beta), row[9], row[10])
     else:
-        dgemm(I32(ROW_MAJOR), a, b, m, n, k, F64(1), row[5], row[6], row[7], row[8], F64(row[11]), row[9], row[10])
+        dgemm(ROW_MAJOR, a, b, m, n, k, F64(1), row[5], row[6], row[7], row[8], F64(beta), row[9], row[10])
+
+
+@kernel
+def team_table(words):
+    return words[TABLE:].reshape((ROWS, ROW))
 
 
 @kernel
@@ -198,9 +216,9 @@ def take(words, table):
 
 
 @kernel(nogil=True)
-def serve(words, table):
+def serve(words):
     """A helper's life."""
-    looks = 0
+    table, looks = team_table(words), 0
     while not load(words, END):
         if load(words, LEFT) > 0:
             take(words, table)
@@ -210,20 +228,19 @@ def serve(words, table):
             sched_yield()
         if looks >= LOOKS:
             add(words, ASLEEP, 1)
-            if load(words, LEFT) <= 0 and not load(words, END):  # a look after the announcement, or nobody would wake it
+            if load(words, LEFT) <= 0 and not load(words, END):  # after it said so: the next caller wakes it
                 sem_wait(address(words, SEMAPHORE))
             looks = 0
 
 
 @kernel
-def reserve(words, work):
-    """Whether the table of the team is the caller's, until it calls `release`."""
-    if work < SHARED or load(words, SIZE) < 2:
-        return False
-    if add(words, WANTED, 1):  # another thread of Python has it
-        add(words, WANTED, -1)
-        return False
-    return True
+def reserve(words, work, most):
+    """A table to put rows into, and whether it is the team's, until `release`; or else one of `most` rows."""
+    if work >= SHARED and load(words, SIZE) > 1:
+        if add(words, WANTED, 1) == 0:
+            return team_table(words), True
+        add(words, WANTED, -1)  # another thread of Python has it
+    return np.empty((most, ROW), np.int64), False
 
 
 @kernel
@@ -233,10 +250,32 @@ def release(words, shared):
 
 
 @kernel
-def share(words, table, count):
-    """Computes the first rows of the team's table. OpenBLAS is kept from sharing the pieces out once more."""
+def put(table, at, parts, a_kind, b_kind, m, n, k, a, lda, b, ldb, c, ldc, bias, size):
+    """A product as at most `parts` rows of the table from `at` on, each some columns of the result; the number of the next row."""
+    blocks = max(1, n // COLUMNS)
+    parts = min(parts, blocks)
+    for part in range(parts):
+        j, end = blocks * part // parts * COLUMNS, n if part == parts - 1 else blocks * (part + 1) // parts * COLUMNS
+        row = table[at]
+        row[0], row[1] = a_kind, b_kind
+        row[2], row[3], row[4] = m, end - j, k
+        row[5], row[6] = a, lda
+        row[7], row[8] = b + (j if b_kind == PLAIN else j * ldb) * size, ldb
+        row[9], row[10] = c + j * size, ldc
+        row[11], row[12] = bias + j * size if bias else 0, size
+        at += 1
+    return at
+
+
+@kernel
+def finish(words, table, count, shared):
+    """Computes the first `count` rows of the table, the last one first."""
+    if not shared:
+        for i in range(count):
+            compute(table[i])
+        return
     before = blas_threads()
-    set_blas_threads(I32(1))
+    set_blas_threads(I32(1))  # or OpenBLAS would share the pieces out once more
     swap(words, DONE, 0)
     swap(words, LEFT, count)
     if before > 1:  # the user has not limited it since
@@ -253,109 +292,80 @@ def share(words, table, count):
 
 
 @kernel
-def put(table, at, parts, a_kind, b_kind, m, n, k, a, lda, b, ldb, c, ldc, beta, size):
-    """A product as at most `parts` rows of the table, each some columns of the result; the number of the next row."""
-    width = (n + parts * COLUMNS - 1) // (parts * COLUMNS) * COLUMNS
-    for j in range(0, n, width):
-        row = table[at]
-        row[0], row[1] = a_kind, b_kind
-        row[2], row[3], row[4] = m, min(width, n - j), k
-        row[5], row[6] = a, lda
-        row[7], row[8] = b + (j * size if b_kind == PLAIN else j * ldb * size), ldb
-        row[9], row[10] = c + j * size, ldc
-        row[11], row[12] = beta, size
-        at += 1
-    return at
-
-
-@kernel
-def finish(words, table, count, shared):
-    """Computes the first rows of `table`, which is the team's if it is shared."""
-    if shared:
-        share(words, table, count)
-    else:
-        for i in range(count):
-            compute(table[i])
+def missing(words, work):
+    """Whether there ought to be a team, and none was started."""
+    return work >= SHARED and load(words, SIZE) == 0
 
 
 # ---------------------------------------------------------------------- products
 
 
 @kernel(nogil=True)
-def linear_into(words, table, x, w, b, out):
-    """out = x @ w.T + b (b of no elements: + 0). Whether there ought to be a team, and none was started."""
+def linear_into(words, x, w, b, out):
+    """out = x @ w.T + b (a b of no elements: without). See `missing`."""
     (m, k), n, size = x.shape, w.shape[0], x.itemsize
-    bias = b.size > 0
-    if bias:
+    if m * n * k == 0:
         for i in range(m):
             for j in range(n):
-                out[i, j] = b[j]
-    work = m * n * k
-    if work == 0:
-        if not bias:
-            out[:] = 0
+                out[i, j] = b[j] if b.size else b.dtype.type(0)
         return False
-    shared = reserve(words, work)
-    rows = table if shared else np.empty((1, ROW), np.int64)
+    table, shared = reserve(words, m * n * k, 1)
     parts = load(words, SIZE) if shared else 1
-    count = put(
-        rows, 0, parts, PLAIN, TRANSPOSED, m, n, k, address(x, 0), k, address(w, 0), k, address(out, 0), n, bias, size
-    )  # fmt: skip
-    finish(words, rows, count, shared)
+    bias = address(b, 0) if b.size else 0
+    at, into = address(x, 0), address(out, 0)
+    count = put(table, 0, parts, PLAIN, TRANSPOSED, m, n, k, at, k, address(w, 0), k, into, n, bias, size)
+    finish(words, table, count, shared)
     release(words, shared)
-    return work >= SHARED and load(words, SIZE) == 0
+    return missing(words, m * n * k)
 
 
 @kernel(nogil=True)
-def linear_gradients(words, table, g, x, w, dx, dw, db):
-    """dx = g @ w, dw = g.T @ x, db = sum(g, 0): those that have elements. Whether there ought to be a team, as above."""
+def linear_gradients(words, g, x, w, dx, dw, db):
+    """dx = g @ w, dw = g.T @ x, db = sum(g, 0): those that have elements. See `missing`."""
     (m, n), k, size = g.shape, x.shape[1], x.itemsize
-    if db.size:
-        db[:] = 0
-        for i in range(m):
-            for j in range(n):
-                db[j] += g[i, j]
-    work = m * n * k
-    if work == 0:
+    if m * n * k == 0:
         dx[:] = 0
         dw[:] = 0
+        for j in range(db.size):
+            db[j] = g[:, j].sum()
         return False
     products = (dx.size > 0) + (dw.size > 0)
-    shared = reserve(words, work * products)
-    rows = table if shared else np.empty((2, ROW), np.int64)
+    table, shared = reserve(words, m * n * k * products, 3)
     parts = (load(words, SIZE) + products - 1) // products if shared else 1
-    count, at = 0, address(g, 0)
-    if dx.size:
-        count = put(rows, count, parts, PLAIN, PLAIN, m, k, n, at, n, address(w, 0), k, address(dx, 0), k, 0, size)
+    at, count = address(g, 0), 0
+    ones = np.ones(m, g.dtype)
+    if db.size:  # taken last, by who has time
+        count = put(table, count, 1, PLAIN, PLAIN, 1, n, m, address(ones, 0), m, at, n, address(db, 0), n, 0, size)
     if dw.size:
-        count = put(rows, count, parts, TRANSPOSED, PLAIN, n, k, m, at, n, address(x, 0), k, address(dw, 0), k, 0, size)
-    finish(words, rows, count, shared)
+        count = put(table, count, parts, TRANSPOSED, PLAIN, n, k, m, at, n, address(x, 0), k, address(dw, 0), k, 0, size)
+    if dx.size:
+        count = put(table, count, parts, PLAIN, PLAIN, m, k, n, at, n, address(w, 0), k, address(dx, 0), k, 0, size)
+    finish(words, table, count, shared)
     release(words, shared)
-    return work * products >= SHARED and load(words, SIZE) == 0
+    return missing(words, m * n * k * products) and ones[0] == 1  # which keeps `ones` until here
 
 
 @kernel(nogil=True)
-def batch_into(words, table, kinds, shape, a, b, c, size):
+def batch_into(words, kinds, shape, a, b, c, size):
     """c[i, j] = op(a[i, j]) @ op(b[i, j]). Of a and b: (address, strides of i and j in bytes, distance of rows); of c,
-    C-contiguous: its address. Whether there ought to be a team, as above."""
+    C-contiguous: its address. See `missing`."""
     outer, inner, m, k, n = shape
     work = outer * inner * m * n * k
-    shared = reserve(words, work)
-    rows = table if shared else np.empty((1, ROW), np.int64)
+    table, shared = reserve(words, work, 1)
     parts = load(words, SIZE) if shared else 1
     parts = parts if outer * inner < parts else 1  # a piece is a whole product if there are enough of them
     count = 0
     for i in range(outer):
         for j in range(inner):
-            if count + parts > len(rows):
-                finish(words, rows, count, shared)
+            if count + parts > len(table):
+                finish(words, table, count, shared)
                 count = 0
             at, bt = a[0] + i * a[1] + j * a[2], b[0] + i * b[1] + j * b[2]
-            ct = c + (i * inner + j) * m * n * size
-            count = put(rows, count, parts, kinds[0], kinds[1], m, n, k, at, a[3], bt, b[3], ct, n, 0, size)
-    finish(words, rows, count, shared)
+            into = c + (i * inner + j) * m * n * size
+            count = put(table, count, parts, kinds[0], kinds[1], m, n, k, at, a[3], bt, b[3], into, n, 0, size)
+    finish(words, table, count, shared)
     release(words, shared)
-    return work >= SHARED and load(words, SIZE) == 0
+    return missing(words, work)
 
 
 # ---------------------------------------------------------------------- for operations
@@ -370,7 +380,7 @@ WORTH = 1 << 15
 def linear(x, w, b):
     """x @ w.T + b for C-contiguous x (m, k), w (n, k) and b (n) or None."""
     out = np.empty((x.shape[0], w.shape[0]), x.dtype)
-    if linear_into(words, table, x, w, NOTHING[x.dtype][1] if b is None else b, out):
+    if linear_into(words, x, w, NOTHING[x.dtype][1] if b is None else b, out):
         start()
     return out
 
@@ -381,7 +391,7 @@ def linear_backward(g, x, w, wanted):
     dx = np.empty_like(x) if wanted[0] else no_matrix
     dw = np.empty_like(w) if wanted[1] else no_matrix
     db = np.empty(w.shape[0], g.dtype) if wanted[2] else no_vector
-    if linear_gradients(words, table, g, x, w, dx, dw, db):
+    if linear_gradients(words, g, x, w, dx, dw, db):
         start()
     return dx if wanted[0] else None, dw if wanted[1] else None, db if wanted[2] else None
 
@@ -397,7 +407,7 @@ def matmul(x, y):
     out = np.empty((*x.shape[:-1], y.shape[-1]), x.dtype)
     shape = (*(1,) * (4 - x.ndim), *x.shape, y.shape[-1])
     c = out.__array_interface__["data"][0]
-    if batch_into(words, table, (a_kind, b_kind), shape, a, b, c, x.itemsize):
+    if batch_into(words, (a_kind, b_kind), shape, a, b, c, x.itemsize):
         start()
     return out
 

@@ -104,15 +104,21 @@ def _c_name(a):
 
 
 def _matmul_forward(x, y):
-    return kernels.blas.matmul(x, y) if x.size >= WORTH and kernels.blas.available else NotImplemented
+    if x.size < WORTH or not kernels.blas.available:
+        return NotImplemented
+    if y.ndim == 2 and x.ndim > 2:
+        out = kernels.blas.matmul(x.reshape(-1, x.shape[-1]), y)
+        return out if out is NotImplemented else out.reshape(*x.shape[:-1], y.shape[1])
+    return kernels.blas.matmul(x, y)
 
 
 def _matmul_backward(g, x, y, wanted):
     if x.size < WORTH or not kernels.blas.available:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
-        dx, dy = _matmul_backward(g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1]), y, wanted)
-        return dx if dx is None else dx.reshape(x.shape), dy
+        shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+        both = _matmul_backward(g, x, y, wanted)
+        return both if both is NotImplemented or both[0] is None else (both[0].reshape(shape), both[1])
     dx = kernels.blas.matmul(g, y.swapaxes(-2, -1)) if wanted[0] else None
     dy = kernels.blas.matmul(x.swapaxes(-2, -1), g) if wanted[1] else None
     return NotImplemented if dx is NotImplemented or dy is NotImplemented else (dx, dy)
