@@ -109,7 +109,9 @@ def indivisible(operation):
     @intrinsic
     def change(typing_context, words, i, value):
         def generate(context, builder, signature, args):
-            return builder.atomic_rmw(operation, element(context, builder, signature, args), args[2], "seq_cst")
+            return builder.atomic_rmw(
+                operation, element(context, builder, signature, args), args[2], "seq_cst"
+            )
 
         return I64(words, I64, I64), generate
 
@@ -159,7 +161,8 @@ def start():
     serve(team)  # compiled here: a process that forks while a thread compiles leaves a child that never can
     team[END] = 0
     helpers = [
-        threading.Thread(target=serve, args=(team,), name="minitorch-blas", daemon=True) for _ in range(size - 1)
+        threading.Thread(target=serve, args=(team,), name="minitorch-blas", daemon=True)
+        for _ in range(size - 1)
     ]
     for helper in helpers:
         helper.start()
@@ -250,19 +253,22 @@ def release(words, shared):
 
 
 @kernel
-def put(table, at, parts, a_kind, b_kind, m, n, k, a, lda, b, ldb, c, ldc, bias, size):
-    """A product as at most `parts` rows of the table from `at` on, each some columns of the result; the number of the next row."""
+def put(table, at, parts, shape, a, b, c, bias, size):
+    """C (m, n) = A (m, k) @ B (k, n) + bias as at most `parts` rows of the table from `at` on, each some columns of C; the number of
+    the next row. Shape: m, n, k; A and B: plain or transposed, address, distance of rows; C, contiguous, and bias: address."""
+    (m, n, k), (a_kind, a, a_distance), (b_kind, b, b_distance) = shape, a, b
     blocks = max(1, n // COLUMNS)
     parts = min(parts, blocks)
     for part in range(parts):
-        j, end = blocks * part // parts * COLUMNS, n if part == parts - 1 else blocks * (part + 1) // parts * COLUMNS
+        first = blocks * part // parts * COLUMNS
+        end = n if part == parts - 1 else blocks * (part + 1) // parts * COLUMNS
         row = table[at]
         row[0], row[1] = a_kind, b_kind
-        row[2], row[3], row[4] = m, end - j, k
-        row[5], row[6] = a, lda
-        row[7], row[8] = b + (j if b_kind == PLAIN else j * ldb) * size, ldb
-        row[9], row[10] = c + j * size, ldc
-        row[11], row[12] = bias + j * size if bias else 0, size
+        row[2], row[3], row[4] = m, end - first, k
+        row[5], row[6] = a, a_distance
+        row[7], row[8] = b + (first if b_kind == PLAIN else first * b_distance) * size, b_distance
+        row[9], row[10] = c + first * size, n
+        row[11], row[12] = bias + first * size if bias else 0, size
         at += 1
     return at
 
@@ -312,8 +318,8 @@ def linear_into(words, x, w, b, out):
     table, shared = reserve(words, m * n * k, 1)
     parts = load(words, SIZE) if shared else 1
     bias = address(b, 0) if b.size else 0
-    at, into = address(x, 0), address(out, 0)
-    count = put(table, 0, parts, PLAIN, TRANSPOSED, m, n, k, at, k, address(w, 0), k, into, n, bias, size)
+    inputs, weights = (PLAIN, address(x, 0), k), (TRANSPOSED, address(w, 0), k)
+    count = put(table, 0, parts, (m, n, k), inputs, weights, address(out, 0), bias, size)
     finish(words, table, count, shared)
     release(words, shared)
     return missing(words, m * n * k)
@@ -332,17 +338,22 @@ def linear_gradients(words, g, x, w, dx, dw, db):
     products = (dx.size > 0) + (dw.size > 0)
     table, shared = reserve(words, m * n * k * products, 3)
     parts = (load(words, SIZE) + products - 1) // products if shared else 1
-    at, count = address(g, 0), 0
-    ones = np.ones(m, g.dtype)
-    if db.size:  # taken last, by who has time
-        count = put(table, count, 1, PLAIN, PLAIN, 1, n, m, address(ones, 0), m, at, n, address(db, 0), n, 0, size)
+    ones, count = np.ones(m, g.dtype), 0
+    row, gradient, turned = (
+        (PLAIN, address(ones, 0), m),
+        (PLAIN, address(g, 0), n),
+        (TRANSPOSED, address(g, 0), n),
+    )
+    inputs, weights = (PLAIN, address(x, 0), k), (PLAIN, address(w, 0), k)
+    if db.size:  # the first row of the table is taken last, by who has time
+        count = put(table, count, 1, (1, n, m), row, gradient, address(db, 0), 0, size)
     if dw.size:
-        count = put(table, count, parts, TRANSPOSED, PLAIN, n, k, m, at, n, address(x, 0), k, address(dw, 0), k, 0, size)
+        count = put(table, count, parts, (n, k, m), turned, inputs, address(dw, 0), 0, size)
     if dx.size:
-        count = put(table, count, parts, PLAIN, PLAIN, m, k, n, at, n, address(w, 0), k, address(dx, 0), k, 0, size)
+        count = put(table, count, parts, (m, k, n), gradient, weights, address(dx, 0), 0, size)
     finish(words, table, count, shared)
     release(words, shared)
-    return missing(words, m * n * k * products) and ones[0] == 1  # which keeps `ones` until here
+    return missing(words, m * n * k * products) and ones[0] == 1  # a use, or `ones` would be freed before
 
 
 @kernel(nogil=True)
@@ -360,9 +371,10 @@ def batch_into(words, kinds, shape, a, b, c, size):
             if count + parts > len(table):
                 finish(words, table, count, shared)
                 count = 0
-            at, bt = a[0] + i * a[1] + j * a[2], b[0] + i * b[1] + j * b[2]
+            left = (kinds[0], a[0] + i * a[1] + j * a[2], a[3])
+            right = (kinds[1], b[0] + i * b[1] + j * b[2], b[3])
             into = c + (i * inner + j) * m * n * size
-            count = put(table, count, parts, kinds[0], kinds[1], m, n, k, at, a[3], bt, b[3], into, n, 0, size)
+            count = put(table, count, parts, (m, n, k), left, right, into, 0, size)
     finish(words, table, count, shared)
     release(words, shared)
     return missing(words, work)
@@ -372,9 +384,6 @@ def batch_into(words, kinds, shape, a, b, c, size):
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in TYPES}
-
-#: multiply-adds of a product from which on `matmul` is worth its call; NumPy's takes 1 us less
-WORTH = 1 << 15
 
 
 def linear(x, w, b):
@@ -397,10 +406,15 @@ def linear_backward(g, x, w, wanted):
 
 
 def matmul(x, y):
-    """x @ y for two matrices, or two batches of one shape. NotImplemented for others, for few and for odd numbers."""
-    if x.ndim != y.ndim or not 2 <= x.ndim <= 4 or x.size * y.shape[-1] < WORTH:
+    """x @ y for two matrices, or two batches of one shape, float32 or float64. NotImplemented for others."""
+    if x.ndim != y.ndim or not 2 <= x.ndim <= 4 or 0 in y.shape:
         return NotImplemented
-    if y.dtype is not x.dtype or x.dtype not in TYPES or x.shape[:-2] != y.shape[:-2]:
+    if (
+        y.dtype is not x.dtype
+        or x.dtype not in TYPES
+        or x.shape[:-2] != y.shape[:-2]
+        or x.shape[-1] != y.shape[-2]
+    ):
         return NotImplemented
     x, a_kind, a = operand(x)
     y, b_kind, b = operand(y)

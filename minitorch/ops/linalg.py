@@ -15,9 +15,8 @@ from .dims import broadcast_shape
 from .samples import calls
 from .table import composite, op
 
-
-#: elements of a matrix from which on it is worth a look whether the kernels take it
-WORTH = 1 << 10
+#: multiply-adds of a product, and numbers in a layer's input, from which on a kernel is faster than NumPy's calls
+WORTH, INPUT = 1 << 15, 1 << 11
 KERNELS = (np.dtype(np.float32), np.dtype(np.float64))  # the types that they are compiled for
 
 
@@ -104,7 +103,7 @@ def _c_name(a):
 
 
 def _matmul_forward(x, y):
-    if x.size < WORTH or not kernels.blas.available:
+    if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:
         out = kernels.blas.matmul(x.reshape(-1, x.shape[-1]), y)
@@ -113,7 +112,7 @@ def _matmul_forward(x, y):
 
 
 def _matmul_backward(g, x, y, wanted):
-    if x.size < WORTH or not kernels.blas.available:
+    if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
         shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
@@ -173,29 +172,30 @@ def _linear_dw(xp, g, x, weight_shape):
 
 
 def _linear_forward(x, weight, bias):
-    if x.dtype is not weight.dtype or weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
+    if x.dtype is not weight.dtype or weight.ndim != 2:
         return NotImplemented
-    if bias is not None and (bias.dtype is not x.dtype or bias.shape != weight.shape[:1]):
-        _linear_checks(x, weight, bias)
+    try:
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # one product, not a batch of them
+        if x.size >= INPUT and _fit(rows, weight, bias):
+            out = kernels.blas.linear(rows, weight, bias)
+        else:
+            out = np.dot(rows, weight.T)
+            if bias is not None:
+                if bias.dtype is not out.dtype:
+                    _linear_checks(x, weight, bias)
+                out += bias
+    except (ValueError, IndexError):  # of the shapes: the formula says so as torch does
         return NotImplemented
-    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # one product, not a batch of them
-    if fit(rows, weight, bias):
-        out = kernels.blas.linear(rows, weight, bias)
-    else:
-        out = np.dot(rows, weight.T)
-        if bias is not None:
-            out += bias
-    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
+    return out if rows is x else out.reshape(*x.shape[:-1], len(weight))
 
 
-def fit(x, *others):
-    """Whether the kernels of products take these arrays (or None), of one dtype."""
-    if x.dtype not in KERNELS or not kernels.blas.available:
+def _fit(x, weight, bias):
+    """Whether the kernels take a layer's input and parameters; the dtypes of the first two are equal."""
+    if x.dtype not in KERNELS or not kernels.blas.available or x.shape[1] != weight.shape[1]:
         return False
-    for a in (x, *others):
-        if a is not None and not a.flags.carray:
-            return False
-    return True
+    if not (x.flags.carray and weight.flags.carray):  # for any other layout Numba would compile anew
+        return False
+    return bias is None or (bias.dtype is x.dtype and bias.flags.carray and bias.shape == weight.shape[:1])
 
 
 def _linear_backward(g, x, weight, wanted):
@@ -205,7 +205,7 @@ def _linear_backward(g, x, weight, wanted):
         shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
         dx, *others = _linear_backward(g, x, weight, wanted)
         return dx if dx is None else dx.reshape(shape), *others
-    if fit(g, x, weight):
+    if x.size >= INPUT and g.flags.carray and _fit(x, weight, None):
         return kernels.blas.linear_backward(g, x, weight, wanted)
     dx, dw, db = wanted
     return (
