@@ -48,6 +48,11 @@ CALLS = {
         lambda x, w, b: F.linear(x, T.stack([w, b])),
         lambda x, w, b: F.linear(x, T.stack([w, b]), T.stack([w.sum(), b.sum()])),
     ],
+    "matmul": [
+        lambda x, w, b: x.repeat(40, 1) @ x.T,
+        lambda x, w, b: x.repeat(40, 2, 1).transpose(1, 2) @ x.repeat(40, 2, 1),
+        lambda x, w, b: x.repeat(6, 7, 1) @ x.T,
+    ],
     "normalized_rows": [
         lambda x, w, b: F.layer_norm(x, x.shape[1:]),
         lambda x, w, b: F.layer_norm(x, x.shape[1:], w, b, 1e-3),

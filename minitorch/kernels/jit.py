@@ -50,7 +50,8 @@ class OneFileEach(IndexDataCacheFile):
 
 class Cache(FunctionCache):
     """Numba's cache of one kernel, with `OneFileEach`. The first load of a process does without the 190 modules that only
-    compilation needs (0.25 s): loops over arrays call nothing but the C library and Numba's run-time library.
+    compilation needs (0.25 s): loops over arrays call nothing but the C library, Numba's run-time library, and
+    what blas.py has named before.
     """
 
     def __init__(self, function):

@@ -7,12 +7,17 @@ from functools import lru_cache
 
 import numpy as np
 
+from .. import kernels
 from ..dtypes import OF_RAW
 from ..printing import type_name
 from . import coerce
 from .dims import broadcast_shape
 from .samples import calls
 from .table import composite, op
+
+#: multiply-adds of a product, and numbers in a layer's input, from which on a kernel is faster than NumPy's calls
+WORTH, INPUT = 1 << 15, 1 << 11
+KERNELS = (np.dtype(np.float32), np.dtype(np.float64))  # the types that they are compiled for
 
 
 def _mT(xp, x):
@@ -97,8 +102,30 @@ def _c_name(a):
     }.get(str(a.dtype).removeprefix("torch."), str(a.dtype))
 
 
+def _matmul_forward(x, y):
+    if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
+        return NotImplemented
+    if y.ndim == 2 and x.ndim > 2:
+        out = kernels.blas.matmul(x.reshape(-1, x.shape[-1]), y)
+        return out if out is NotImplemented else out.reshape(*x.shape[:-1], y.shape[1])
+    return kernels.blas.matmul(x, y)
+
+
+def _matmul_backward(g, x, y, wanted):
+    if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
+        return NotImplemented
+    if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
+        shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+        both = _matmul_backward(g, x, y, wanted)
+        return both if both is NotImplemented or both[0] is None else (both[0].reshape(shape), both[1])
+    dx = kernels.blas.matmul(g, y.swapaxes(-2, -1)) if wanted[0] else None
+    dy = kernels.blas.matmul(x.swapaxes(-2, -1), g) if wanted[1] else None
+    return NotImplemented if dx is NotImplemented or dy is NotImplemented else (dx, dy)
+
+
 @op(
     vjp=dict(x=_matmul_dx, y=_matmul_dy),
+    fused=(_matmul_forward, _matmul_backward),
     torch="matmul",
     coerce=_matmul_check,
     inplace=False,
@@ -145,15 +172,30 @@ def _linear_dw(xp, g, x, weight_shape):
 
 
 def _linear_forward(x, weight, bias):
-    if x.dtype is not weight.dtype or weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:
+    if x.dtype is not weight.dtype or weight.ndim != 2:
         return NotImplemented
-    rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # one product, not a batch of them
-    out = np.dot(rows, weight.T)
-    if bias is not None:
-        if bias.dtype is not out.dtype:
-            _linear_checks(x, weight, bias)
-        out += bias
-    return out if x.ndim == 2 else out.reshape(*x.shape[:-1], len(weight))
+    try:
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # one product, not a batch of them
+        if x.size >= INPUT and _fit(rows, weight, bias):
+            out = kernels.blas.linear(rows, weight, bias)
+        else:
+            out = np.dot(rows, weight.T)
+            if bias is not None:
+                if bias.dtype is not out.dtype:
+                    _linear_checks(x, weight, bias)
+                out += bias
+    except (ValueError, IndexError):  # of the shapes: the formula says so as torch does
+        return NotImplemented
+    return out if rows is x else out.reshape(*x.shape[:-1], len(weight))
+
+
+def _fit(x, weight, bias):
+    """Whether the kernels take a layer's input and parameters; the dtypes of the first two are equal."""
+    if x.dtype not in KERNELS or not kernels.blas.available or x.shape[1] != weight.shape[1]:
+        return False
+    if not (x.flags.carray and weight.flags.carray):  # for any other layout Numba would compile anew
+        return False
+    return bias is None or (bias.dtype is x.dtype and bias.flags.carray and bias.shape == weight.shape[:1])
 
 
 def _linear_backward(g, x, weight, wanted):
@@ -163,6 +205,8 @@ def _linear_backward(g, x, weight, wanted):
         shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
         dx, *others = _linear_backward(g, x, weight, wanted)
         return dx if dx is None else dx.reshape(shape), *others
+    if x.size >= INPUT and g.flags.carray and _fit(x, weight, None):
+        return kernels.blas.linear_backward(g, x, weight, wanted)
     dx, dw, db = wanted
     return (
         np.dot(g, weight) if dx else None,

@@ -1,0 +1,274 @@
+"""Products by kernels/blas.py: NumPy's results, whatever the layout and whoever computes them, and helpers that behave."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import minitorch as T
+from minitorch.kernels import blas, threads
+from minitorch.ops.table import switches
+
+pytestmark = pytest.mark.skipif(not blas.available, reason="NumPy has another BLAS than its wheels for Linux")
+
+SIZES = [
+    (1, 1, 1),
+    (1, 7, 5),
+    (33, 1, 2),
+    (5, 64, 3),
+    (31, 33, 65),
+    (128, 10, 130),
+    (96, 130, 97),
+    (90, 257, 88),
+]
+EMPTY = [(0, 2, 3), (2, 0, 3), (2, 3, 0)]
+CLOSE = {"float32": dict(rtol=1e-4, atol=3e-4), "float64": dict(rtol=1e-11, atol=1e-11)}
+WANTED = [
+    (True, True, True),
+    (False, True, True),
+    (True, False, False),
+    (False, False, True),
+    (False, True, False),
+]
+
+
+def numbers(seed, *shape, dtype="float32"):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+@pytest.fixture
+def team(monkeypatch):
+    """`team(size)`: a team of that size whose helpers never come; `team(size, True)`: one with helpers."""
+
+    def form(size, helpers=False):
+        monkeypatch.setattr(blas, "words", np.zeros_like(blas.words))
+        if helpers:
+            monkeypatch.setattr(blas, "starting", threading.Lock())
+            monkeypatch.setattr(threads, "count", lambda: size)
+            monkeypatch.setattr(blas, "numpy_library", lambda: Limited(size))
+            blas.start()
+            ended.append(blas.words)
+        else:
+            blas.words[blas.SIZE] = size
+
+    ended = []
+    yield form
+    for words in ended:
+        words[blas.END] = 1
+
+
+class Limited:
+    """OpenBLAS with this many threads."""
+
+    def __init__(self, size):
+        setattr(self, blas.NAMES[2], lambda: size)
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_linear(size, dtype, team):
+    team(size)
+    for i, (m, n, k) in enumerate(SIZES + EMPTY):
+        x, w, b, g = (numbers(i, *shape, dtype=dtype) for shape in ((m, k), (n, k), (n,), (m, n)))
+        np.testing.assert_allclose(blas.linear(x, w, b), x @ w.T + b, **CLOSE[dtype])
+        np.testing.assert_allclose(blas.linear(x, w, None), x @ w.T, **CLOSE[dtype])
+        for wanted in WANTED:
+            given = blas.linear_backward(g, x, w, wanted)
+            for a, e, asked in zip(given, (g @ w, g.T @ x, g.sum(0)), wanted, strict=True):
+                if asked:
+                    np.testing.assert_allclose(a, e, **CLOSE[dtype])
+                else:
+                    assert a is None
+
+
+def layouts(x):
+    """The same numbers, differently in memory."""
+    yield x
+    yield np.ascontiguousarray(x.swapaxes(-2, -1)).swapaxes(-2, -1)  # rows are columns
+    wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1]), x.dtype)
+    wide[..., : x.shape[-1]] = x
+    yield wide[..., : x.shape[-1]]  # rows with a gap
+    wide[..., ::2] = x
+    yield wide[..., ::2]  # what BLAS cannot read
+    yield np.ascontiguousarray(x[..., ::-1])[..., ::-1]
+    if x.ndim == 4:
+        yield np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2)  # heads beside each other
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("batch", [(), (1,), (3,), (300,), (4, 5)])
+def test_matmul(batch, dtype, team):
+    team(2)
+    for m, n, k in [(40, 30, 50), (33, 33, 33), (1, 1300, 40), (2000, 1, 30), (1, 9, 4000), (100, 80, 70)]:
+        if batch and m * n * k > 50_000:
+            continue
+        x, y = numbers(1, *batch, m, k, dtype=dtype), numbers(2, *batch, k, n, dtype=dtype)
+        expected = x @ y
+        for a in layouts(x):
+            for b in layouts(y):
+                np.testing.assert_allclose(blas.matmul(a, b), expected, **CLOSE[dtype])
+    if batch:
+        shared = np.broadcast_to(x[:1], x.shape)
+        np.testing.assert_allclose(blas.matmul(shared, y), shared @ y, **CLOSE[dtype])
+
+
+def test_what_is_left_to_numpy():
+    x = numbers(0, 64, 64)
+    for a, b in [
+        (x, x.astype("float64")),
+        (x.astype("float16"), x.astype("float16")),
+        (x.astype(">f4"), x.astype(">f4")),
+        (x, x[0]),
+        (numbers(0, 2, 1, 64, 64), numbers(0, 1, 2, 64, 64)),
+        (x, x[:63]),
+        (numbers(0, 9, 0), numbers(0, 0, 9)),
+    ]:
+        assert blas.matmul(a, b) is NotImplemented
+
+
+def every_product():
+    """Results of products that are shared out."""
+    x, w, b, g = numbers(0, 96, 160), numbers(1, 200, 160), numbers(2, 200), numbers(3, 96, 200)
+    heads, values = numbers(4, 20, 64, 48), numbers(5, 20, 48, 64)
+    yield blas.linear(x, w, b)
+    yield from blas.linear_backward(g, x, w, (True, True, True))
+    yield blas.linear_backward(g, x, w, (False, True, True))[1]
+    yield blas.matmul(x, w.T)
+    yield blas.matmul(heads, values)
+    yield blas.matmul(numbers(6, 600, 16, 16), numbers(7, 600, 16, 16))  # more than the table has rows
+
+
+def test_results_do_not_depend_on_the_team(team):
+    team(1)
+    alone = list(every_product())
+    for size in (2, 3, 5, 8):
+        for helpers in (False, True):
+            team(size, helpers)
+            for a, b in zip(every_product(), alone, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_helpers_sleep_and_wake(team):
+    team(3, helpers=True)
+    expected = list(every_product())
+    for _ in range(3):
+        for _ in range(2000):
+            if blas.words[blas.ASLEEP] >= 2:
+                break
+            time.sleep(0.01)
+        else:
+            pytest.fail("helpers without work do not sleep")
+        for a, b in zip(every_product(), expected, strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert blas.words[blas.WANTED] == 0
+
+
+def test_several_threads_of_python(team):
+    team(2, helpers=True)
+    expected, wrong = list(every_product()), []
+
+    def work():
+        for _ in range(20):
+            wrong.extend(not np.array_equal(a, b) for a, b in zip(every_product(), expected, strict=True))
+
+    callers = [threading.Thread(target=work) for _ in range(3)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(wrong) == 3 * 20 * len(expected)
+    assert not any(wrong)
+    assert blas.words[blas.WANTED] == 0
+
+
+def test_openblas_keeps_its_threads(team):
+    count = getattr(blas.numpy_library(), blas.NAMES[2])
+    before = count()
+    team(2)
+    list(every_product())
+    assert count() == before
+
+
+def program(source, **environment):
+    """What a program prints. It has to end."""
+    source = "import numpy as np, minitorch as T\nfrom minitorch.kernels import blas\n" + source
+    run = subprocess.run(
+        [sys.executable, "-c", source],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.split()
+
+
+PRODUCT = """
+x = np.ones((128, 128), "float32")
+for _ in range(3):
+    assert (blas.linear(x, x, x[0]) == 129).all()
+"""
+
+
+def test_size_of_the_team():
+    say = PRODUCT + "print(blas.words[blas.SIZE])"
+    several = {"NUMBA_NUM_THREADS": str(min(2, os.cpu_count())), "OPENBLAS_NUM_THREADS": "2"}
+    assert program(say, **several) == [str(min(2, os.cpu_count()))]
+    assert program(say, **several | {"OPENBLAS_NUM_THREADS": "1"}) == ["1"]
+    assert program(say, **several | {"NUMBA_NUM_THREADS": "1"}) == ["1"]
+    assert program(
+        "x = np.ones((32, 32), 'float32')\nblas.linear(x, x, None)\nprint(blas.words[blas.SIZE])"
+    ) == ["0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_fork():
+    """The child of a process with helpers has none, forms a team of its own, and both end."""
+    printed = program(
+        "import os, threading\n"
+        + PRODUCT
+        + "child = os.fork()\n"
+        + "before = blas.words[blas.SIZE], blas.words[blas.WANTED], threading.active_count()\n"
+        + PRODUCT
+        + "if child:\n    assert os.waitpid(child, 0)[1] == 0\n"
+        + "else:\n    print(*before, blas.words[blas.SIZE] > 0)"
+    )
+    assert printed == ["0", "0", "1", "True"]
+
+
+def test_shapes_are_checked_before():
+    x, w, b = T.ones(64, 64), T.ones(10, 64), T.ones(10)
+    for bad in [(x, w[:, 1:], b), (x[:, 1:], w, b), (x, w, b[1:])]:
+        with pytest.raises(RuntimeError):
+            T.nn.functional.linear(*bad)
+    np.testing.assert_array_equal(T.nn.functional.linear(x, w, b[:1]).numpy(), 65)
+    with pytest.raises(RuntimeError, match="same dtype"):
+        T.nn.functional.linear(x, w, b.double())
+
+
+def test_without_the_jit():
+    source = "x = T.ones(64, 64)\nprint(blas.available, (T.nn.functional.linear(x, x, x[0]) == 65).all().item(), (x @ x).sum().item())"
+    assert program(source, NUMBA_DISABLE_JIT="1") == ["False", "True", str(64.0**3)]
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_operations_with_and_without(available, monkeypatch):
+    """linear and matmul, values and gradients, where NumPy's BLAS is another one, too."""
+    monkeypatch.setattr(blas, "available", available)
+    results = []
+    for fused in (True, False):
+        monkeypatch.setattr(switches, "fused", fused)
+        x, w, b = (
+            T.from_numpy(numbers(i, *s)).requires_grad_()
+            for i, s in enumerate([(4, 50, 60), (70, 60), (70,)])
+        )
+        y = T.nn.functional.linear(x, w, b)
+        out = y @ T.tanh(y).transpose(1, 2) @ x @ w.T
+        grads = T.autograd.grad(out.sum(), (x, w, b))
+        results.append([out.detach().numpy(), *[d.numpy() for d in grads]])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * np.abs(b).max())
