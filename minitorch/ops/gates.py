@@ -23,7 +23,7 @@ def hardswish(xp, x):
 
 
 @op(
-    vjp=dict(x=lambda xp, g, x: xp.where(xp.logical_and(xp.gt(x, -3), xp.lt(x, 3)), g / 6, 0)),
+    vjp=dict(x=lambda xp, g, x: xp.where(xp.logical_and(xp.gt(x, -3), xp.lt(x, 3)), g * (1 / 6), 0)),
     coerce=coerce.floats,
     method=False,
 )
