@@ -218,6 +218,15 @@ CALLS = {
     "hstack of nothing": lambda T, x: T.hstack([]),
     "masked_scatter by integers": lambda T, x: x.masked_scatter(T.ones(3, 4, dtype=T.uint8), x),
     "unique_consecutive of nothing": lambda T, x: [T.unique_consecutive(x.detach()[:, :0], dim=1), T.unique_consecutive(x.detach()[:0])],
+    "glu": lambda T, x: [T.nn.functional.glu(x), T.nn.functional.glu(x[:2], 0)],
+    "glu of an odd size": lambda T, x: T.nn.functional.glu(x, 0),
+    "hardsigmoid": lambda T, x: [T.nn.functional.hardsigmoid(x.float() * 4), T.nn.functional.hardsigmoid(x.detach() * 4, inplace=True)],
+    "activations in place": lambda T, x: [
+        getattr(T.nn.functional, f)(x * 12, inplace=True) for f in ("hardswish", "mish", "selu", "celu")
+    ] + [T.nn.functional.threshold(x * 4, 1.0, 2.0, inplace=True)],
+    "celu of alpha 0": lambda T, x: T.nn.functional.celu(x, 0.0),
+    "softshrink of a negative lambda": lambda T, x: T.nn.functional.softshrink(x, -1.0),
+    "prelu of other channels": lambda T, x: T.nn.functional.prelu(x, T.ones(3, dtype=T.float64)),
     "max of two": lambda T, x: [T.max(x, x * x), x.min(x * x), T.max(x, other=x * 0)],
     "max of a number": lambda T, x: T.max(2, x),
     "linalg.norm of order x": lambda T, x: T.linalg.norm(x, "x"),

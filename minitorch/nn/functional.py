@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import Parameter as _Parameter
 
 from ..ops import (  # noqa: F401
     batch_norm,
@@ -12,6 +13,8 @@ from ..ops import (  # noqa: F401
     dropout,
     embedding,
     gelu,
+    glu,
+    hardshrink,
     huber_loss,
     kl_div,
     l1_loss,
@@ -23,10 +26,12 @@ from ..ops import (  # noqa: F401
     normalize,
     one_hot,
     pad,
+    prelu,
     scaled_dot_product_attention,
     sigmoid,
     smooth_l1_loss,
     softplus,
+    softshrink,
     softsign,
     tanh,
     tanhshrink,
@@ -43,7 +48,8 @@ def _with_inplace(name):
     """The front of an activation with torch's last argument `inplace`."""
     row = _OPS[name]
     arguments = ", ".join(["input", *row.metadata])
-    parameters = ", ".join(["input", *(f"{k}={default!r}" for k, default in row.metadata.items())])
+    required = _Parameter.empty
+    parameters = ", ".join(["input", *(k if d is required else f"{k}={d!r}" for k, d in row.metadata.items())])
     lines = [
         f"def {name}({parameters}, inplace=False):",
         f"return apply({name!r}, {arguments}) if inplace else front({arguments})",
@@ -55,6 +61,9 @@ def _with_inplace(name):
 
 relu, relu6, leaky_relu, elu, silu, hardtanh = map(
     _with_inplace, ("relu", "relu6", "leaky_relu", "elu", "silu", "hardtanh")
+)
+hardswish, hardsigmoid, mish, selu, celu, threshold = map(
+    _with_inplace, ("hardswish", "hardsigmoid", "mish", "selu", "celu", "threshold")
 )
 
 

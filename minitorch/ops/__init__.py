@@ -63,6 +63,18 @@ from .decompositions import (  # noqa: F401
 )
 from .einsum import einsum  # noqa: F401
 from .embedding import embedding, embedding_rows, one_hot  # noqa: F401
+from .gates import (  # noqa: F401
+    celu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    mish,
+    prelu,
+    selu,
+    softshrink,
+    threshold,
+)
 from .index import getitem, index_put, setitem, take_index  # noqa: F401
 from .limits import *  # noqa: F403
 from .linalg import addmm, bmm, dot, linear, matmul, mm, mv, outer  # noqa: F401
