@@ -69,6 +69,10 @@ def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
     """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
     x = _as_floating(xp, x, dtype)
     dim = reduced(x, dim)
+    if (ord < 0 or ord == math.inf) and 0 in (x.shape if dim is None else [x.shape[d] for d in dim]):
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation does not have an identity"
+        )
     if dtypes.OF_RAW[x.dtype] is dtypes.float16 and ord not in (2, 1, 0):  # whose powers overflow
         single = xp.vector_norm(xp.astype(x, dtypes.float32), ord=ord, dim=dim, keepdim=keepdim)
         return xp.astype(single, dtypes.float16)
