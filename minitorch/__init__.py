@@ -106,11 +106,11 @@ __version__ = "2.13.0"
 
 
 def __getattr__(name):
-    """`save`, `load`, `cuda`, `training` and `profile` are looked up when they are first used: they need more of the standard library."""
+    """`save`, `load`, `cuda`, `accelerator`, `training` and `profile` are looked up when they are first used: they need more of the standard library."""
     from importlib import import_module
 
     if name in ("save", "load"):
         return getattr(import_module(".serialization", __name__), name)
-    if name in ("cuda", "training", "serialization", "profile"):
+    if name in ("accelerator", "cuda", "training", "serialization", "profile"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -114,6 +114,9 @@ def test_unknown_device():
 def test_what_programs_ask_before_they_choose_a_device():
     assert minitorch.cuda.is_available() == torch.cuda.is_available()
     assert minitorch.cuda.device_count() == torch.cuda.device_count()
+    assert minitorch.accelerator.is_available() == torch.cuda.is_available()
+    assert str(minitorch.accelerator.current_accelerator()) == ("cuda" if torch.cuda.is_available() else "None")
+    assert not minitorch.backends.mps.is_available()
     minitorch.cuda.manual_seed_all(0)
     minitorch.cuda.empty_cache()
     minitorch.backends.cudnn.deterministic = True

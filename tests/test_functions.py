@@ -296,6 +296,7 @@ CALLS = {
         x.index_put((ints(T, 0, 0),), x[1] * 3, accumulate=True), (x * 1).index_put_((ints(T, 1),), x[:1] * 3),
     ],
     "index_put of another dtype": lambda T, x: x.index_put((ints(T, 0, 2),), T.ones(4)),
+    **{f"norm of nothing, {o}": lambda T, x, o=o: [T.linalg.vector_norm(x[:, :0], o, d) for d in (1, None)] for o in (np.inf, -np.inf, -1, 1, 3)},
     "limits of floats": lambda T, x: [
         T.tensor([i.bits, i.eps, i.min, i.max, i.tiny, i.smallest_normal, i.resolution, len(repr(i))])
         for i in (T.finfo(), T.finfo(T.float16), T.finfo(T.float64))

@@ -13,6 +13,14 @@ class cudnn:
     enabled, benchmark, deterministic = True, False, False
 
 
+class mps:
+    """Apple's GPUs, which are none of the devices here."""
+
+    @staticmethod
+    def is_available() -> bool:
+        return False
+
+
 def backend_of(array):
     """The namespace for a raw array."""
     if isinstance(array, (ndarray, generic)):

@@ -68,6 +68,10 @@ def _as_floating(xp, x, dtype):
 def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
     """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
     x, dim = _as_floating(xp, x, dtype), reduced(x, dim)
+    if (ord < 0 or ord == math.inf) and 0 in (x.shape if dim is None else [x.shape[d] for d in dim]):
+        raise RuntimeError(
+            f"linalg.vector_norm cannot compute the {ord:g} norm on an empty tensor because the operation does not have an identity"
+        )
     if dtypes.OF_RAW[x.dtype] is dtypes.float16:  # in single precision: powers of halves overflow
         return xp.astype(_norm(xp, xp.astype(x, dtypes.float32), ord, dim, keepdim), dtypes.float16)
     return _norm(xp, x, ord, dim, keepdim)
