@@ -372,3 +372,15 @@ def test_derivative_of_a_singular_determinant():
     x = minitorch.tensor([[1.0, 2.0], [2.0, 4.0]], dtype=minitorch.float64, requires_grad=True)
     (dx,) = minitorch.autograd.grad(minitorch.linalg.det(x), x)
     np.testing.assert_allclose(dx.numpy(), [[4, -2], [-2, 1]], rtol=1e-12)
+
+
+def test_kron_of_matrices():
+    results = []
+    for library in (minitorch, torch):
+        x = library.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+        y = library.tensor(np.arange(8.0).reshape(2, 2, 2) - 3, requires_grad=True)
+        out = library.kron(x, y)
+        (out * out).sum().backward()
+        results.append([v.detach().numpy() for v in (out, x.grad, y.grad)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs)

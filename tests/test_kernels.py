@@ -445,3 +445,20 @@ def test_triangles(shape):
 def test_roll(shifts, dims):
     for x in (np.arange(12.0).reshape(3, 4), np.zeros((0, 4)), np.zeros((3, 0))):
         np.testing.assert_array_equal(xp.roll(x, shifts=shifts, dims=dims), np.roll(x, shifts, dims))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 4), (2, 0, 3), (0, 3)])
+def test_running_sums_and_products(shape, dtype, monkeypatch):
+    """As NumPy in float64, of every dimension and layout, in pieces."""
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    for worth in (10**9, 0):
+        monkeypatch.setattr(threads, "WORTH", worth)
+        for a in (x, x.T):
+            for dim in range(-1, x.ndim):
+                wide = a.astype("float64")
+                assert_same(xp.cumsum(a, dim=dim), np.cumsum(wide, dim).astype(dtype))
+                assert_same(xp.cumprod(a, dim=dim), np.cumprod(wide, dim).astype(dtype))
+                back = np.flip(np.cumsum(np.flip(wide, dim), dim), dim)
+                assert_same(xp.cumsum_back(a, dim=dim), back.astype(dtype))
+    assert xp.cumsum_back(np.arange(4), dim=0).tolist() == [6, 6, 5, 3]

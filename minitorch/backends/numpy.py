@@ -84,6 +84,7 @@ from .indexing import (  # noqa: F401
     max_along,
     min_along,
     nonzero,
+    running,
     scatter,
     scatter_add,
     scatter_reduce,
@@ -243,13 +244,15 @@ def argmin(x, *, dim=None, keepdim=False):
 
 
 def cumsum(x, *, dim):
-    if x.dtype == np.float16:  # summed in single precision, as torch
-        return np.add.accumulate(x, dim, np.float32).astype(x.dtype) if x.ndim else x + 0
-    return np.add.accumulate(x, dim) if x.ndim else x + 0
+    return running(np.add, x, dim)
 
 
 def cumprod(x, *, dim):
-    return np.multiply.accumulate(x, dim) if x.ndim else x + 0
+    return running(np.multiply, x, dim)
+
+
+def cumsum_back(x, *, dim):
+    return running(np.add, x, dim, backwards=True)
 
 
 # ---------------------------------------------------------------------- linear algebra

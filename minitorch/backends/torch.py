@@ -376,6 +376,10 @@ def index_put(x, y, *, index, accumulate=False):
     return out
 
 
+def cumsum_back(x, *, dim):
+    return torch.flip(torch.cumsum(torch.flip(x, (dim,)), dim), (dim,)) if x.ndim else x
+
+
 def within(index, n):
     return not index.numel() or bool((index >= 0).all() and (index < n).all())
 

@@ -288,7 +288,15 @@ mv = _product("mv", (2, 1), ((3, 4), (4,)), "A matrix times a vector.")
 dot = _product("dot", (1, 1), ((4,), (4,)), "The inner product of two vectors.")
 
 
-@composite(torch="outer", samples=calls((((3,), (4,)), {})), names=dict(y="vec2"), inplace=False)
+@op(
+    vjp=dict(x=lambda xp, g, y: xp.matmul(g, y), y=lambda xp, g, x: xp.matmul(x, g)),
+    torch="outer",
+    samples=calls((((3,), (4,)), {})),
+    names=dict(y="vec2"),
+    coerce=coerce.promote,
+    numbers=False,
+    inplace=False,
+)
 def outer(xp, x, y):
     """x[i] * y[j]"""
     _strict("outer", 1, 1)(x, y)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from . import coerce
 from .samples import calls
 from .shape import permute, reshape
-from .table import composite
+from .table import composite, op
 
 SCALED = dict(beta=3, alpha=2)
 
@@ -53,6 +54,8 @@ def inner(xp, x, y):
         raise RuntimeError(
             f"inner() the last dimension must match on both input tensors but got shapes {list(x.shape)} and {list(y.shape)}"
         )
+    if y.ndim <= 2 and x.is_floating_point():
+        return xp.linear(x, y)
     return tensordot(x, y, ([-1], [-1]))
 
 
@@ -78,12 +81,43 @@ def tensordot(a, b, dims=2):
     return reshape(product, (*(a.shape[d] for d in rows), *(b.shape[d] for d in columns)))
 
 
-@composite(torch="kron", samples=calls((((5,), (4,)), {}), (((2,), (3, 2)), {})), inplace=False)
+def _paired(x_shape, y_shape):
+    """The two shapes with as many dimensions."""
+    n = max(len(x_shape), len(y_shape))
+    return ((1,) * (n - len(shape)) + tuple(shape) for shape in (x_shape, y_shape))
+
+
+def _blocks(xp, g, x_shape, y_shape):
+    """The gradient as a matrix: a row for each element of x, the block that it made."""
+    a, b = _paired(x_shape, y_shape)
+    n = len(a)
+    g = xp.reshape(g, shape=tuple(s for pair in zip(a, b, strict=True) for s in pair))
+    g = xp.permute(g, dims=(*range(0, 2 * n, 2), *range(1, 2 * n, 2)))
+    return xp.reshape(g, shape=(math.prod(a), math.prod(b)))
+
+
+def _kron_dx(xp, g, x_shape, y):
+    flat = xp.reshape(y, shape=(-1,))
+    return xp.reshape(xp.matmul(_blocks(xp, g, x_shape, y.shape), flat), shape=tuple(x_shape))
+
+
+def _kron_dy(xp, g, x, y_shape):
+    flat = xp.reshape(x, shape=(-1,))
+    return xp.reshape(xp.matmul(flat, _blocks(xp, g, x.shape, y_shape)), shape=tuple(y_shape))
+
+
+@op(
+    vjp=dict(x=_kron_dx, y=_kron_dy),
+    torch="kron",
+    samples=calls((((5,), (4,)), {}), (((2,), (3, 2)), {}), (((3,), (2, 3, 2)), {}), (((), (3,)), {})),
+    coerce=coerce.promote,
+    numbers=False,
+    inplace=False,
+)
 def kron(xp, x, y):
     """The Kronecker product: every element of x times all of y."""
-    n = max(x.ndim, y.ndim)
-    a, b = ((1,) * (n - t.ndim) + tuple(t.shape) for t in (x, y))
-    spread = reshape(x, [s for size in a for s in (size, 1)]) * reshape(
-        y, [s for size in b for s in (1, size)]
+    a, b = _paired(x.shape, y.shape)
+    spread = xp.reshape(x, shape=tuple(s for size in a for s in (size, 1))) * xp.reshape(
+        y, shape=tuple(s for size in b for s in (1, size))
     )
-    return reshape(spread, [p * q for p, q in zip(a, b, strict=True)])
+    return xp.reshape(spread, shape=tuple(p * q for p, q in zip(a, b, strict=True)))

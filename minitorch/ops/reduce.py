@@ -242,13 +242,13 @@ def _not_as_bools(name, dtype):
         raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
 
 
-def _cumsum_dx(xp, g, dim):
-    if not tuple(g.shape):
-        return g
-    return xp.flip(xp.cumsum(xp.flip(g, dims=(dim,)), dim=dim), dims=(dim,))
+@op(vjp=dict(x=lambda xp, g, dim: xp.cumsum(g, dim=dim)), method=False, inplace=False)
+def cumsum_back(xp, x, *, dim):
+    """Running sum along `dim` from the end: the derivative of `cumsum`."""
+    return xp.cumsum_back(x, dim=dim)
 
 
-@op(vjp=dict(x=_cumsum_dx), torch="cumsum", samples=ONE_DIM, coerce=integers_as_int64)
+@op(vjp=dict(x=lambda xp, g, dim: xp.cumsum_back(g, dim=dim)), torch="cumsum", samples=ONE_DIM, coerce=integers_as_int64)
 def cumsum(xp, x, *, dim, dtype=None):
     """Running sum along `dim`."""
     _not_as_bools("cumsum", dtype)
@@ -259,7 +259,7 @@ def _cumprod_dx(xp, g, x, out, dim):
     if not tuple(x.shape):
         return g
     if not bool(xp.any(xp.eq(x, 0))):
-        return _cumsum_dx(xp, g * out, dim) / x
+        return xp.cumsum_back(g * out, dim=dim) / x
     # dx_k = sum over j >= k of g_j * prod(x_0 .. x_j without x_k)
     columns = []
     for k in range(x.shape[dim]):
