@@ -240,6 +240,32 @@ def sequentials(T):
 
 
 @program
+def walking_while_modules_are_replaced(T):
+    """What is not yet reached is seen as it then is."""
+    nn = T.nn
+    model = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.ReLU(), nn.Sequential(nn.Tanh())), nn.Linear(2, 1), None)
+    seen = []
+    for path, module in model.named_modules(prefix="net"):
+        seen.append((path, type(module).__name__))
+        if path == "net.0":
+            model[2] = nn.Sequential(nn.Sigmoid(), nn.Linear(2, 1))
+        if path == "net.1":
+            module[1] = nn.ELU()
+    memo = {model[1]}
+    return seen, [p for p, _ in model.named_modules(memo)], len(memo), [p for p, _ in model.named_parameters()]
+
+
+@program
+def layers_whose_parameters_are_plain_attributes(T):
+    layer, x = T.nn.BatchNorm1d(2), T.tensor([[1.0, 2.0], [3.0, 5.0]])
+    weight, mean = layer.weight.detach() * 2, layer.running_mean + 1
+    del layer.weight, layer.running_mean
+    layer.weight, layer.running_mean = weight, mean
+    out = [round(v, 4) for v in layer(x).detach().flatten().tolist()]
+    return out, layer.running_mean.tolist(), list(layer.state_dict())
+
+
+@program
 def module_lists(T):
     nn = T.nn
     m = nn.ModuleList([nn.Linear(2, 2), nn.ReLU()])

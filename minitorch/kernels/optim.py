@@ -170,7 +170,7 @@ def count_up(objects, size, columns, number):
             for j in range(columns - 1, size, columns):
                 number_of(objects, j, number)[0] = before
             return -1.0
-    return after
+    return float(after)
 
 
 # ---------------------------------------------------------------------- updates of vectors
