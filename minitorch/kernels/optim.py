@@ -2,7 +2,8 @@
 
 A loop over vectors, `_adam` ..., is the `update` of the optimizer of its name (`minitorch.optim.adam.update` ...), which is its
 documentation: the same arguments, the same result. All arrays are contiguous and of one dtype; the numbers are doubles and are
-rounded to that dtype, as torch rounds them. For an array that is None, Numba compiles a loop without its lines.
+rounded to that dtype, as torch rounds them. An array of no elements stands for one that
+the options do not need (None would be another type, to be compiled for 0.5 s).
 
 A kernel that is called, `adam` ..., is that loop over a flat view of all parameters of a group. Handing 34 parameters to
 Numba one by one would take longer than their update (0.7 us each), so it gets the address of one tuple and reads the arrays'
@@ -180,11 +181,12 @@ def count_up(objects, size, columns, number):
 def _sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
     number = p.dtype.type
     decay, minus_lr, mu, new = number(weight_decay), number(-lr), number(momentum), number(rate)
+    with_buf = buf.size > 0
     for i in range(p.size):
         x = -g[i] if maximize else g[i]
         if weight_decay != 0:
             x = fma(p[i], decay, x)
-        if buf is not None:
+        if with_buf:
             b = x if first else fma(x, new, buf[i] * mu)
             buf[i] = b
             x = fma(b, mu, x) if nesterov else b
@@ -219,24 +221,24 @@ def _rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximiz
     number = p.dtype.type
     decay, a, w, e = number(weight_decay), number(alpha), number(1 - alpha), number(eps)
     mu, minus_lr, near = number(momentum), number(-lr), abs(w) < number(0.5)
-    c = w if near else w - number(1)
+    c, with_buf, with_mean = w if near else w - number(1), buf.size > 0, mean.size > 0
     for i in range(p.size):
         x = -g[i] if maximize else g[i]
         if weight_decay != 0:
             x = fma(p[i], decay, x)
         b = fma(w * x, x, v[i] * a)
         v[i] = b
-        if mean is not None:
+        if with_mean:
             h = fma(c, x - mean[i], mean[i] if near else x)
             mean[i] = h
             b = fma(-h, h, b)
         s = number(math.sqrt(b)) + e
-        if buf is None:
-            p[i] = p[i] + minus_lr * x / s
-        else:
+        if with_buf:
             h = buf[i] * mu + x / s
             buf[i] = h
             p[i] = fma(h, minus_lr, p[i])
+        else:
+            p[i] = p[i] + minus_lr * x / s
 
 
 @kernel
@@ -266,11 +268,10 @@ def part_of(objects, row, start, stop, number):
 
 @kernel
 def cut(part, column):
-    """The piece of one array of the row: of the parameter (0), the gradient (1), a state; None of None."""
-    if column is None:
-        return None
+    """The piece of one array of the row: of the parameter (0), the gradient (1), a state; of column -1 nothing."""
     objects, row, low, high, number = part
-    return vector(word(item(objects, row + column) + DATA), high, number)[low:]
+    data, high = (word(item(objects, row + column) + DATA), high) if column >= 0 else (0, 0)
+    return vector(data, high, number)[low:]
 
 
 @kernel(nogil=True)
@@ -284,7 +285,10 @@ def sgd(objects, size, columns, start, stop, number, buf, *numbers):
 def adam(objects, size, columns, start, stop, number, m, v, v_max, *numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
-        _adam(cut(part, 0), cut(part, 1), cut(part, m), cut(part, v), cut(part, v_max), *numbers)
+        if v_max < 0:  # a loop of its own: one with an `if` around the store in it does not vectorise
+            _adam(cut(part, 0), cut(part, 1), cut(part, m), cut(part, v), None, *numbers)
+        else:
+            _adam(cut(part, 0), cut(part, 1), cut(part, m), cut(part, v), cut(part, v_max), *numbers)
 
 
 @kernel(nogil=True)

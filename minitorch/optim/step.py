@@ -27,7 +27,7 @@ def _kernels():
 def _columns(names: tuple, counts: bool) -> tuple[list, list]:
     """The names of a row's state and the columns of `names` in it (see `GroupStep`)."""
     kept = [name for name in names if name]
-    return kept + ["step"] * counts, [2 + kept.index(name) if name else None for name in names]
+    return kept + ["step"] * counts, [2 + kept.index(name) if name else -1 for name in names]
 
 
 class GroupStep:
@@ -36,7 +36,7 @@ class GroupStep:
     arrays    in rows: a parameter, its gradient, its state, and its step count if the optimizer counts
     columns   of a row
     names     of the state; None: not needed with the options of the group
-    places    the columns of these names
+    places    the columns of these names, -1 for None
     scalars   number of the step -> what `update` takes after the arrays
     added     parameter -> state that it hadn't yet; the optimizer gets it in `run`
     size      elements of all parameters if a kernel can take them; -1: `update` must, for some at least
@@ -159,7 +159,7 @@ class GroupStep:
             stop, scalars = start + len(list(run)), self.scalars(step)
             if kind is None:
                 for row in rows[start:stop]:
-                    state = [None if i is None else row[i] for i in self.places]
+                    state = [None if i < 0 else row[i] for i in self.places]
                     self.optimizer.update(row[0], row[1], *state, *scalars)
             else:
                 arrays = self.arrays[start * n : stop * n]
