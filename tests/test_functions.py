@@ -227,6 +227,11 @@ CALLS = {
     "celu of alpha 0": lambda T, x: T.nn.functional.celu(x, 0.0),
     "softshrink of a negative lambda": lambda T, x: T.nn.functional.softshrink(x, -1.0),
     "prelu of other channels": lambda T, x: T.nn.functional.prelu(x, T.ones(3, dtype=T.float64)),
+    "cosine_similarity": lambda T, x: [
+        T.cosine_similarity(x, x * x - 1), T.nn.functional.cosine_similarity(x, x[:1], dim=0), T.cosine_similarity(x * 0, x), T.cosine_similarity(x[0], x, -1),
+    ],
+    "cosine_similarity of integers": lambda T, x: T.cosine_similarity(x.long(), x.long()),
+    "pairwise_distance": lambda T, x: [T.pairwise_distance(x, x[:1]), T.nn.functional.pairwise_distance(x, x + 1, 1, keepdim=True)],
     "max of two": lambda T, x: [T.max(x, x * x), x.min(x * x), T.max(x, other=x * 0)],
     "max of a number": lambda T, x: T.max(2, x),
     "linalg.norm of order x": lambda T, x: T.linalg.norm(x, "x"),

@@ -92,7 +92,7 @@ from .lookup import (  # noqa: F401
 )
 from .loss import *  # noqa: F403
 from .normalize import *  # noqa: F403
-from .norms import norm, vector_norm  # noqa: F401
+from .norms import cosine_similarity, norm, pairwise_distance, vector_norm  # noqa: F401
 from .order import argsort, max, min, sort, topk  # noqa: F401
 from .pad import constant_pad_nd, pad  # noqa: F401
 from .pointwise import *  # noqa: F403

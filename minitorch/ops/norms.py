@@ -8,7 +8,7 @@ from .. import dtypes
 from ..printing import type_name
 from ..tensor import wrap_dim
 from .decompositions import svdvals
-from .dims import reduced, restore
+from .dims import broadcast_shape, reduced, restore
 from .reduce import amax, amin, sum
 from .samples import calls
 from .shape import movedim, squeeze, unsqueeze
@@ -139,3 +139,21 @@ def norm(xp, x, *, p="fro", dim=None, keepdim=False, dtype=None):
     if isinstance(p, str) and p != "fro":
         raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     return xp.vector_norm(x, ord=2 if p in ("fro", None) else float(p), dim=dim, keepdim=keepdim, dtype=dtype)
+
+
+def cosine_similarity(x1, x2, dim=1, eps=1e-8):
+    """The cosine of the angle between vectors along `dim`; norms below `eps` count as `eps`."""
+    if not (x1.is_floating_point() or x2.is_floating_point()):
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {x1.dtype}")
+
+    def directed(x):
+        length = vector_norm(x, 2, dim, True)
+        return x / (length + (length.clamp(min=eps) - length).detach())
+
+    common = broadcast_shape(x1.shape, x2.shape)
+    return sum(directed(x1.expand(common)) * directed(x2.expand(common)), dim)
+
+
+def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
+    """The p-norm of x1 - x2 + eps over the last dimension."""
+    return vector_norm(x1 - x2 + eps, p, -1, keepdim)
