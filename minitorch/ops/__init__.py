@@ -48,6 +48,7 @@ from .arrange import (  # noqa: F401
     vstack,
 )
 from .attention import *  # noqa: F403
+from .class_loss import *  # noqa: F403
 from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
 from .decompositions import (  # noqa: F401
