@@ -41,6 +41,7 @@ SHAPES = {
     "squeeze": lambda r, c: ((r, 1, c, 1),),
     "unfold": lambda r, c: ((r * c,), 0, 3, 2),
     "cat": lambda r, c: ([(r, c), (1, c)],),
+    "stack": lambda r, c: ([(r, c), (r, c)],),
     "gather": lambda r, c: ((r, c), 1, I(c, r, c // 2)),
     "scatter": lambda r, c: ((r, c), 1, I(c, r, 1), (r, 1)),
     "scatter_add": lambda r, c: ((r, c), 1, I(c, r, c // 2), (r, c // 2)),

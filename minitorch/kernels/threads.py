@@ -93,7 +93,7 @@ def _soon(done: SimpleQueue):
 def run(kernel, arrays: tuple, numbers: tuple = (), cost: float = 0.2) -> list:
     """`kernel(*arrays, *numbers)`, in pieces if there is much to do; what they return, in order.
 
-    arrays  of one length, and as large as the first or smaller; cut along their first dimension
+    arrays  of one length, cut along their first dimension; how much there is to do is judged by the first
     cost    ns that the kernel takes for an element of an array, all arrays counted
     """
     took = len(arrays) * arrays[0].size * cost

@@ -233,6 +233,15 @@ def binary_cross_entropy(xp, x, target, *, weight=None, size_average=None, reduc
 
 
 
+@op(
+    vjp=dict(x=lambda xp, g, x, target: g * (1 - target - xp.sigmoid(-x)), target=lambda g, x: -g * x),
+    **(LOSS | dict(coerce=coerce.promote)),
+)
+def logits_elementwise(xp, x, target):
+    """(1 - target) * x - log(sigmoid(x))"""
+    return (1 - target) * x - (xp.where(xp.lt(x, 0), x, 0) - xp.log1p(xp.exp(-xp.abs(x))))
+
+
 @composite(
     fused=_fused("logits"),
     torch="nn.functional.binary_cross_entropy_with_logits",
@@ -254,8 +263,10 @@ def binary_cross_entropy_with_logits(
         raise RuntimeError(
             f"result type {type_name(x.dtype)} can't be cast to the desired output type {type_name(target.dtype)} (use target.float())"
         )
-    log_weight = 1 if pos_weight is None else (pos_weight - 1) * target + 1
-    loss = (1 - target) * x - log_weight * xp.logsigmoid(x)
+    if pos_weight is None:
+        loss = xp.logits_elementwise(x, target)
+    else:
+        loss = (1 - target) * x - ((pos_weight - 1) * target + 1) * xp.logsigmoid(x)
     return reduced(xp, loss if weight is None else loss * weight, reduction)
 
 
