@@ -106,7 +106,7 @@ def _matmul_forward(x, y):
     if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:
-        out = kernels.blas.matmul(x.reshape(-1, x.shape[-1]), y)
+        out = kernels.blas.matmul(x.reshape(_two_dims(x)), y)
         return out if out is NotImplemented else out.reshape(*x.shape[:-1], y.shape[1])
     return kernels.blas.matmul(x, y)
 
@@ -115,7 +115,7 @@ def _matmul_backward(g, x, y, wanted):
     if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
-        shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+        shape, g, x = x.shape, g.reshape(_two_dims(g)), x.reshape(_two_dims(x))
         both = _matmul_backward(g, x, y, wanted)
         return both if both is NotImplemented or both[0] is None else (both[0].reshape(shape), both[1])
     dx = kernels.blas.matmul(g, y.swapaxes(-2, -1)) if wanted[0] else None
@@ -162,7 +162,12 @@ def _linear_checks(a, w, b):
 
 
 def _rows(xp, x):
-    return x if len(x.shape) == 2 else xp.reshape(x, shape=(-1, x.shape[-1]) if len(x.shape) > 1 else (1, -1))
+    return x if len(x.shape) == 2 else xp.reshape(x, shape=_two_dims(x))
+
+
+def _two_dims(x):
+    """The shape of x as rows. (A -1 would be ambiguous where there are no elements.)"""
+    return math.prod(x.shape[:-1]), x.shape[-1]
 
 
 def _linear_dw(xp, g, x, weight_shape):
@@ -175,7 +180,7 @@ def _linear_forward(x, weight, bias):
     if x.dtype is not weight.dtype or weight.ndim != 2:
         return NotImplemented
     try:
-        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])  # one product, not a batch of them
+        rows = x if x.ndim == 2 else x.reshape(_two_dims(x))  # one product, not a batch of them
         if x.size >= INPUT and _fit(rows, weight, bias):
             out = kernels.blas.linear(rows, weight, bias)
         else:
@@ -202,7 +207,7 @@ def _linear_backward(g, x, weight, wanted):
     if weight.ndim != 2:
         return NotImplemented
     if x.ndim != 2:
-        shape, g, x = x.shape, g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+        shape, g, x = x.shape, g.reshape(_two_dims(g)), x.reshape(_two_dims(x))
         dx, *others = _linear_backward(g, x, weight, wanted)
         return dx if dx is None else dx.reshape(shape), *others
     if x.size >= INPUT and g.flags.carray and _fit(x, weight, None):
@@ -241,6 +246,7 @@ def _ones(n, dtype):
         (((2, 3, 4), (5, 4), (5,)), {}),
         (((4,), (2, 4), (2,)), {}),
         (((0, 4), (2, 4), (2,)), {}),
+        (((2, 3, 0), (4, 0), (4,)), {}),
     ),
 )
 def linear(xp, x, weight, bias):
