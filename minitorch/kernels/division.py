@@ -12,12 +12,6 @@ from .fma import fma
 from .jit import kernel
 
 
-@kernel
-def digits(x):
-    """Above this, numbers of x's type are whole; and half of it, so that a quotient below is off by less than one."""
-    return x.dtype.type(1 << 23 if x.itemsize == 4 else 1 << 52)
-
-
 @kernel(nogil=True)
 def fmod(x, y, out):
     """out = np.fmod(x, y), x - y * trunc(x / y) with the sign of x
@@ -25,7 +19,8 @@ def fmod(x, y, out):
     NOTE: where x / y is rounded up to a whole number, the remainder has the wrong sign, and is y from the true one. Both are
     multiples of y's last digit and not larger than y, so neither the fma nor the sum rounds.
     """
-    zero, infinite, most, rare = x.dtype.type(0), x.dtype.type(np.inf), digits(x), 0
+    zero, infinite, rare = x.dtype.type(0), x.dtype.type(np.inf), 0
+    most = x.dtype.type(1 << 23 if x.itemsize == 4 else 1 << 52)  # below, a quotient is off by less than one
     for i in range(x.size):
         a, b = x[i], y[i]
         q = np.trunc(a / b)
