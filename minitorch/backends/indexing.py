@@ -55,6 +55,7 @@ def _done(kernel, out, other, index, dim):
 def _threefold(a, dim):
     """An array as (before, along, after) dimension `dim`, contiguous."""
     n, dim = a.shape[dim], dim % a.ndim
+    a = np.ascontiguousarray(a)  # Numba compiles anew for every other layout
     return a.reshape(math.prod(a.shape[:dim]), n, math.prod(a.shape[dim + 1 :]))
 
 
@@ -259,7 +260,7 @@ def _triangle(x, diagonal, lower):
 
 
 def _threefold_last(a):
-    return a.reshape(-1, *a.shape[-2:])
+    return np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
 
 
 def _along(extreme, arg):

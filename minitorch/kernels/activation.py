@@ -27,7 +27,7 @@ Q0, Q1, Q2, Q3, Q4, Q5 = (
 )
 
 
-@kernel
+@kernel(inner=True)
 def erf_single(v):
     """erf(v) within 1.5 ulp of float32. In float64, without a branch or a call: a loop of it vectorises (0.8 ns an element)."""
     t = min(max(v, -LIMIT), LIMIT)
@@ -46,7 +46,7 @@ E8, ROUND = math.log(2) ** 8 / math.factorial(8), 1.5 * 2.0**52
 BIAS, SHIFT = np.int64(1023), np.int64(52)
 
 
-@kernel
+@kernel(inner=True)
 def exp_single(v):
     """exp(v) of a float64 -700 <= v <= 700 within 1e-9, for results in float32; without a branch or a call."""
     t = v * (1.0 / math.log(2.0))
@@ -74,7 +74,7 @@ C0, C1, C2, C3, C4, C5, C6, C7, C8, C9, C10, C11 = (
 )
 
 
-@kernel
+@kernel(inner=True)
 def erfc_single(v):
     """erfc(v) within an ulp of float32"""
     x = min(abs(v), LAST)

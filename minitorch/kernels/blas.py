@@ -39,7 +39,8 @@ NAMES = [
     f"scipy_{name}64_"
     for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads")
 ]
-ROW_MAJOR, PLAIN, TRANSPOSED = np.int32(101), 111, 112  # cblas.h
+ROW_MAJOR, PLAIN, TRANSPOSED = np.int32(101), np.int64(111), np.int64(112)  # cblas.h
+ZERO, ONE = np.int64(0), np.int64(1)  # as literals have types of their own, for which Numba would compile anew
 I32, I64, F32, F64 = types.int32, types.int64, types.float32, types.float64
 
 
@@ -189,7 +190,7 @@ def forget():
 os.register_at_fork(after_in_child=forget)
 
 
-@kernel
+@kernel(inner=True)
 def compute(row):
     """The product that a row of the table asks for, added to the bias if there is one."""
     a, b, m, n, k = I32(row[0]), I32(row[1]), row[2], row[3], row[4]
@@ -204,12 +205,12 @@ def compute(row):
         dgemm(ROW_MAJOR, a, b, m, n, k, F64(1), row[5], row[6], row[7], row[8], F64(beta), row[9], row[10])
 
 
-@kernel
+@kernel(inner=True)
 def team_table(words):
     return words[TABLE:].reshape((ROWS, ROW))
 
 
-@kernel
+@kernel(inner=True)
 def take(words, table):
     """Computes rows that nobody has taken until there are none."""
     while load(words, LEFT) > 0:
@@ -237,7 +238,7 @@ def serve(words):
             looks = 0
 
 
-@kernel
+@kernel(inner=True)
 def reserve(words, work, most):
     """A table to put rows into, and whether it is the team's, until `release`; or else one of `most` rows."""
     if work >= SHARED and load(words, SIZE) > 1:
@@ -247,13 +248,13 @@ def reserve(words, work, most):
     return np.empty((most, ROW), np.int64), False
 
 
-@kernel
+@kernel(inner=True)
 def release(words, shared):
     if shared:
         add(words, WANTED, -1)
 
 
-@kernel
+@kernel(inner=True)
 def put(table, at, parts, shape, a, b, c, bias, size):
     """C (m, n) = A (m, k) @ B (k, n) + bias as at most `parts` rows of the table from `at` on, each some columns of C; the number of
     the next row. Shape: m, n, k; A and B: plain or transposed, address, distance of rows; C, contiguous, and bias: address."""
@@ -274,7 +275,7 @@ def put(table, at, parts, shape, a, b, c, bias, size):
     return at
 
 
-@kernel
+@kernel(inner=True)
 def finish(words, table, count, shared):
     """Computes the first `count` rows of the table, the last one first."""
     if not shared:
@@ -298,7 +299,7 @@ def finish(words, table, count, shared):
     set_blas_threads(before)
 
 
-@kernel
+@kernel(inner=True)
 def missing(words, work):
     """Whether there ought to be a team, and none was started."""
     return work >= SHARED and load(words, SIZE) == 0
@@ -316,11 +317,11 @@ def linear_into(words, x, w, b, out):
             for j in range(n):
                 out[i, j] = b[j] if b.size else b.dtype.type(0)
         return False
-    table, shared = reserve(words, m * n * k, 1)
+    table, shared = reserve(words, m * n * k, ONE)
     parts = load(words, SIZE) if shared else 1
     bias = address(b, 0) if b.size else 0
     inputs, weights = (PLAIN, address(x, 0), k), (TRANSPOSED, address(w, 0), k)
-    count = put(table, 0, parts, (m, n, k), inputs, weights, address(out, 0), bias, size)
+    count = put(table, ZERO, parts, (m, n, k), inputs, weights, address(out, 0), bias, size)
     finish(words, table, count, shared)
     release(words, shared)
     return missing(words, m * n * k)
@@ -337,9 +338,9 @@ def linear_gradients(words, g, x, w, dx, dw, db):
             db[j] = g[:, j].sum()
         return False
     products = (dx.size > 0) + (dw.size > 0)
-    table, shared = reserve(words, m * n * k * products, 3)
+    table, shared = reserve(words, m * n * k * products, ONE * 3)
     parts = (load(words, SIZE) + products - 1) // products if shared else 1
-    ones, count = np.ones(m, g.dtype), 0
+    ones, count = np.ones(m, g.dtype), ZERO
     row, gradient, turned = (
         (PLAIN, address(ones, 0), m),
         (PLAIN, address(g, 0), n),
@@ -347,11 +348,11 @@ def linear_gradients(words, g, x, w, dx, dw, db):
     )
     inputs, weights = (PLAIN, address(x, 0), k), (PLAIN, address(w, 0), k)
     if db.size:  # the first row of the table is taken last, by who has time
-        count = put(table, count, 1, (1, n, m), row, gradient, address(db, 0), 0, size)
+        count = put(table, count, ONE, (ONE, n, m), row, gradient, address(db, 0), ZERO, size)
     if dw.size:
-        count = put(table, count, parts, (n, k, m), turned, inputs, address(dw, 0), 0, size)
+        count = put(table, count, parts, (n, k, m), turned, inputs, address(dw, 0), ZERO, size)
     if dx.size:
-        count = put(table, count, parts, (m, k, n), gradient, weights, address(dx, 0), 0, size)
+        count = put(table, count, parts, (m, k, n), gradient, weights, address(dx, 0), ZERO, size)
     finish(words, table, count, shared)
     release(words, shared)
     return missing(words, m * n * k * products) and ones[0] == 1  # a use, or `ones` would be freed before
@@ -363,7 +364,7 @@ def batch_into(words, kinds, shape, a, b, c, size):
     C-contiguous: its address. See `missing`."""
     outer, inner, m, k, n = shape
     work = outer * inner * m * n * k
-    table, shared = reserve(words, work, 1)
+    table, shared = reserve(words, work, ONE)
     parts = load(words, SIZE) if shared else 1
     parts = parts if outer * inner < parts else 1  # a piece is a whole product if there are enough of them
     count = 0
@@ -375,7 +376,7 @@ def batch_into(words, kinds, shape, a, b, c, size):
             left = (kinds[0], a[0] + i * a[1] + j * a[2], a[3])
             right = (kinds[1], b[0] + i * b[1] + j * b[2], b[3])
             into = c + (i * inner + j) * m * n * size
-            count = put(table, count, parts, (m, n, k), left, right, into, 0, size)
+            count = put(table, count, parts, (m, n, k), left, right, into, ZERO, size)
     finish(words, table, count, shared)
     release(words, shared)
     return missing(words, work)

@@ -13,7 +13,7 @@ KINDS = {"squared": 0, "absolute": 1, "huber": 2, "binary": 3, "logits": 4}
 SQUARED, ABSOLUTE, HUBER, BINARY, LOGITS = KINDS.values()
 
 
-@kernel
+@kernel(inner=True)
 def value(kind, x, t, delta):
     """The loss of one element; NaN for the binary one if x or t is outside [0, 1]."""
     one, low = type(x)(1), type(x)(-100)
@@ -33,7 +33,7 @@ def value(kind, x, t, delta):
     return m * (d - type(x)(0.5) * m)
 
 
-@kernel
+@kernel(inner=True)
 def slope(kind, x, t, delta):
     """The derivative of a loss of the difference with respect to x. NOTE: without a branch or a call, or the loop would not vectorise."""
     d = x - t
@@ -42,7 +42,7 @@ def slope(kind, x, t, delta):
     return d + d if kind == SQUARED else d if kind == HUBER and abs(d) <= limit else kink
 
 
-@kernel
+@kernel(inner=True)
 def binary_slope(kind, x, t):
     """The derivative of a binary loss with respect to x."""
     one = type(x)(1)

@@ -14,7 +14,7 @@ from .jit import kernel
 # ---------------------------------------------------------------------- rows
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def total(row):
     """sum(row), in float64"""
     s = 0.0
@@ -23,7 +23,7 @@ def total(row):
     return s
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def squares(row, mean):
     """sum((row - mean)**2), in float64"""
     s = 0.0
@@ -33,7 +33,7 @@ def squares(row, mean):
     return s
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def products(g, w, row, mean):
     """sum(g * w), sum(g * w * (row - mean)), in float64"""
     s, t = 0.0, 0.0

@@ -29,12 +29,12 @@ if numba.config.DISABLE_JIT:
 
     def word(address):
         """The 64-bit integer at an address."""
-        return ctypes.c_int64.from_address(address).value
+        return ctypes.c_int64.from_address(int(address)).value
 
     def vector(address, size, number):
         """The array of `size` elements of the type of `number` at an address."""
         return np.ndarray(
-            size, number.dtype, (ctypes.c_char * (size * number.itemsize)).from_address(address)
+            size, number.dtype, (ctypes.c_char * (size * number.itemsize)).from_address(int(address))
         )
 
 else:
@@ -61,11 +61,11 @@ else:
 
     ZERO = np.int64(0)
 
-    @kernel
+    @kernel(inner=True)
     def word(address):
         return pointer(address, ZERO)[0]
 
-    @kernel
+    @kernel(inner=True)
     def vector(address, size, number):
         return numba.carray(pointer(address, number), size)
 
@@ -73,12 +73,12 @@ else:
 # ---------------------------------------------------------------------- arrays in a tuple, see `layout`
 
 
-@kernel
+@kernel(inner=True)
 def item(objects, i):
     return word(objects + ITEMS + 8 * i)
 
 
-@kernel
+@kernel(inner=True)
 def elements(array):
     n, shape = 1, word(array + SHAPE)
     for d in range(word(array + NDIM) & INT):
@@ -86,7 +86,7 @@ def elements(array):
     return n
 
 
-@kernel
+@kernel(inner=True)
 def same_shape(a, b):
     n = word(a + NDIM) & INT
     same = word(b + NDIM) & INT == n
@@ -95,7 +95,7 @@ def same_shape(a, b):
     return same
 
 
-@kernel
+@kernel(inner=True)
 def is_plain(array, ndarray, kind, flags):
     """Whether an object is a `numpy.ndarray` with these flags and a dtype of this kind."""
     if word(array + TYPE) != ndarray or word(array + FLAGS) & flags != flags:
@@ -103,7 +103,7 @@ def is_plain(array, ndarray, kind, flags):
     return word(word(array + DTYPE) + KIND) == kind
 
 
-@kernel
+@kernel(inner=True)
 def number_of(objects, i, number):
     """The i-th array, which has one element, as a vector."""
     return vector(word(item(objects, i) + DATA), 1, number)
@@ -177,7 +177,7 @@ def count_up(objects, size, columns, number):
 # ---------------------------------------------------------------------- updates of vectors
 
 
-@kernel
+@kernel(inner=True)
 def _sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
     number = p.dtype.type
     decay, minus_lr, mu, new = number(weight_decay), number(-lr), number(momentum), number(rate)
@@ -193,7 +193,7 @@ def _sgd(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize)
         p[i] = fma(x, minus_lr, p[i])
 
 
-@kernel
+@kernel(inner=True)
 def _adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
     number = p.dtype.type
     keep, decay, b2, w2 = number(shrink), number(weight_decay), number(beta2), number(1 - beta2)
@@ -216,7 +216,7 @@ def _adam(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink
         p[i] = q + minus_size * a / (number(math.sqrt(b)) / r + e)
 
 
-@kernel
+@kernel(inner=True)
 def _rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
     number = p.dtype.type
     decay, a, w, e = number(weight_decay), number(alpha), number(1 - alpha), number(eps)
@@ -241,7 +241,7 @@ def _rmsprop(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximiz
             p[i] = p[i] + minus_lr * x / s
 
 
-@kernel
+@kernel(inner=True)
 def _adagrad(p, g, total, rate, eps, weight_decay, maximize):
     number = p.dtype.type
     decay, minus_rate, e = number(weight_decay), number(-rate), number(eps)
@@ -257,7 +257,11 @@ def _adagrad(p, g, total, rate, eps, weight_decay, maximize):
 # ---------------------------------------------------------------------- the flat view of a group
 
 
-@kernel
+#: the columns of parameter and gradient (of a type, as literals would be types of their own)
+P, G = np.int64(0), np.int64(1)
+
+
+@kernel(inner=True)
 def part_of(objects, row, start, stop, number):
     """What the elements from `start` to `stop` of the flat view, counted from this row, have in it; and `start` and `stop` counted
     from the next one."""
@@ -266,7 +270,7 @@ def part_of(objects, row, start, stop, number):
     return (objects, row, low, max(low, min(stop, n)), number), start - n, stop - n
 
 
-@kernel
+@kernel(inner=True)
 def cut(part, column):
     """The piece of one array of the row: of the parameter (0), the gradient (1), a state; of column -1 nothing."""
     objects, row, low, high, number = part
@@ -278,7 +282,7 @@ def cut(part, column):
 def sgd(objects, size, columns, start, stop, number, buf, *numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
-        _sgd(cut(part, 0), cut(part, 1), cut(part, buf), *numbers)
+        _sgd(cut(part, P), cut(part, G), cut(part, buf), *numbers)
 
 
 @kernel(nogil=True)
@@ -286,23 +290,23 @@ def adam(objects, size, columns, start, stop, number, m, v, v_max, *numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
         if v_max < 0:  # a loop of its own: one with an `if` around the store in it does not vectorise
-            _adam(cut(part, 0), cut(part, 1), cut(part, m), cut(part, v), None, *numbers)
+            _adam(cut(part, P), cut(part, G), cut(part, m), cut(part, v), None, *numbers)
         else:
-            _adam(cut(part, 0), cut(part, 1), cut(part, m), cut(part, v), cut(part, v_max), *numbers)
+            _adam(cut(part, P), cut(part, G), cut(part, m), cut(part, v), cut(part, v_max), *numbers)
 
 
 @kernel(nogil=True)
 def rmsprop(objects, size, columns, start, stop, number, v, buf, mean, *numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
-        _rmsprop(cut(part, 0), cut(part, 1), cut(part, v), cut(part, buf), cut(part, mean), *numbers)
+        _rmsprop(cut(part, P), cut(part, G), cut(part, v), cut(part, buf), cut(part, mean), *numbers)
 
 
 @kernel(nogil=True)
 def adagrad(objects, size, columns, start, stop, number, total, *numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
-        _adagrad(cut(part, 0), cut(part, 1), cut(part, total), *numbers)
+        _adagrad(cut(part, P), cut(part, G), cut(part, total), *numbers)
 
 
 # ---------------------------------------------------------------------- clipping

@@ -24,13 +24,13 @@ TEMPER_B, TEMPER_C = np.uint32(0x9D2C5680), np.uint32(0xEFC60000)
 U1, U7, U11, U15, U18 = (np.uint32(k) for k in (1, 7, 11, 15, 18))
 
 
-@kernel
+@kernel(inner=True)
 def _twist(word, following, source):
     y = (word & UPPER) | (following & LOWER)
     return source ^ (y >> U1) ^ ((y & U1) * MATRIX)
 
 
-@kernel
+@kernel(inner=True)
 def _next_block(words):
     """The next 624 words. Indices of one array, not slices: so these loops vectorise (five times faster)."""
     for i in range(N - M):
@@ -40,7 +40,7 @@ def _next_block(words):
     words[N - 1] = _twist(words[N - 1], words[0], words[M - 1])
 
 
-@kernel
+@kernel(inner=True)
 def _temper(words, draws):
     for i in range(draws.size):
         y = words[i]
@@ -72,19 +72,19 @@ MASK24, MASK53, U32 = np.uint32(2**24 - 1), np.uint64(2**53 - 1), np.uint64(32)
 EPS24, EPS53 = np.float32(2.0**-24), np.float64(2.0**-53)
 
 
-@kernel
+@kernel(inner=True)
 def _word64(draws, i):
     """The i-th pair of draws as one 64-bit integer; the first draw is the high word."""
     return (np.uint64(draws[2 * i]) << U32) | np.uint64(draws[2 * i + 1])
 
 
-@kernel
+@kernel(inner=True)
 def _unit32(draw):
     """A float32 in [0, 1) with 24 random bits."""
     return np.float32(np.int32(draw & MASK24)) * EPS24
 
 
-@kernel
+@kernel(inner=True)
 def _unit64(draws, i):
     """A float64 in [0, 1) with 53 random bits, from the i-th pair of draws."""
     return np.float64(np.int64(_word64(draws, i) & MASK53)) * EPS53
@@ -175,7 +175,7 @@ SIN0, SIN1, SIN2 = (np.float32(c) for c in (-1.9515295891e-4, 8.3321608736e-3, -
 MANTISSA, HALF_BITS, I1, I2, I4, I23, I126 = (np.int32(k) for k in (0x7FFFFF, 0x3F000000, 1, 2, 4, 23, 126))
 
 
-@kernel
+@kernel(inner=True)
 def _log_f32(x):
     """log(x) of a normal float32 x > 0: Cephes' logf with FMA. No branches, so that the loop around it
     vectorises."""
@@ -197,7 +197,7 @@ def _log_f32(x):
     return fma(e, LOG2_HIGH, x + y)
 
 
-@kernel
+@kernel(inner=True)
 def _sincos_f32(x):
     """(sin(x), cos(x)) of a float32 x >= 0: Cephes' sinf and cosf with FMA."""
     octant = (np.int32(x * FOUR_OVER_PI) + I1) & ~I1

@@ -96,7 +96,7 @@ def _cross_entropy_backward(x, target, dx, ignore_index, scale):
     subtract_one_hot(scale, target, ignore_index, dx)
 
 
-@kernel
+@kernel(inner=True)
 def largest(row):
     """max(row), compared in four lanes; what it is if there is a NaN does not matter: it stays in the row."""
     a = b = c = d = row[0]
@@ -108,7 +108,7 @@ def largest(row):
     return max(max(a, b), max(c, d))
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def total(row):
     """sum(row)"""
     s = row.dtype.type(0)
@@ -117,7 +117,7 @@ def total(row):
     return s
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def dot(a, b):
     """sum(a * b)"""
     s = a.dtype.type(0)
