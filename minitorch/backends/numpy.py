@@ -10,66 +10,22 @@ import builtins
 import math
 
 import numpy as np
-from numpy import (  # noqa: F401
-    abs,
-    add,
-    bitwise_and,
-    bitwise_or,
-    bitwise_xor,
-    ceil,
-    cos,
-    cosh,
-    exp,
-    exp2,
-    expm1,
-    floor,
-    fmax,
-    fmin,
-    full_like,
-    isfinite,
-    isinf,
-    isnan,
-    log,
-    log1p,
-    log2,
-    log10,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    matmul,
-    maximum,
-    minimum,
-    ones_like,
-    sin,
-    sinh,
-    sqrt,
-    square,
-    tan,
-    tanh,
-    trunc,
+
+# isort: off
+# fmt: off
+from numpy import (  # noqa: F401  what NumPy has under torch's name and meaning
+    abs, add, bitwise_and, bitwise_or, bitwise_xor, ceil, cos, cosh, exp, exp2, expm1, floor, fmax, fmin,
+    full_like, isfinite, isinf, isnan, log, log1p, log2, log10, logical_and, logical_not, logical_or,
+    logical_xor, matmul, maximum, minimum, ones_like, sin, sinh, sqrt, square, tan, tanh, trunc,
 )
-from numpy import arccos as acos  # noqa: F401
-from numpy import arccosh as acosh  # noqa: F401
-from numpy import arcsin as asin  # noqa: F401
-from numpy import arcsinh as asinh  # noqa: F401
-from numpy import arctan as atan  # noqa: F401
-from numpy import arctan2 as atan2  # noqa: F401
-from numpy import arctanh as atanh  # noqa: F401
-from numpy import equal as eq  # noqa: F401
-from numpy import greater as gt  # noqa: F401
-from numpy import greater_equal as ge  # noqa: F401
-from numpy import invert as bitwise_not  # noqa: F401
-from numpy import left_shift as bitwise_left_shift  # noqa: F401
-from numpy import less as lt  # noqa: F401
-from numpy import less_equal as le  # noqa: F401
-from numpy import multiply as mul  # noqa: F401
-from numpy import negative as neg  # noqa: F401
-from numpy import not_equal as ne  # noqa: F401
-from numpy import power as pow  # noqa: F401
-from numpy import right_shift as bitwise_right_shift  # noqa: F401
-from numpy import subtract as sub  # noqa: F401
-from numpy import true_divide as div  # noqa: F401
+from numpy import (  # noqa: F401  and under another name
+    arccos as acos, arccosh as acosh, arcsin as asin, arcsinh as asinh, arctan as atan, arctan2 as atan2,
+    arctanh as atanh, equal as eq, greater as gt, greater_equal as ge, invert as bitwise_not,
+    left_shift as bitwise_left_shift, less as lt, less_equal as le, multiply as mul, negative as neg,
+    not_equal as ne, power as pow, right_shift as bitwise_right_shift, subtract as sub, true_divide as div,
+)
+# fmt: on
+# isort: on
 
 from .. import dtypes
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
