@@ -272,3 +272,25 @@ def test_operations_with_and_without(available, monkeypatch):
         results.append([out.detach().numpy(), *[d.numpy() for d in grads]])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * np.abs(b).max())
+
+
+PRODUCTS = [
+    ((900,), (900,)), ((90, 90), (90,)), ((90,), (90, 90)), ((3, 40, 50), (50,)), ((50,), (3, 50, 40)), ((3, 40, 50), (50, 60)),
+    ((40, 50), (3, 50, 60)), ((1, 40, 50), (3, 50, 60)), ((2, 3, 40, 50), (3, 50, 60)), ((2, 3, 40, 50), (2, 3, 50, 60)),
+    ((40, 0), (0, 50)), ((0, 40, 50), (50, 60)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shapes", PRODUCTS, ids=str)
+@pytest.mark.parametrize("wanted", [(True, True), (True, False), (False, True)])
+def test_gradients_of_products_of_every_form(shapes, wanted, monkeypatch):
+    """Sizes from which on a kernel is asked, whether it can take the form or not."""
+    results = []
+    for fused in (True, False):
+        monkeypatch.setattr(switches, "fused", fused)
+        x, y = (T.from_numpy(numbers(i, *s)).requires_grad_(w) for i, (s, w) in enumerate(zip(shapes, wanted, strict=True)))
+        out = x @ y
+        grads = T.autograd.grad(out.sin().sum(), [t for t in (x, y) if t.requires_grad])
+        results.append([out.detach().numpy(), *[d.numpy() for d in grads]])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)

@@ -20,6 +20,7 @@ import math
 import re
 import subprocess
 import sys
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -193,6 +194,25 @@ def test_nobody_is_told_to_install_somebody_elses_package():
         assert not re.search(
             r"pip install (?:-\S+ )*minitorch(?!-parity)", page.read_text(encoding="utf-8")
         ), page.name
+
+
+def code_lines(path):
+    """The lines of a file without blank ones, comments and docstrings."""
+    source = path.read_text()
+    kinds = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    lines = {n for t in tokens if t.type not in kinds for n in range(t.start[0], t.end[0] + 1)}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    return len(lines)
+
+
+def test_the_core_is_as_short_as_the_readme_says():
+    table = (ROOT / "README.md").read_text().partition("The core, in reading order: some 2,200 lines of code")[2]
+    files = re.findall(r"\[(minitorch/[\w/]+\.py)\]", table)
+    assert len(files) == 14
+    assert sum(code_lines(ROOT / file) for file in files) < 2250
 
 
 def rewrite(page):

@@ -112,7 +112,7 @@ def _matmul_forward(x, y):
 
 
 def _matmul_backward(g, x, y, wanted):
-    if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
+    if min(x.ndim, y.ndim) < 2 or x.size * y.shape[-1] < WORTH or not kernels.blas.available:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
         shape, g, x = x.shape, g.reshape(_two_dims(g)), x.reshape(_two_dims(x))
