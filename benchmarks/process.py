@@ -31,7 +31,8 @@ class Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.said,
-            env={**os.environ, **(environment or {})},
+            # Installed libraries have their bytecode cached: so must a checkout, or its import would be compared with compilation.
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
             start_new_session=True,  # Ctrl-C goes to the parent alone, which then ends its processes
         )
 
