@@ -462,3 +462,25 @@ def test_running_sums_and_products(shape, dtype, monkeypatch):
                 back = np.flip(np.cumsum(np.flip(wide, dim), dim), dim)
                 assert_same(xp.cumsum_back(a, dim=dim), back.astype(dtype))
     assert xp.cumsum_back(np.arange(4), dim=0).tolist() == [6, 6, 5, 3]
+
+
+def test_the_collector_is_on_again_after_a_compilation():
+    """Also after one that fails, and it stays off where the user had switched it off."""
+    import gc
+
+    from numba.core.errors import TypingError
+
+    from minitorch.kernels.jit import kernel
+
+    @kernel
+    def wrong(x):
+        return x.no_such_attribute
+
+    for on in (True, False):
+        (gc.enable if on else gc.disable)()
+        try:
+            with pytest.raises(TypingError):
+                wrong(3)
+            assert gc.isenabled() is on
+        finally:
+            gc.enable()
