@@ -1,5 +1,7 @@
 """Shared by all tests: torch is the oracle."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -54,3 +56,36 @@ def floats(out):
     """The floating results of a call, as a list."""
     out = out if isinstance(out, (tuple, list)) else [out]
     return [o for o in out if hasattr(o, "dtype") and o.is_floating_point()]
+
+
+@pytest.fixture
+def team(monkeypatch):
+    """`team(size)`: a team of kernels of that size whose helpers never come; `team(size, True)`: one with helpers."""
+    from minitorch.kernels import team
+
+    def form(size, helpers=False):
+        monkeypatch.setattr(team, "words", np.zeros_like(team.words))
+        if helpers:
+            monkeypatch.setattr(team, "starting", threading.Lock())
+            monkeypatch.setattr(team, "count", lambda: size)
+            team.start()
+            ended.append(team.words)
+        else:
+            team.words[team.SIZE] = size
+
+    ended = []
+    yield form
+    for words in ended:
+        words[team.END] = 1
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """`in_pieces(ns)`: kernels are cut into pieces of that many ns of work, however little there is to do; `in_pieces(None)`: never."""
+    from minitorch.kernels import team
+
+    def cut(ns):
+        monkeypatch.setattr(team, "WORTH", 1e18 if ns is None else 0)
+        monkeypatch.setattr(team, "PIECE_NS", ns or 1)
+
+    return cut

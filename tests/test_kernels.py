@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import weakref
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import minitorch
 from minitorch.backends import numpy as xp
 from minitorch.backends.special import erf, erfc
 from minitorch.kernels import fuse, threads
+from minitorch.kernels import team as kernels_team
+from minitorch.kernels.jit import kernel
 from minitorch.ops import OPS
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e-40, 1.0, -1.0, 2.5, 0.5, 20.0, -100.0]
@@ -93,6 +94,7 @@ def test_which_formulas_are_fused():
 def interpreted(monkeypatch):
     """Loops as plain Python: what is written in them is tested, without the time to compile it."""
     monkeypatch.setattr("minitorch.kernels.jit.kernel", lambda **options: lambda f: f)
+    monkeypatch.setattr("minitorch.kernels.loops.loop", lambda ufunc: ufunc)
     fuse.compiled.cache_clear()
     yield
     fuse.compiled.cache_clear()
@@ -145,35 +147,59 @@ def test_compiled_formula_equals_the_formula(name, part, dtype):
         assert_same(given, expected, n)
 
 
-def test_result_does_not_depend_on_pieces_and_threads(monkeypatch):
+def test_result_does_not_depend_on_pieces_and_threads(team, in_pieces):
     row = OPS["softplus"]
     given = arguments(row, row.forward, 3000, "float32")
+    in_pieces(None)
     whole = both(row.forward, *given)[1]
-    monkeypatch.setattr(threads, "WORTH", 100)
-    threads._helpers.cache_clear()
-    for count, piece in [(1, 1), (2, 64), (3, 1000), (2, 50_000)]:
-        monkeypatch.setattr(threads, "count", lambda count=count: count)
-        monkeypatch.setattr(threads, "PIECE", piece)
+    for size, ns in [(1, 1), (2, 64), (3, 1000), (2, 50_000)]:
+        team(size, helpers=True)
+        in_pieces(ns)
         np.testing.assert_array_equal(both(row.forward, *given)[1], whole)
-    threads._helpers.cache_clear()
+
+
+@kernel(nogil=True)
+def extremes(x, shift):
+    return x[0] + shift, x[-1] + shift
+
+
+def test_numbers_that_pieces_return(team, in_pieces):
+    """A row for each, in order, whoever computes them; the kernel's own if it was not cut; also of nothing."""
+    x = np.arange(1003.0)
+    in_pieces(None)
+    assert kernels_team.run(extremes, (x,), (0.5,), cost=1.0, returns=(0.0, 0.0)) == (0.5, 1002.5)
+    for size, helpers in [(1, False), (2, False), (4, True)]:
+        team(size, helpers)
+        in_pieces(100)
+        found = kernels_team.run(extremes, (x,), (0.5,), cost=1.0, returns=(0.0, 0.0))
+        starts = np.arange(0, 1003, 101)
+        np.testing.assert_array_equal(found, np.stack([starts + 0.5, np.minimum(starts + 100, 1002) + 0.5], 1))
+        assert len(kernels_team.run(extremes, (x[:0],), (0.5,), cost=1.0, returns=(0.0, 0.0))) == 0
+        kept = weakref.ref(x[:])
+        assert kept() is None
 
 
 def test_pieces_and_errors_of_threads(monkeypatch):
-    """Results come in the order of the pieces; an error in any thread is the caller's; no thread keeps the arrays."""
+    """Every piece is done; an error in any thread is the caller's; no thread keeps the arrays."""
     monkeypatch.setattr(threads, "WORTH", 0)
     monkeypatch.setattr(threads, "PIECE", 100)
-    monkeypatch.setattr(threads, "count", lambda: 4)
-    threads._helpers.cache_clear()
-    x = np.arange(10_000.0).reshape(1000, 10)
-    parts = threads.run(lambda a, n: (time.sleep(1e-4), a.sum() + n)[1], (x,), (1,), cost=1.0)
-    assert parts == [x[i : i + 10].sum() + 1 for i in range(0, 1000, 10)]
-    assert len(threads.run(lambda a: 0, (x,), cost=0.0)) == threads.PIECES
+    x, out = np.arange(10_000.0).reshape(1000, 10), np.zeros((1000, 10))
+    sizes = []
+
+    def add(a, out, n):
+        sizes.append(len(a))
+        np.add(a, n, out)
+
+    threads.run(add, (x, out), (1,), cost=1.0)
+    np.testing.assert_array_equal(out, x + 1)
+    assert sizes == [5] * 200
+    threads.run(add, (x, out), (1,), cost=0.0)
+    assert sizes[200:] == [250] * threads.PIECES
     with pytest.raises(ZeroDivisionError):
         threads.run(lambda a: 1 // (a[0, 0] != 9000 or 0), (x,), cost=1.0)
     kept = weakref.ref(x)
     del x
     assert kept() is None
-    threads._helpers.cache_clear()
 
 
 @pytest.mark.usefixtures("interpreted")
@@ -271,8 +297,8 @@ x = np.linspace(-1, 1, 50, dtype={dtype!r})
 formula = lambda g, out: g * (1 - out * out)
 program = fuse.Fused(formula).program((x, x), {{}})
 np.testing.assert_array_equal(program([x, x]), formula(x, x))
-compiled = program.env["k1"]
-print(sum(compiled.stats.cache_misses.values()), sum(compiled.stats.cache_hits.values()))
+stats = program.loop.stats
+print(sum(stats.cache_misses.values()), sum(stats.cache_hits.values()))
 """
 
 
@@ -352,7 +378,7 @@ def test_kernel_of_an_older_source_is_not_loaded(installation):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_indexing_by_kernels(dtype, monkeypatch):
+def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
     """As NumPy's own functions: along every dimension, with negative positions, strides and numbers, in pieces."""
     from minitorch.backends import indexing
 
@@ -382,8 +408,7 @@ def test_indexing_by_kernels(dtype, monkeypatch):
         expected = [call() for call in calls]
     for large, worth in [(1, 10**6), (210, 10**6), (211, 10**6), (1, 0)]:
         monkeypatch.setattr(indexing, "LARGE", large)
-        monkeypatch.setattr(threads, "WORTH", worth)
-        monkeypatch.setattr(threads, "PIECE", 30)
+        in_pieces(30 if worth == 0 else None)
         for call, result in zip(calls, expected, strict=True):
             assert call().dtype == result.dtype
             np.testing.assert_array_equal(call(), result)
@@ -449,11 +474,11 @@ def test_roll(shifts, dims):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 3, 4), (2, 0, 3), (0, 3)])
-def test_running_sums_and_products(shape, dtype, monkeypatch):
+def test_running_sums_and_products(shape, dtype, in_pieces):
     """As NumPy in float64, of every dimension and layout, in pieces."""
     x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     for worth in (10**9, 0):
-        monkeypatch.setattr(threads, "WORTH", worth)
+        in_pieces(30 if worth == 0 else None)
         for a in (x, x.T):
             for dim in range(-1, x.ndim):
                 wide = a.astype("float64")

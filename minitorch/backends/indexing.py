@@ -28,10 +28,10 @@ def where(condition, x, y):
     out, flat = np.empty(array.shape, array.dtype), condition.reshape(-1)
     if numbers is float or numbers is int:
         arrays, rest = (flat, array.reshape(-1), out.reshape(-1)), (float(other), array is x)
-        kernels.threads.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
+        kernels.team.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
     elif numbers is np.ndarray and other.dtype is array.dtype and other.shape == array.shape:
         arrays = flat, x.reshape(-1), y.reshape(-1), out.reshape(-1)
-        kernels.threads.run(kernels.indexing.where_arrays, arrays, cost=0.04)
+        kernels.team.run(kernels.indexing.where_arrays, arrays, cost=0.04)
     else:
         return np.where(condition, x, y)
     return out
@@ -49,7 +49,8 @@ def _done(kernel, out, other, index, dim):
         call = arrays, (index.reshape(-1),)
     else:
         call = (*arrays, _threefold(index, dim)), ()
-    return builtins.all(kernels.threads.run(kernel, *call, cost=0.4))
+    done = kernels.team.run(kernel, *call, cost=0.4, returns=True)
+    return done if type(done) is bool else builtins.bool(done.all())
 
 
 def _threefold(a, dim):
@@ -69,7 +70,7 @@ def running(function, x, dim, backwards=False):
     if x.dtype.type in FLOATS:
         out = np.empty(x.shape, x.dtype)
         arrays = _threefold(x, dim), _threefold(out, dim)
-        kernels.threads.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
+        kernels.team.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
         return out
     return np.flip(function.accumulate(np.flip(x, dim), dim), dim) if backwards else function.accumulate(x, dim)
 
