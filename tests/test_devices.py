@@ -106,6 +106,16 @@ def test_gradient_comes_back(device):
     assert x.grad.tolist() == [3, 3]
 
 
+def test_weights_of_a_sampler_on_another_device(device):
+    """The random numbers are drawn in main memory, from torch's stream."""
+    drawn = []
+    for T, where in ((torch, "cpu"), (minitorch, device)):
+        T.manual_seed(0)
+        weights = T.tensor([0.1, 5.0, 0.0, 3.0], device=where)
+        drawn.append(list(T.utils.data.WeightedRandomSampler(weights, 6)))
+    assert drawn[0] == drawn[1]
+
+
 def test_unknown_device():
     with pytest.raises(RuntimeError, match="Expected one of"):
         minitorch.ones(2, device="gpu")
