@@ -350,6 +350,33 @@ def test_command_line(own, tmp_path, monkeypatch, capsys):
     assert "broken on purpose" in capsys.readouterr().out
 
 
+def test_random_weights_are_drawn_in_main_memory():
+    """Drawn there and copied, for every initialisation: on a GPU the same seed would give other numbers."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    from benchmarks.peers.torch import DrawnInMainMemory
+
+    class Copies(TorchFunctionMode):
+        seen = ()
+
+        def __torch_function__(self, function, types, arguments=(), keywords=None):
+            if function in (torch.Tensor.copy_, torch.Tensor.to):
+                self.seen = (*self.seen, function.__name__)
+            return function(*arguments, **(keywords or {}))
+
+    def build():
+        torch.manual_seed(0)
+        linear, embedding = torch.nn.Linear(3, 2), torch.nn.Embedding(2, 3)
+        return [*linear.parameters(), *embedding.parameters(), torch.randn(2), torch.randint(0, 9, (2,))]
+
+    with Copies() as copies, DrawnInMainMemory():
+        made = build()
+    assert copies.seen == ("copy_", "copy_", "copy_", "to", "to")
+    for a, b in zip(made, build(), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_on_another_device(tmp_path, monkeypatch, capsys):
     """The same rows, with torch's arithmetic; the CPU's targets are not judged, libraries of the CPU are left out by name."""
     monkeypatch.setitem(suite.TIMED, "steps", (steps.workloads, turns.Budget(0.0, 0.0, 2)))

@@ -89,6 +89,54 @@ def test_ops_use_only_the_namespace():
                 )
 
 
+def test_what_a_backend_makes_is_where_its_arguments_are():
+    """On torch's device `meta`, which stands for a GPU: nothing may be made in main memory."""
+    from minitorch.backends import torch as backend
+
+    x = torch.ones(3, 4, device="meta")
+    made = [
+        backend.zeros_beside(x, (2,), torch.float64),
+        backend.zeros_of(x, (2,)),
+        backend.index_range(x, 1, 2),
+        backend.diagonal_placed(x, shape=(3, 4, 4), offset=0, dim1=1, dim2=2),
+        backend.unfold_placed(x.unfold(1, 2, 1), shape=(3, 4), dimension=1, size=2, step=1),
+        backend.add(x, 1.5),
+        backend.where(x > 0, x, 1.5),
+        backend.full_like(x, 2),
+    ]
+    assert [m.device.type for m in made] == ["meta"] * len(made)
+
+
+def test_missing_gradients_are_zeros_on_the_device(device):
+    """Of several results of an operation, and of a user's function, raw and recorded."""
+
+    class Both(minitorch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2, x.double() * 3
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g * 2 + h.float() * 3
+
+    for create_graph in (False, True):
+        x = minitorch.tensor([[2.0, 1.0], [0.0, 3.0]], device=device, requires_grad=True)
+        (g,) = minitorch.autograd.grad(minitorch.linalg.svdvals(x).sum(), x, create_graph=create_graph)
+        (h,) = minitorch.autograd.grad(Both.apply(x)[0].sum(), x, create_graph=create_graph)
+        assert g.device.type == h.device.type == device
+        assert h.tolist() == [[2, 2], [2, 2]]
+
+
+def test_a_wrong_index_in_a_loader_is_an_error_of_this_process(device):
+    """On a GPU torch would stop all further work of the process."""
+    x = minitorch.arange(3.0, device=device)
+    for wrong in (3, -4):
+        loader = minitorch.utils.data.DataLoader(minitorch.utils.data.TensorDataset(x), sampler=[0, wrong], batch_size=2)
+        with pytest.raises(IndexError):
+            list(loader)
+    assert (x + 1).tolist() == [1, 2, 3]
+
+
 def test_mixing_devices(device):
     a, b = minitorch.ones(2), minitorch.ones(2, device=device)
     with pytest.raises(RuntimeError, match="Expected all tensors to be on the same device"):

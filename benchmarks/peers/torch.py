@@ -46,13 +46,13 @@ class DrawnInMainMemory(TorchFunctionMode):
     steps of two libraries could not be compared."""
 
     NEW = (T.rand, T.randn, T.randint, T.randperm)
-    IN_PLACE = (T.Tensor.uniform_, T.Tensor.normal_)
 
     def __torch_function__(self, function, types, arguments=(), keywords=None):
         keywords = keywords or {}
         if function in self.NEW:
             return function(*arguments, **keywords, device="cpu").to(T.get_default_device())
-        if function in self.IN_PLACE:
-            tensor, *others = arguments
-            return tensor.copy_(function(tensor.cpu(), *others, **keywords))
+        if getattr(function, "__module__", None) == "torch.nn.init":  # how modules draw; what these call inside is not seen here
+            tensor = keywords.pop("tensor")
+            with T.no_grad():
+                return tensor.copy_(function(tensor.cpu(), **keywords))
         return function(*arguments, **keywords)
