@@ -8,14 +8,27 @@ import torch
 
 import minitorch
 
+#: devices on which torch does the arithmetic
+DEVICES = [
+    "torch",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")),
+]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    """The name of a device other than the CPU: the test runs on each that is here."""
+    return request.param
+
 
 @pytest.fixture(autouse=True)
 def fresh_state():
-    """Every test starts with recording on, the default dtype float32, and torch's random state restored after it."""
+    """Every test starts with recording on, the default dtype and device, and torch's random state restored after it."""
     yield
     minitorch.set_grad_enabled(True)
     torch.set_grad_enabled(True)
     assert minitorch.get_default_dtype() is minitorch.float32
+    assert minitorch.get_default_device() == minitorch.device("cpu")
 
 
 def resolve(path):

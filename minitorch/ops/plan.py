@@ -234,10 +234,12 @@ def attach_outputs(node, out):
 
 def filled(node, gradients, xp):
     """The list of gradients of several results, zeros for those that got none."""
-    return [
-        (wrap(node.xp.zeros_raw(s, d)) if xp is not node.xp else node.xp.zeros_raw(s, d)) if g is None else g
-        for g, s, d in zip(gradients, node.shape, node.dtype, strict=True)
-    ]
+    found = next(g for g in gradients if g is not None)
+    if xp is node.xp:
+        zeros = lambda s, d: xp.zeros_beside(found, s, d)
+    else:
+        zeros = lambda s, d: wrap(node.xp.zeros_beside(found._array, s, d))
+    return [zeros(s, d) if g is None else g for g, s, d in zip(gradients, node.shape, node.dtype, strict=True)]
 
 
 def changed(node):
