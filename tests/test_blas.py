@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import minitorch as T
-from minitorch.kernels import blas
+from minitorch.kernels import blas, layer
 from minitorch.kernels import team as kernels_team
 from minitorch.ops.table import switches
 
@@ -57,6 +57,57 @@ def test_linear(size, dtype, team):
                     np.testing.assert_allclose(a, e, **CLOSE[dtype])
                 else:
                     assert a is None
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+def test_small_layers(dtype):
+    """kernels/layer.py, on both sides of the size that it leaves to kernels/blas.py."""
+    taken = []
+    for i, (m, n, k) in enumerate([*SIZES, (1, 64, 64), (32, 1, 16), (64, 63, 65), (64, 64, 64), (1, 724, 724), (1, 725, 724)]):
+        x, w, b, g = (numbers(i, *shape, dtype=dtype) for shape in ((m, k), (n, k), (n,), (m, n)))
+        x.flags.writeable = False
+        out, plain, work = layer.linear(x, w, b), layer.linear(x, w, None), m * n * k
+        assert (out is NotImplemented) == (plain is NotImplemented) == (work >= layer.SHARED)
+        if work < layer.SHARED:
+            np.testing.assert_allclose(out, x @ w.T + b, **CLOSE[dtype])
+            np.testing.assert_allclose(plain, x @ w.T, **CLOSE[dtype])
+        for wanted in WANTED:
+            given = layer.linear_backward(g, x, w, wanted)
+            assert (given is NotImplemented) == (2 * work >= layer.SHARED)
+            if given is NotImplemented:
+                continue
+            for a, e, asked in zip(given, (g @ w, g.T @ x, g.sum(0)), wanted, strict=True):
+                assert (a is not None) == asked
+                if asked:
+                    np.testing.assert_allclose(a, e, **CLOSE[dtype])
+        taken.append((out is NotImplemented, given is NotImplemented))
+    assert {(False, False), (False, True), (True, True)} == set(taken)
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+def test_small_layers_with_nan_and_inf(dtype):
+    x, w, b = (numbers(i, *shape, dtype=dtype) for i, shape in enumerate([(5, 6), (7, 6), (7,)]))
+    x[1, 2], x[2, 3], w[4, 5], b[0], b[1] = np.nan, np.inf, -np.inf, np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(layer.linear(x, w, b), x @ w.T + b, **CLOSE[dtype])
+        dx, dw, db = layer.linear_backward(x @ w.T, x, w, (True, True, True))
+        for a, e in ((dx, x @ w.T @ w), (dw, (x @ w.T).T @ x), (db, (x @ w.T).sum(0))):
+            np.testing.assert_allclose(a, e, **CLOSE[dtype])
+
+
+def test_what_small_layers_leave_to_others():
+    """Arrays that a kernel must not read as if they were contiguous, of one type and of fitting shapes."""
+    x, w, b, g = numbers(0, 6, 8), numbers(1, 4, 8), numbers(2, 4), numbers(3, 6, 4)
+    for odd in (x.astype("float64"), x.astype("float16"), x.astype(">f4"), x.astype("int32"), x[:, :7], x[:0], *list(layouts(x))[1:]):
+        assert layer.linear(odd, w, b) is NotImplemented
+        assert layer.linear_backward(g, odd, w, (True, True, True)) is NotImplemented
+    for odd in (w.astype("float64"), w[:, 1:], w[:0], *list(layouts(w))[1:]):
+        assert layer.linear(x, odd, b) is NotImplemented
+        assert layer.linear_backward(g, x, odd, (True, True, True)) is NotImplemented
+    for odd in (b.astype("float64"), b[:1], b[None], b[0:0], np.array(1, "float32"), b[::-1], np.tile(b, 2)[::2]):
+        assert layer.linear(x, w, odd) is NotImplemented
+    for odd in (g.astype("float64"), g[:5], g[:, :3], np.broadcast_to(g[:1], g.shape), *list(layouts(g))[1:]):
+        assert layer.linear_backward(odd, x, w, (True, True, True)) is NotImplemented
 
 
 def layouts(x):
@@ -232,6 +283,7 @@ def test_without_the_jit():
 def test_operations_with_and_without(available, monkeypatch):
     """linear and matmul, values and gradients, where NumPy's BLAS is another one, too."""
     monkeypatch.setattr(blas, "available", available)
+    monkeypatch.setattr(layer, "available", available)
     results = []
     for fused in (True, False):
         monkeypatch.setattr(switches, "fused", fused)
