@@ -39,15 +39,15 @@ def where(condition, x, y):
 
 def copied(x):
     """A new array of x's elements, row by row. Of `blank` ones fresh memory, which nobody has to fill from another."""
-    if x.size > 1 and not builtins.any(x.strides):
-        value = x.item(0)
-        return np.full(x.shape, value, x.dtype) if value or math.copysign(1, value) < 0 else np.zeros(x.shape, x.dtype)
-    out = np.empty(x.shape, x.dtype)
     if x.size < LARGE:
-        out[...] = x
-    else:
-        flat = (out.reshape(-1), x.reshape(-1)) if x.flags.c_contiguous else (out, x)
-        kernels.threads.run(np.copyto, flat, cost=0.04)
+        return np.array(x, order="C")
+    if not builtins.any(x.strides):
+        value = x.item(0)
+        if not value and math.copysign(1, value) > 0:
+            return np.zeros(x.shape, x.dtype)
+    out = np.empty(x.shape, x.dtype)
+    flat = (out.reshape(-1), x.reshape(-1)) if x.flags.c_contiguous else (out, x)
+    kernels.threads.run(np.copyto, flat, cost=0.01 * x.itemsize)
     return out
 
 

@@ -147,7 +147,7 @@ def sigmoid(x):
 
 
 def round(x, *, decimals=0):
-    return x.round(decimals)
+    return x.round(decimals) if decimals or x.dtype.kind != "f" else np.rint(x)
 
 
 def clamp(x, *, min=None, max=None):

@@ -8,6 +8,8 @@ is made: each run of simple operations (`EXPRESSIONS`) becomes a Numba loop; exp
 NumPy that they were, since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
 be traced, and is left to NumPy, as are arrays of unequal shape or type.
 
+One call alone, of any type of numbers, is left to NumPy too, but large arrays of it are shared between threads.
+
 Loops are known by their text: formulas of one form share a loop, in memory and in Numba's cache on disk. Compiling one
 takes as long as NumPy takes for some 10**8 elements, so a formula has to earn it: see `EARNED`.
 """
@@ -31,7 +33,7 @@ WORTH = 1 << 14
 #: elements that a formula has processed before its loops are compiled (0.2 s each, or 10 ms from the cache on disk)
 EARNED = 1 << 22
 
-#: ns an element of a loop (a + b: 0.13), and of a call of NumPy's that is none (exp 0.45, log 0.37, tanh 0.36, sin 0.51, pow 0.69)
+#: ns that 4 bytes of a loop take (a + b: 0.13), and of a call of NumPy's that is none (exp 0.45, log 0.37, tanh 0.36, sin 0.51, pow 0.69)
 LOOP, CALL = 0.15, 0.45
 
 #: programs that one formula may have: one for each type, and for each value of its numbers; more are left to NumPy
@@ -48,6 +50,9 @@ EXPRESSIONS = {
     np.square: "{0} * {0}",
     np.reciprocal: "one / {}",
     np.sqrt: "np.sqrt({})",
+    np.floor: "np.floor({})",
+    np.ceil: "np.ceil({})",
+    np.trunc: "np.trunc({})",
     np.sign: "one if {0} > zero else -one if {0} < zero else {0} + zero",
     np.greater: "{} > {}",
     np.greater_equal: "{} >= {}",
@@ -64,6 +69,8 @@ EXPRESSIONS = {
     np.logical_not: "not {}",
     np.where: "{1} if {0} else {2}",
 }
+#: calls of NumPy's that take no longer than a loop
+QUICK = {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.rint}
 ARITHMETIC = {np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum}
 LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
 CONSTANTS = {np.zeros_like: 0.0, np.ones_like: 1.0}
@@ -114,18 +121,23 @@ def kind(x):
 
 def traced(formula, values, metadata):
     """-> the formula's result, its inputs (Symbols) and their type. TypeError or AttributeError if it isn't elementwise
-    arithmetic in one of `FLOATS`."""
+    arithmetic in one of `FLOATS`, or one call for other numbers."""
     symbols = [Symbol(v.dtype) if type(v) is np.ndarray else v for v in values]
     result = formula(*symbols, **metadata)
     inputs = [s for s in symbols if isinstance(s, Symbol)]
     number = next((s.dtype for s in inputs if s.dtype != BOOL), BOOL)
-    if not isinstance(result, Symbol) or not result.function or number not in FLOATS:
+    if not isinstance(result, Symbol) or not result.function or not (number in FLOATS or is_lone(result)):
         raise TypeError("the result is not computed from float32 or float64")
     for symbol in calls_of(result):
         arithmetic = symbol.function in ARITHMETIC and symbol.dtype == BOOL
         if arithmetic or {symbol.dtype, *symbol.takes} - {number, BOOL}:
             raise TypeError("a formula of several types is not traced")
     return result, inputs, number
+
+
+def is_lone(symbol):
+    """Whether it is one call for inputs."""
+    return not any(isinstance(a, Symbol) and a.function for a in symbol.args)
 
 
 def calls_of(result):
@@ -197,9 +209,8 @@ def compiled(text):
 class Program:
     """A traced formula as steps, Numba loops and calls of NumPy, on one-dimensional arrays: `print(program.source)`.
 
-    saves        how many passes over memory it needs less than NumPy
-    calls_numpy  how many calls of exp, tanh or the like there are, which more threads make faster
-    cost         ns an element
+    saves  how many passes over memory it needs less than NumPy. (None: it is one call, of which threads may share the elements.)
+    cost   ns an element
     """
 
     def __init__(self, result, inputs, number):
@@ -211,8 +222,8 @@ class Program:
         self.source = "\n    ".join([f"def run({', '.join(names)}):", *self.lines])
         calls = calls_of(result)
         self.saves = sum(SLOW.get(call.function, 1) for call in calls) - len(self.lines)
-        self.calls_numpy = sum(call.function not in EXPRESSIONS for call in calls)
-        self.cost = CALL * self.calls_numpy + LOOP * (len(self.lines) - self.calls_numpy)
+        slow_calls = sum(call.function not in EXPRESSIONS and call.function not in QUICK for call in calls)
+        self.cost = (CALL * slow_calls + LOOP * (len(self.lines) - slow_calls)) * number.itemsize / 4
         exec(compile(self.source, "<minitorch program>", "exec"), self.env)
         self.run = self.env["run"]
 
@@ -237,7 +248,7 @@ class Program:
     def is_call(self, symbol):
         """Whether NumPy computes it: it is no expression, or nothing but one."""
         alone = all(not isinstance(a, Symbol) or id(a) in self.held for a in symbol.args)
-        return symbol.function not in EXPRESSIONS or (alone and symbol.function not in SLOW)
+        return symbol.function not in EXPRESSIONS or self.number not in FLOATS or (alone and symbol.function not in SLOW)
 
     def name(self, value):
         self.env[f"k{len(self.env)}"] = value
@@ -296,8 +307,7 @@ class Fused:
             result = traced(self.formula, values, metadata)
         except (TypeError, AttributeError):  # not elementwise arithmetic
             return None
-        program = Program(*result)
-        return program if program.saves > 0 or program.calls_numpy else None
+        return Program(*result)
 
 
 def one_loop(rule):
