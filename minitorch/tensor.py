@@ -34,6 +34,7 @@ class Tensor:
     __slots__ = ("__dict__", "__weakref__", "_array", "_cell", "_grad", "_node", "_view", "hooks")
 
     name = None
+    is_lent = False  # of a `.grad`: its memory is that of a gradient given to `backward`
     _backward_hooks = None
 
     def __new__(cls, *args, dtype=None, device=None):

@@ -167,6 +167,9 @@ def zeros_of(x, shape):
     return torch.zeros(tuple(shape), dtype=x.dtype, device=x.device)
 
 
+blank = zeros_of
+
+
 def index_range(x, dim, start, end=-1):
     shape = [-1 if d == dim % x.ndim else 1 for d in range(x.ndim)]
     i = torch.arange(x.shape[dim], device=x.device).reshape(shape)
@@ -413,8 +416,9 @@ def nonzero(x):
     return torch.nonzero(x)
 
 
-def sort(x, *, dim=-1, descending=False):
-    return tuple(torch.sort(x, stable=True, dim=dim, descending=descending))
+def sort(x, *, dim=-1, descending=False, k=None):
+    found = torch.sort(x, stable=True, dim=dim, descending=descending)
+    return tuple(found) if k is None or not x.ndim else tuple([part.narrow(dim, 0, k).contiguous() for part in found])
 
 
 def max_along(x, *, dim, keepdim=False):

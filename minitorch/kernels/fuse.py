@@ -6,7 +6,8 @@
 The formula is called once with `Symbol`s for arrays, which record what NumPy is asked to do. Of that record a `Program`
 is made, one kernel: each run of simple operations (`EXPRESSIONS`) becomes a loop; exp, tanh and the like are calls of NumPy's own
 loops (loops.py), since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
-be traced, and is left to NumPy, as are arrays of unequal shape or type.
+be traced, and is left to NumPy, as are arrays of unequal shape or type. A formula of one call, of any type of numbers, gains by
+more threads alone.
 
 Kernels are known by their text: formulas of one form share one, in memory and in Numba's cache on disk. Compiling one
 takes as long as NumPy takes for some 10**8 elements, so a formula has to earn it: see `EARNED`.
@@ -32,7 +33,7 @@ EARNED = 1 << 22
 #: elements that go through a kernel of several steps at a time
 BLOCK = 4096
 
-#: ns an element of a loop (a + b: 0.13), and of a call of NumPy's that is none (exp 0.45, log 0.37, tanh 0.36, sin 0.51, pow 0.69)
+#: ns that 4 bytes of a loop take (a + b: 0.13), and of a call of NumPy's that is none (exp 0.45, log 0.37, tanh 0.36, sin 0.51, pow 0.69)
 LOOP, CALL = 0.15, 0.45
 
 #: programs that one formula may have: one for each type, and for each value of its numbers; more are left to NumPy
@@ -49,6 +50,9 @@ EXPRESSIONS = {
     np.square: "{0} * {0}",
     np.reciprocal: "one / {}",
     np.sqrt: "np.sqrt({})",
+    np.floor: "np.floor({})",
+    np.ceil: "np.ceil({})",
+    np.trunc: "np.trunc({})",
     np.sign: "one if {0} > zero else -one if {0} < zero else {0} + zero",
     np.greater: "{} > {}",
     np.greater_equal: "{} >= {}",
@@ -70,7 +74,13 @@ NUMPYS = {
     *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.power, np.cbrt),
     *(np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2),
     *(np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh),
-    *(np.floor, np.ceil, np.trunc, np.rint),
+}
+#: and of these a call takes no longer than a loop
+QUICK = {
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.rint),
+    *(np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum),
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
 }
 ARITHMETIC = {np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum}
 LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
@@ -122,18 +132,23 @@ def kind(x):
 
 def traced(formula, values, metadata):
     """-> the formula's result, its inputs (Symbols) and their type. TypeError or AttributeError if it isn't elementwise
-    arithmetic in one of `FLOATS`."""
+    arithmetic in one of `FLOATS`, or one call for other numbers."""
     symbols = [Symbol(v.dtype) if type(v) is np.ndarray else v for v in values]
     result = formula(*symbols, **metadata)
     inputs = [s for s in symbols if isinstance(s, Symbol)]
     number = next((s.dtype for s in inputs if s.dtype != BOOL), BOOL)
-    if not isinstance(result, Symbol) or not result.function or number not in FLOATS:
+    if not isinstance(result, Symbol) or not result.function or not (number in FLOATS or is_lone(result)):
         raise TypeError("the result is not computed from float32 or float64")
     for symbol in calls_of(result):
         arithmetic = symbol.function in ARITHMETIC and symbol.dtype == BOOL
         if arithmetic or {symbol.dtype, *symbol.takes} - {number, BOOL}:
             raise TypeError("a formula of several types is not traced")
     return result, inputs, number
+
+
+def is_lone(symbol):
+    """Whether it is one call for inputs."""
+    return not any(isinstance(a, Symbol) and a.function for a in symbol.args)
 
 
 def calls_of(result):
@@ -160,7 +175,8 @@ def compiled(text):
     from .jit import kernel
 
     name = "loop_" + hashlib.sha256(text.encode()).hexdigest()[:16]
-    env = {"np": np, "__name__": __name__} | {u.__name__: loops.loop(u) for u in NUMPYS if f" {u.__name__}(" in text}
+    env = {"np": np, "__name__": __name__}
+    env |= {u.__name__: loops.loop(u) for u in NUMPYS | QUICK if f" {u.__name__}(" in text}
     exec(compile(text.replace("loop", name, 1), __file__, "exec"), env)
     return kernel(nogil=True)(env[name])
 
@@ -170,7 +186,7 @@ class Program:
 
     steps   of lines each: loops over the elements, and calls of NumPy's loops
     saves   how many passes over memory it needs less than NumPy
-    calls   how many calls of exp, tanh or the like there are
+    calls   how many of these take their time: exp, tanh or the like
     cost    ns an element
     """
 
@@ -182,7 +198,7 @@ class Program:
         self.held = {id(s): f"a{i}" for i, s in enumerate(inputs)}
         self.compute(result, "out")
         self.saves = sum(SLOW.get(call.function, 1) for call in calls_of(result)) - len(self.steps)
-        self.cost = CALL * self.calls + LOOP * (len(self.steps) - self.calls)
+        self.cost = (CALL * self.calls + LOOP * (len(self.steps) - self.calls)) * number.itemsize / 4
         self.text = self.written([f"a{i}" for i in range(len(inputs))])
         self.loop, self.numbers = compiled(self.text), np.array(self.numbers, number)
 
@@ -190,9 +206,9 @@ class Program:
         """The name of the array that holds `symbol`, after the steps that put it there."""
         if id(symbol) in self.held:
             return self.held[id(symbol)]
-        if symbol.function in EXPRESSIONS:
+        if symbol.function in EXPRESSIONS and self.number in FLOATS:
             step = self.loop_of(symbol)
-        elif symbol.function in NUMPYS and symbol.dtype == self.number and set(symbol.takes) == {self.number}:
+        elif self.has_loop(symbol):
             step = [self.call_of(symbol)]
         else:
             raise TypeError(f"{symbol.function} is not called in kernels")
@@ -200,6 +216,13 @@ class Program:
         self.steps.append([line.replace("RESULT", place) for line in step])
         self.held[id(symbol)] = place
         return place
+
+    def has_loop(self, symbol):
+        """Whether a kernel can call NumPy's loop."""
+        from .loops import named
+
+        known = symbol.function in NUMPYS | QUICK and set(symbol.takes) == {self.number}
+        return known and symbol.dtype in (self.number, BOOL) and named(symbol.function, self.number.char, symbol.dtype.char) is not None
 
     def new_scratch(self):
         self.scratch += 1
@@ -218,7 +241,7 @@ class Program:
             else:
                 args.append(self.new_scratch())
                 self.steps.append([f"{args[-1]}[:] = {self.constant(a)}"])
-        self.calls += 1
+        self.calls += symbol.function in NUMPYS
         return f"{symbol.function.__name__}({', '.join(args)}, RESULT)"
 
     def loop_of(self, result):
@@ -310,10 +333,9 @@ class Fused:
 
     def made(self, values, metadata):
         try:
-            program = Program(*traced(self.formula, values, metadata))
+            return Program(*traced(self.formula, values, metadata))
         except (TypeError, AttributeError):  # not elementwise arithmetic
             return None
-        return program if program.saves > 0 or program.calls else None
 
 
 def one_loop(rule):

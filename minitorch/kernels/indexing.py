@@ -1,6 +1,8 @@
-"""Taking from, writing at and adding to positions along one dimension; choosing; order. Arrays of three dimensions: before, along, after.
+"""Taking from, writing at and adding to positions along one dimension; choosing; order. Arrays of three dimensions, before, along and
+`after`, the last two of which are given as one.
 
-A kernel that gets positions returns False where one is not in [0, n): NumPy then says what is wrong, or counts it from the end.
+A kernel that gets positions, as numbers without a sign (or Numba would count negative ones from the end), returns False where one is
+not in [0, n): NumPy then says what is wrong, or counts it from the end.
 """
 
 from __future__ import annotations
@@ -10,62 +12,104 @@ import numpy as np
 from .jit import kernel
 
 
-@kernel(nogil=True)
-def take_elements(out, x, index):
-    """out = np.take_along_axis(x, index, 1)"""
-    n = x.shape[1]
-    for a in range(index.shape[0]):
-        for k in range(index.shape[1]):
-            for b in range(index.shape[2]):
-                at = index[a, k, b]
-                if at < 0 or at >= n:
-                    return False
-                out[a, k, b] = x[a, at, b]
-    return True
-
-
-@kernel(nogil=True)
-def put_elements(out, source, index):
-    """np.put_along_axis(out, index, source, 1)"""
-    n = out.shape[1]
-    for a in range(index.shape[0]):
-        for k in range(index.shape[1]):
-            for b in range(index.shape[2]):
-                at = index[a, k, b]
-                if at < 0 or at >= n:
-                    return False
-                out[a, at, b] = source[a, k, b]
-    return True
-
-
-@kernel(nogil=True)
-def add_elements(out, source, index):
-    """out[a, index[a, k, b], b] += source[a, k, b], for a, k and b in this order"""
-    n = out.shape[1]
-    for a in range(index.shape[0]):
-        for k in range(index.shape[1]):
-            for b in range(index.shape[2]):
-                at = index[a, k, b]
-                if at < 0 or at >= n:
-                    return False
-                out[a, at, b] += source[a, k, b]
-    return True
-
-
-@kernel(nogil=True)
-def add_slices(out, source, index):
-    """np.add.at(out, (slice(None), index), source), in the same order; index (K,)"""
+@kernel(inner=True)
+def _outside(index, n):
+    """Whether some of these whole numbers without a sign are not below n. (In one pass: negative ones have become very large.)"""
+    largest = np.uint64(0)
     for k in range(index.size):
-        if index[k] < 0 or index[k] >= out.shape[1]:
+        largest = max(largest, index[k])
+    return largest >= n
+
+
+@kernel(inner=True)
+def _loops(size, after):
+    """-> lengths of an outer and an inner loop over (along, after), and whether the inner one goes along `after`"""
+    return (1, size, np.uint64(0)) if after == 1 else (size // after, after, np.uint64(1))
+
+
+@kernel(nogil=True)
+def take_elements(out, x, index, after):
+    """out = np.take_along_axis(x, index, 1)"""
+    step = np.uint64(after)
+    outer, inner, moves = _loops(index.shape[1], after)
+    for a in range(index.shape[0]):
+        if _outside(index[a], np.uint64(x.shape[1]) // step):
             return False
+        for k in range(outer):
+            for b in range(inner):
+                i = k * inner + b
+                out[a, i] = x[a, index[a, i] * step + np.uint64(b) * moves]
+    return True
+
+
+@kernel(nogil=True)
+def add_elements(out, source, index, after):
+    """out[a, index[a, k, b], b] += source[a, k, b], for a, k and b in this order"""
+    step = np.uint64(after)
+    outer, inner, moves = _loops(index.shape[1], after)
+    for a in range(index.shape[0]):
+        if _outside(index[a], np.uint64(out.shape[1]) // step):
+            return False
+        for k in range(outer):
+            for b in range(inner):
+                i = k * inner + b
+                out[a, index[a, i] * step + np.uint64(b) * moves] += source[a, i]
+    return True
+
+
+PUT, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
+
+
+@kernel(nogil=True)
+def put_elements(out, source, index, after, how):
+    """As `add_elements`, but source is written (PUT), multiplied by, or the LARGEST or SMALLEST stays; NaN counts as both."""
+    step = np.uint64(after)
+    outer, inner, moves = _loops(index.shape[1], after)
+    for a in range(index.shape[0]):
+        if _outside(index[a], np.uint64(out.shape[1]) // step):
+            return False
+        for k in range(outer):
+            for b in range(inner):
+                i = k * inner + b
+                at = index[a, i] * step + np.uint64(b) * moves
+                new = source[a, i]
+                if how != PUT:
+                    old = out[a, at]
+                    if how == MULTIPLY:
+                        new = old * new
+                    elif how == LARGEST:
+                        new = old if (old > new) | (old != old) else new
+                    else:
+                        new = old if (old < new) | (old != old) else new
+                out[a, at] = new
+    return True
+
+
+@kernel(nogil=True)
+def take_columns(x, out, index):
+    """out = np.take(x, index, 1), of matrices"""
+    if _outside(index, np.uint64(x.shape[1])):
+        return False
+    for a in range(x.shape[0]):
+        for k in range(index.size):
+            out[a, k] = x[a, index[k]]
+    return True
+
+
+@kernel(nogil=True)
+def add_slices(out, source, index, after):
+    """np.add.at(out, (slice(None), index), source), in the same order; index (K,)"""
+    if _outside(index, np.uint64(out.shape[1] // after)):
+        return False
+    step = np.uint64(after)
     for a in range(out.shape[0]):
-        if out.shape[2] == 1:  # without a loop of one element
+        if after == 1:
             for k in range(index.size):
-                out[a, index[k], 0] += source[a, k, 0]
+                out[a, index[k]] += source[a, k]
         else:
             for k in range(index.size):
-                for b in range(out.shape[2]):
-                    out[a, index[k], b] += source[a, k, b]
+                for b in range(after):
+                    out[a, index[k] * step + np.uint64(b)] += source[a, k * after + b]
     return True
 
 
@@ -100,29 +144,77 @@ def places(x, out):
 
 
 SIGN, ALL, HALF = np.uint32(1 << 31), np.uint32(0xFFFFFFFF), np.uint64(32)
-LARGEST = np.uint32(0x7F800000)  # infinity: what is above, but for the sign, is NaN
+INFINITY = np.uint32(0x7F800000)  # what is above, but for the sign, is NaN
+
+
+@kernel(inner=True)
+def _key(b, j, descending):
+    """A number in the order of the float32 whose bits are b, times 2 ** 32, plus the place j in its row. Zeros are equal, and NaNs,
+    which come after everything, too."""
+    magnitude = b & ~SIGN
+    b = ~b if b & SIGN else b | SIGN
+    b = SIGN if magnitude == 0 else b
+    b = ALL if magnitude > INFINITY else b
+    b = ~b if descending else b
+    return (np.uint64(b) << HALF) | np.uint64(j)
 
 
 @kernel(nogil=True)
 def keys(bits, descending, out):
-    """out = a number in the order of the float32 whose bits these are, times 2 ** 32, plus the place in the row. Zeros are equal, and
-    NaNs, which come after everything, too."""
+    """out = the `_key` of every element of a row"""
     for i in range(bits.shape[0]):
         for j in range(bits.shape[1]):
-            b = bits[i, j]
-            magnitude = b & ~SIGN
-            b = ~b if b & SIGN else b | SIGN
-            b = SIGN if magnitude == 0 else b
-            b = ALL if magnitude > LARGEST else b
-            b = ~b if descending else b
-            out[i, j] = (np.uint64(b) << HALF) | np.uint64(j)
+            out[i, j] = _key(bits[i, j], j, descending)
+
+
+@kernel(nogil=True)
+def first_keys(x, bits, descending, lowest, smallest, out):
+    """out = in order the smallest.size smallest `keys` of a row, and after them whatever. False if too many for `out` are about as
+    small, or NaN.
+
+    Every element belongs to one of lowest.size lanes, which are looked at side by side. There are k elements up to the k-th
+    smallest of the lanes' smallest ones, so what is above is out; the others are in the few lanes whose smallest is not.
+    """
+    (n, lanes, k), infinity = (x.shape[1], lowest.size, smallest.size), x.dtype.type(np.inf)
+    sign = x.dtype.type(-1 if descending else 1)
+    for i in range(x.shape[0]):
+        lowest[:] = infinity
+        for start in range(0, n, lanes):
+            part = x[i, start : start + lanes]
+            for j in range(part.size):
+                low, value = lowest[j], part[j] * sign
+                lowest[j] = low if (low <= value) | (low != low) else value
+        smallest[:] = infinity
+        for low in lowest:
+            if low != low:
+                return False
+            if low < smallest[k - 1]:
+                at = k - 1
+                while at and low < smallest[at - 1]:
+                    smallest[at] = smallest[at - 1]
+                    at -= 1
+                smallest[at] = low
+        found, bound = 0, smallest[k - 1]
+        for lane in range(lanes):
+            if lowest[lane] <= bound:
+                for j in range(lane, n, lanes):
+                    if x[i, j] * sign <= bound:
+                        if found == out.shape[1]:
+                            return False
+                        key, at = _key(bits[i, j], j, descending), found
+                        while at and key < out[i, at - 1]:
+                            out[i, at] = out[i, at - 1]
+                            at -= 1
+                        out[i, at] = key
+                        found += 1
+    return True
 
 
 @kernel(nogil=True)
 def unpack(keys, x, values, indices):
-    """values, indices = x at the places in the keys, these"""
-    for i in range(keys.shape[0]):
-        for j in range(keys.shape[1]):
+    """values, indices = x at the places in the first keys, these"""
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
             at = np.int64(keys[i, j] & np.uint64(ALL))
             indices[i, j] = at
             values[i, j] = x[i, at]

@@ -21,7 +21,7 @@ min_result = namedtuple("min", ["values", "indices"])
 
 def _placed(xp, g, x_shape, index, dim):
     """Zeros of `x_shape` with g at `index` along `dim`."""
-    return xp.scatter(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim) if len(x_shape) else g
+    return xp.scatter(xp.blank(g, tuple(x_shape)), index, g, dim=dim) if len(x_shape) else g
 
 
 IN_ORDER = dict(
@@ -63,8 +63,7 @@ def topk(xp, x, *, k, dim=-1, largest=True, sorted=True):
         raise RuntimeError("selected index k out of range")
     if dtypes.OF_RAW[x.dtype] is dtypes.bool:
         raise RuntimeError("topk does not support bool dtypes on CPU")
-    found = xp.sort(x, dim=dim, descending=largest)
-    return [xp.slice_dim(part, dim=dim, start=0, end=k, step=1) for part in found] if x.ndim else found
+    return xp.sort(x, dim=dim, descending=largest, k=k)
 
 
 def _back_along(xp, g0, x_shape, out1, dim, keepdim):
