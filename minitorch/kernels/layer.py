@@ -13,7 +13,21 @@ import numpy as np
 from numpy import empty
 
 from . import blas
-from .blas import F32, F64, I32, ONE, PLAIN, ROW_MAJOR, SHARED, TRANSPOSED, ZERO, address, dgemm, memcpy, sgemm
+from .blas import (  # fmt: skip
+    F32,
+    F64,
+    I32,
+    ONE,
+    PLAIN,
+    ROW_MAJOR,
+    SHARED,
+    TRANSPOSED,
+    ZERO,
+    address,
+    dgemm,
+    memcpy,
+    sgemm,
+)
 from .jit import kernel
 from .layout import DATA, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE
 from .optim import word
