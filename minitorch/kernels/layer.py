@@ -12,27 +12,14 @@ import ctypes
 import numpy as np
 from numpy import empty
 
-from . import blas
-from .blas import (  # fmt: skip
-    F32,
-    F64,
-    I32,
-    ONE,
-    PLAIN,
-    ROW_MAJOR,
-    SHARED,
-    TRANSPOSED,
-    ZERO,
-    address,
-    dgemm,
-    memcpy,
-    sgemm,
-)
+from .blas import F32, F64, PLAIN, ROW_MAJOR, SHARED, TRANSPOSED, dgemm, memcpy, sgemm
+from .blas import available as blas_available
 from .jit import kernel
 from .layout import DATA, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE
 from .optim import word
+from .team import I32, ONE, ZERO, address
 
-available = blas.available and bool(FLOATS)
+available = blas_available and bool(FLOATS)
 
 
 def kind_of(dtype):
@@ -121,13 +108,15 @@ def backward(objects):
 
 def linear(x, w, b):
     """x @ w.T + b for matrices x (m, k) and w (n, k), and b (n) or None. NotImplemented for others than small contiguous ones."""
+    if not available:
+        return NotImplemented
     arrays = x, w, b, empty((len(x), len(w)), x.dtype)
     return arrays[3] if forward(id(arrays)) else NotImplemented
 
 
 def linear_backward(g, x, w, wanted):
     """(g @ w, g.T @ x, sum(g, 0)), or None for what is not wanted. NotImplemented as above."""
-    if 2 * g.size * x.shape[1] >= SHARED:
+    if not available or 2 * g.size * x.shape[1] >= SHARED:
         return NotImplemented
     dx = empty(x.shape, x.dtype) if wanted[0] else None
     dw = empty(w.shape, w.dtype) if wanted[1] else None
