@@ -6,7 +6,7 @@ from .. import dtypes
 from ..printing import type_name
 from ..tensor import Tensor
 from . import coerce
-from .pointwise import BINARY, abs, isfinite, isnan, one_call
+from .pointwise import BINARY, abs, isfinite, isnan, one_line
 from .samples import binary, unary
 from .table import op
 
@@ -84,13 +84,13 @@ def where(xp, condition, x, y):
 # ---------------------------------------------------------------------- comparison and logic
 
 
-def _compare(name, doc):
-    block = one_call(name, doc, "x", "y", plain=True)
-    return op(torch=name, coerce=coerce.tensor_first, samples=binary())(block)
+def _compare(name, formula):
+    return op(torch=name, coerce=coerce.tensor_first, samples=binary())(one_line(name, formula, formula, plain=True))
 
 
 def _logical(name, doc):
-    return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False)(one_call(name, doc, "x", "y"))
+    block = one_line(name, f"xp.{name}(x, y)", doc)
+    return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False)(block)
 
 
 eq, ne = _compare("eq", "x == y"), _compare("ne", "x != y")
@@ -101,24 +101,22 @@ logical_or = _logical("logical_or", "One is non-zero.")
 logical_xor = _logical("logical_xor", "Exactly one is non-zero.")
 
 
-def bitwise(name, doc, **options):
+def bitwise(name, formula, doc, **options):
     def whole_numbers(dtype):
         return binary()(dtype) if not dtype.startswith("float") else ()
 
-    block = one_call(name, doc, "x", "y", plain=True)
+    block = one_line(name, formula, doc, plain=True)
     return op(torch=name, samples=whole_numbers, coerce=coerce.integers, numbers=True, **options)(block)
 
 
-bitwise_and = bitwise("bitwise_and", "x & y, bit by bit; on bools the logical and")
-bitwise_or = bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or")
-bitwise_xor = bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
-
-
+bitwise_and = bitwise("bitwise_and", "x & y", "x & y, bit by bit; on bools the logical and")
+bitwise_or = bitwise("bitwise_or", "x | y", "x | y, bit by bit; on bools the logical or")
+bitwise_xor = bitwise("bitwise_xor", "x ^ y", "x ^ y, bit by bit; on bools the exclusive or")
 bitwise_not = op(
     torch="bitwise_not",
     coerce=coerce.integer,
     samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype),
-)(one_call("bitwise_not", "~x, bit by bit; on bools the logical not", "x", plain=True))
+)(one_line("bitwise_not", "~x", "~x, bit by bit; on bools the logical not", plain=True))
 
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):

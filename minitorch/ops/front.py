@@ -8,6 +8,8 @@ line; everything else is a call: of the policy (`ops/coerce.py`), of the tracers
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from inspect import Parameter
 
 from numpy import asarray, generic, ndarray
@@ -52,7 +54,7 @@ def front(row, *, traced=True, operator=None):
     return compiled(
         row.name, lines,
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=LARGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
-        FLOATING=FLOATING, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=object.__new__, wrap=wrap, asarray=asarray,
+        FLOATING=FLOATING, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, state=state, inferring=inferring, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
         MISSING=Parameter.empty, missing=missing, into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
@@ -178,12 +180,13 @@ def entry(row, operator) -> list[str]:
 def computation(row) -> list[str]:
     """`result`, from the fused forward if there is one and it can, or the readable one."""
     arrays, kw = ", ".join(raw(row)), keywords(row)
-    block = f"xp.{row.forward.calls}(" if hasattr(row.forward, "calls") else "forward(xp, "
+    formula = getattr(row.forward, "formula", None)
+    block = re.sub(r"\b([xy])\b", r"a_\1", formula) if formula else f"forward(xp, {arrays}{kw})"
     plain = row.view or row.outputs > 1 or getattr(row.forward, "plain", False)
     if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
         readable = [f"return forward(ops, {arguments(row)})"]
     elif plain:
-        readable = [f"result = {block}{arrays}{kw})"]
+        readable = [f"result = {block}"]
     elif not row.inplace:
         readable = [f"result = (large if {is_large(raw(row)[0])} else forward)(xp, {arrays}{kw})"]
     else:
@@ -196,7 +199,7 @@ def computation(row) -> list[str]:
             "elif size >= LARGE and switches.fused:",
             f"    result = large(xp, {arrays}{kw})",
             "else:",
-            f"    result = {block}{arrays}{kw})",
+            f"    result = {block}",
         ]
     fused = row.fused and row.fused[0]
     if not fused:
@@ -225,7 +228,7 @@ def wrapping(row) -> list[str]:
     return [
         "if type(result) is not ndarray:  # NumPy makes a scalar of a result of no dimensions",
         "    result = asarray(result) if isinstance(result, generic) else xp.asarray(result)",
-        "out = new(Tensor)",
+        "out = new()",
         "out._array = result",
         f"out._cell = {x}._cell" if row.view else "out._cell = [0]",
         "out._node = out._grad = out.hooks = out._view = None",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from .. import dtypes
 from ..kernels.fuse import one_loop
@@ -229,24 +230,24 @@ def square(xp, x):
     return xp.mul(x, x)
 
 
-def one_call(name, doc, *inputs, plain=False):
-    """The block of an op that is one function of the namespace: it has nothing else to say, and the front calls that itself. `plain`:
+def one_line(name, formula, doc, *, plain=False):
+    """The block of an op that has nothing else to say than a formula of `x`, or `x` and `y`: the front computes that itself. `plain`:
     no other way is faster, whatever the size."""
-    inputs = ", ".join(inputs)
-    forward = compiled(name, [f"def {name}(xp, {inputs}):", f"return xp.{name}({inputs})"], __name__=__name__)
-    forward.calls, forward.plain, forward.__doc__ = name, plain, doc
+    second = ", y" if re.search(r"\by\b", formula) else ""
+    forward = compiled(name, [f"def {name}(xp, x{second}):", f"return {formula}"], __name__=__name__)
+    forward.formula, forward.plain, forward.__doc__ = formula, plain, doc
     return forward
 
 
 def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, **options):
-    """Declares an op of one input whose block is one call. `hot`: every network calls its rule, which is compiled at the first use."""
+    """Declares an op that is one function of the namespace. `hot`: every network calls its rule, which is compiled at the first use."""
     return op(
         vjp=None if rule is None else dict(x=rule),
         torch=name,
         samples=unary(low, high),
         fused=(None, one_loop(rule)) if hot else None,
         **(dict(coerce=coerce.floating) | options),
-    )(one_call(name, doc, "x"))
+    )(one_line(name, f"xp.{name}(x)", doc))
 
 
 sqrt = namesake("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
