@@ -375,6 +375,10 @@ def zeros_of(x, shape) -> Tensor:
     return wrap(backend_of(x._array).zeros_of(x._array, tuple(shape)))
 
 
+def blank(x, shape) -> Tensor:
+    return wrap(backend_of(x._array).blank(x._array, tuple(shape)))
+
+
 def index_range(x, dim, start, end=-1) -> Tensor:
     return wrap(backend_of(x._array).index_range(x._array, dim, start, end))
 

@@ -37,25 +37,51 @@ def where(condition, x, y):
     return out
 
 
+def copied(x):
+    """A new array of x's elements, row by row. Of `blank` ones fresh memory, which nobody has to fill from another."""
+    if x.size > 1 and not builtins.any(x.strides):
+        value = x.item(0)
+        return np.full(x.shape, value, x.dtype) if value or math.copysign(1, value) < 0 else np.zeros(x.shape, x.dtype)
+    out = np.empty(x.shape, x.dtype)
+    if x.size < LARGE:
+        out[...] = x
+    else:
+        flat = (out.reshape(-1), x.reshape(-1)) if x.flags.c_contiguous else (out, x)
+        kernels.threads.run(np.copyto, flat, cost=0.04)
+    return out
+
+
+def blank(x, shape):
+    """Zeros of a shape in x's type, on x's device, to be placed into: `copied` before they are written. Large ones take no memory."""
+    zeros = np.zeros(shape if math.prod(shape) < LARGE else (), x.dtype)
+    return zeros if zeros.ndim else np.broadcast_to(zeros, shape)
+
+
 def _fits(x, other, index):
     """Whether kernels take these."""
-    return x.ndim and x.dtype.type in FLOATS and index.dtype == np.int64 and other.dtype is x.dtype
+    return x.ndim and x.dtype.type in FLOATS and index.dtype == np.int64 and other.dtype is x.dtype and x.size and index.size
 
 
-def _done(kernel, out, other, index, dim):
+def _done(kernel, out, other, index, dim, *how):
     """Whether the kernel did its work on a new, contiguous `out`; it stops at a position that is not in [0, n)."""
-    arrays = [_threefold(a, dim) for a in (out, other)]
+    arrays, after = [_twofold(a, dim) for a in (out, other)], math.prod(out.shape[dim % out.ndim + 1 :])
     if kernel is kernels.indexing.add_slices:
-        call = arrays, (index.reshape(-1),)
+        call = arrays, (index.reshape(-1).view(np.uint64), after)
     else:
-        call = (*arrays, _threefold(index, dim)), ()
+        call = (*arrays, _twofold(index, dim).view(np.uint64)), (after, *how)
     return builtins.all(kernels.threads.run(kernel, *call, cost=0.4))
+
+
+def _twofold(a, dim):
+    """An array that has elements as (before, along and after) dimension `dim`, contiguous."""
+    a = np.ascontiguousarray(a)  # Numba compiles anew for every other layout
+    return a.reshape(math.prod(a.shape[: dim % a.ndim]), -1)
 
 
 def _threefold(a, dim):
     """An array as (before, along, after) dimension `dim`, contiguous."""
     n, dim = a.shape[dim], dim % a.ndim
-    a = np.ascontiguousarray(a)  # Numba compiles anew for every other layout
+    a = np.ascontiguousarray(a)
     return a.reshape(math.prod(a.shape[:dim]), n, math.prod(a.shape[dim + 1 :]))
 
 
@@ -88,7 +114,7 @@ def getitem(x, *, index):
 
 def index_put(x, y, *, index, accumulate=False):
     """`x` with `y` at `index` (a tuple of slices, integers, arrays): a new array."""
-    out = np.array(x)
+    out = copied(x)
     if accumulate:
         np.add.at(out, index, y)
     else:
@@ -128,18 +154,18 @@ def _grid(index, dim):
     return tuple(grid)
 
 
-def _placed(kernel, x, index, src, dim):
+def _placed(kernel, x, index, src, dim, *how):
     """A copy of x to which the kernel writes or adds src. None: it is not for these."""
     if _fits(x, src, index) and _covers(index, x, dim):
-        out = np.array(x, order="C")
-        if _done(kernel, out, src if src.ndim else np.full(index.shape, src), index, dim):
+        out = copied(x)
+        if _done(kernel, out, src if src.ndim else np.full(index.shape, src), index, dim, *how):
             return out
     return None
 
 
 def scatter(x, index, src, *, dim):
     src = _cut_src(src, index)
-    out = _placed(kernels.indexing.put_elements, x, index, src, dim)
+    out = _placed(kernels.indexing.put_elements, x, index, src, dim, kernels.indexing.PUT)
     if out is None:
         out = np.array(x)
         (out if out.ndim else out.reshape(index.shape))[_grid(index, dim)] = src
@@ -155,23 +181,37 @@ def scatter_add(x, index, src, *, dim):
     return out
 
 
-#: ufunc and start of each reduction; the extremes start from the limits of the type
-MEETING = dict(sum=(np.add, 0), mean=(np.add, 0), prod=(np.multiply, 1), amax=(np.maximum, None), amin=(np.minimum, None))
+MEETING = dict(prod=np.multiply, amax=np.maximum, amin=np.minimum)
 
 
 def scatter_reduce(x, index, src, *, dim, reduce, include_self):
-    out, src, at = np.array(x, order="C"), _cut_src(src, index), _grid(index, dim)
-    target = out if out.ndim else out.reshape(index.shape)
-    ufunc, start = MEETING[reduce]
+    src = _cut_src(src, index)
     if not include_self:
-        target[at] = _furthest(x.dtype, reduce) if start is None else start
-    ufunc.at(target, at, src)
+        x = scatter(x, index, _start(x, reduce), dim=dim)
+    out = _met(x, index, src, dim, reduce)
     if reduce == "mean":
-        n = np.full(target.shape, include_self, x.dtype)
-        np.add.at(n, at, 1)
+        n = scatter_add(np.full(x.shape, include_self, x.dtype), index, np.ones(index.shape, x.dtype), dim=dim)
         np.maximum(n, 1, out=n)
-        out = (np.true_divide if x.dtype.kind == "f" else np.floor_divide)(target, n).reshape(out.shape)
+        out = (np.true_divide if x.dtype.kind == "f" else np.floor_divide)(out, n)
     return out
+
+
+def _met(x, index, src, dim, reduce):
+    """A copy of x in which what meets is reduced."""
+    if reduce in ("sum", "mean"):
+        return scatter_add(x, index, src, dim=dim)
+    how = dict(prod=kernels.indexing.MULTIPLY, amax=kernels.indexing.LARGEST, amin=kernels.indexing.SMALLEST)[reduce]
+    out = _placed(kernels.indexing.put_elements, x, index, src, dim, how)
+    if out is None:
+        out = np.array(x)
+        MEETING[reduce].at(out if out.ndim else out.reshape(index.shape), _grid(index, dim), src)
+    return out
+
+
+def _start(x, reduce):
+    """What takes the place of x where something meets: what changes nothing."""
+    start = dict(sum=0, mean=0, prod=1).get(reduce)
+    return np.array(_furthest(x.dtype, reduce) if start is None else start, x.dtype)
 
 
 def _furthest(dtype, reduce):
@@ -188,12 +228,19 @@ def _cut_src(src, index):
 
 
 def index_select(x, index, *, dim):
-    return x.take(index, dim) if x.ndim else x[...].copy()
+    if not x.ndim:
+        return x[...].copy()
+    if x.size >= LARGE and dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
+        out = np.empty((*x.shape[:-1], index.size), x.dtype)
+        rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1, index.size)
+        if builtins.all(kernels.threads.run(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2)):
+            return out
+    return x.take(index, dim)
 
 
 def index_add(x, index, source, *, dim):
     if _fits(x, source, index):
-        out = np.array(x, order="C")
+        out = copied(x)
         if _done(kernels.indexing.add_slices, out, source, index, dim):
             return out
     out = np.array(x)

@@ -31,6 +31,8 @@ from .. import dtypes
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .indexing import (  # noqa: F401
     bincount,
+    blank,
+    copied,
     gather,
     getitem,
     index_add,
@@ -82,7 +84,7 @@ def to_numpy(x):
 
 
 def clone(x):
-    return np.array(x, order="K")
+    return copied(x) if x.flags.c_contiguous else np.array(x, order="K")
 
 
 def contiguous(x):
@@ -300,7 +302,7 @@ def unfold_placed(x, *, shape, dimension, size, step):
 
 def flip(x, *, dims):
     dims = [d % x.ndim for d in dims]
-    return x[tuple([slice(None, None, -1 if i in dims else 1) for i in range(x.ndim)])].copy()
+    return copied(x[tuple([slice(None, None, -1 if i in dims else 1) for i in range(x.ndim)])])
 
 
 def roll(x, *, shifts, dims=None):

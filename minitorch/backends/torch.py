@@ -166,6 +166,9 @@ def zeros_of(x, shape):
     return torch.zeros(tuple(shape), dtype=x.dtype, device=x.device)
 
 
+blank = zeros_of
+
+
 def index_range(x, dim, start, end=-1):
     shape = [-1 if d == dim % x.ndim else 1 for d in range(x.ndim)]
     i = torch.arange(x.shape[dim], device=x.device).reshape(shape)

@@ -1,6 +1,8 @@
-"""Taking from, writing at and adding to positions along one dimension; choosing; order. Arrays of three dimensions: before, along, after.
+"""Taking from, writing at and adding to positions along one dimension; choosing; order. Arrays of three dimensions, before, along and
+`after`, the last two of which are given as one.
 
-A kernel that gets positions returns False where one is not in [0, n): NumPy then says what is wrong, or counts it from the end.
+A kernel that gets positions, as numbers without a sign (or Numba would count negative ones from the end), returns False where one is
+not in [0, n): NumPy then says what is wrong, or counts it from the end.
 """
 
 from __future__ import annotations
@@ -10,62 +12,104 @@ import numpy as np
 from .jit import kernel
 
 
-@kernel(nogil=True)
-def take_elements(out, x, index):
-    """out = np.take_along_axis(x, index, 1)"""
-    n = x.shape[1]
-    for a in range(index.shape[0]):
-        for k in range(index.shape[1]):
-            for b in range(index.shape[2]):
-                at = index[a, k, b]
-                if at < 0 or at >= n:
-                    return False
-                out[a, k, b] = x[a, at, b]
-    return True
-
-
-@kernel(nogil=True)
-def put_elements(out, source, index):
-    """np.put_along_axis(out, index, source, 1)"""
-    n = out.shape[1]
-    for a in range(index.shape[0]):
-        for k in range(index.shape[1]):
-            for b in range(index.shape[2]):
-                at = index[a, k, b]
-                if at < 0 or at >= n:
-                    return False
-                out[a, at, b] = source[a, k, b]
-    return True
-
-
-@kernel(nogil=True)
-def add_elements(out, source, index):
-    """out[a, index[a, k, b], b] += source[a, k, b], for a, k and b in this order"""
-    n = out.shape[1]
-    for a in range(index.shape[0]):
-        for k in range(index.shape[1]):
-            for b in range(index.shape[2]):
-                at = index[a, k, b]
-                if at < 0 or at >= n:
-                    return False
-                out[a, at, b] += source[a, k, b]
-    return True
-
-
-@kernel(nogil=True)
-def add_slices(out, source, index):
-    """np.add.at(out, (slice(None), index), source), in the same order; index (K,)"""
+@kernel(inner=True)
+def _outside(index, n):
+    """Whether some of these whole numbers without a sign are not below n. (In one pass: negative ones have become very large.)"""
+    largest = np.uint64(0)
     for k in range(index.size):
-        if index[k] < 0 or index[k] >= out.shape[1]:
+        largest = max(largest, index[k])
+    return largest >= n
+
+
+@kernel(inner=True)
+def _loops(size, after):
+    """-> lengths of an outer and an inner loop over (along, after), and whether the inner one goes along `after`"""
+    return (1, size, np.uint64(0)) if after == 1 else (size // after, after, np.uint64(1))
+
+
+@kernel(nogil=True)
+def take_elements(out, x, index, after):
+    """out = np.take_along_axis(x, index, 1)"""
+    step = np.uint64(after)
+    outer, inner, moves = _loops(index.shape[1], after)
+    for a in range(index.shape[0]):
+        if _outside(index[a], np.uint64(x.shape[1]) // step):
             return False
+        for k in range(outer):
+            for b in range(inner):
+                i = k * inner + b
+                out[a, i] = x[a, index[a, i] * step + np.uint64(b) * moves]
+    return True
+
+
+@kernel(nogil=True)
+def add_elements(out, source, index, after):
+    """out[a, index[a, k, b], b] += source[a, k, b], for a, k and b in this order"""
+    step = np.uint64(after)
+    outer, inner, moves = _loops(index.shape[1], after)
+    for a in range(index.shape[0]):
+        if _outside(index[a], np.uint64(out.shape[1]) // step):
+            return False
+        for k in range(outer):
+            for b in range(inner):
+                i = k * inner + b
+                out[a, index[a, i] * step + np.uint64(b) * moves] += source[a, i]
+    return True
+
+
+PUT, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
+
+
+@kernel(nogil=True)
+def put_elements(out, source, index, after, how):
+    """As `add_elements`, but source is written (PUT), multiplied by, or the LARGEST or SMALLEST stays; NaN counts as both."""
+    step = np.uint64(after)
+    outer, inner, moves = _loops(index.shape[1], after)
+    for a in range(index.shape[0]):
+        if _outside(index[a], np.uint64(out.shape[1]) // step):
+            return False
+        for k in range(outer):
+            for b in range(inner):
+                i = k * inner + b
+                at = index[a, i] * step + np.uint64(b) * moves
+                new = source[a, i]
+                if how != PUT:
+                    old = out[a, at]
+                    if how == MULTIPLY:
+                        new = old * new
+                    elif how == LARGEST:
+                        new = old if (old > new) | (old != old) else new
+                    else:
+                        new = old if (old < new) | (old != old) else new
+                out[a, at] = new
+    return True
+
+
+@kernel(nogil=True)
+def take_columns(x, out, index):
+    """out = np.take(x, index, 1), of matrices"""
+    if _outside(index, np.uint64(x.shape[1])):
+        return False
+    for a in range(x.shape[0]):
+        for k in range(index.size):
+            out[a, k] = x[a, index[k]]
+    return True
+
+
+@kernel(nogil=True)
+def add_slices(out, source, index, after):
+    """np.add.at(out, (slice(None), index), source), in the same order; index (K,)"""
+    if _outside(index, np.uint64(out.shape[1] // after)):
+        return False
+    step = np.uint64(after)
     for a in range(out.shape[0]):
-        if out.shape[2] == 1:  # without a loop of one element
+        if after == 1:
             for k in range(index.size):
-                out[a, index[k], 0] += source[a, k, 0]
+                out[a, index[k]] += source[a, k]
         else:
             for k in range(index.size):
-                for b in range(out.shape[2]):
-                    out[a, index[k], b] += source[a, k, b]
+                for b in range(after):
+                    out[a, index[k] * step + np.uint64(b)] += source[a, k * after + b]
     return True
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..creation import (  # noqa: F401
     astype_like,
+    blank,
     full_like,
     index_range,
     ones_like,

@@ -21,9 +21,9 @@ def _embedding_dw(xp, g, weight_shape, x, padding_idx, scale_grad_by_freq):
         added = added * xp.reshape(xp.astype_like(xp.ne(index, at), added), shape=(-1, 1))
     if scale_grad_by_freq:
         ones = xp.astype_like(xp.ge(index, 0), added)
-        counts = xp.index_add(xp.zeros_of(g, (weight_shape[0],)), index, ones, dim=0)
+        counts = xp.index_add(xp.blank(g, (weight_shape[0],)), index, ones, dim=0)
         added = added / xp.reshape(xp.index_rows(counts, index), shape=(-1, 1))
-    return xp.index_add(xp.zeros_of(g, tuple(weight_shape)), index, added, dim=0)
+    return xp.index_add(xp.blank(g, tuple(weight_shape)), index, added, dim=0)
 
 
 def _take(x, weight, padding_idx, scale_grad_by_freq):

@@ -17,7 +17,7 @@ from .table import op
 @op(
     vjp=dict(
         x=lambda xp, g, x_shape, index: xp.index_put(
-            xp.zeros_of(g, tuple(x_shape)), g, index=index, accumulate=True
+            xp.blank(g, tuple(x_shape)), g, index=index, accumulate=True
         )
     ),
     method=False,

@@ -21,7 +21,7 @@ min_result = namedtuple("min", ["values", "indices"])
 
 def _placed(xp, g, x_shape, index, dim):
     """Zeros of `x_shape` with g at `index` along `dim`."""
-    return xp.scatter(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim) if len(x_shape) else g
+    return xp.scatter(xp.blank(g, tuple(x_shape)), index, g, dim=dim) if len(x_shape) else g
 
 
 IN_ORDER = dict(

@@ -37,7 +37,7 @@ def _places(shape, pad):
 
 def _constant_pad_dx(xp, g, x_shape, pad):
     kept, place, _ = _places(x_shape, pad)
-    return xp.index_put(xp.zeros_of(g, tuple(x_shape)), xp.getitem(g, index=place), index=kept)
+    return xp.index_put(xp.blank(g, tuple(x_shape)), xp.getitem(g, index=place), index=kept)
 
 
 @op(

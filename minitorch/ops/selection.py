@@ -68,7 +68,7 @@ def _front_dim(function):
 
 @op(
     vjp=dict(
-        x=lambda xp, g, x_shape, index, dim: xp.scatter_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)
+        x=lambda xp, g, x_shape, index, dim: xp.scatter_add(xp.blank(g, tuple(x_shape)), index, g, dim=dim)
     ),
     method=False,
     inplace=False,
@@ -116,7 +116,7 @@ def scatter_add(xp, x, index, src, *, dim):
 
 @op(
     vjp=dict(
-        x=lambda xp, g, x_shape, index, dim: xp.index_add(xp.zeros_of(g, tuple(x_shape)), index, g, dim=dim)
+        x=lambda xp, g, x_shape, index, dim: xp.index_add(xp.blank(g, tuple(x_shape)), index, g, dim=dim)
     ),
     torch="index_select",
     coerce=coerce.same,
@@ -138,7 +138,9 @@ def index_select(xp, x, index, *, dim):
 @op(
     vjp=dict(
         x=lambda g: g,
-        source=lambda xp, g, index, dim, alpha: xp.index_select(g, index, dim=dim) * alpha,
+        source=lambda xp, g, index, dim, alpha: (
+            xp.index_select(g, index, dim=dim) if alpha == 1 else xp.index_select(g, index, dim=dim) * alpha
+        ),
     ),
     torch="index_add",
     coerce=coerce.same,

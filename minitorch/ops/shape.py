@@ -165,7 +165,7 @@ def _select_dx(xp, g, x_shape, dim, index):
 
 def _placed(xp, g, x_shape, index):
     """Zeros of `x_shape` with g at `index`."""
-    return xp.index_put(xp.zeros_of(g, x_shape), g, index=index)
+    return xp.index_put(xp.blank(g, x_shape), g, index=index)
 
 
 @op(
