@@ -19,6 +19,7 @@ from minitorch.backends import numpy as xp
 from minitorch.backends.special import erf, erfc
 from minitorch.kernels import fuse, threads
 from minitorch.ops import OPS
+from minitorch.ops.lookup import REDUCTIONS
 
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e-40, 1.0, -1.0, 2.5, 0.5, 20.0, -100.0]
 ROOT = Path(minitorch.__file__).parent
@@ -358,7 +359,8 @@ def test_indexing_by_kernels(dtype, monkeypatch):
 
     r = np.random.default_rng(0)
     x, index = r.standard_normal((6, 7, 5)).astype(dtype), r.integers(0, 5, (6, 7, 5))
-    calls = []
+    x[1, 1, :4] = math.nan, -0.0, math.inf, 0.0
+    calls = [lambda: indexing.copied(indexing.blank(x, (6, 7, 5))), lambda: indexing.copied(np.broadcast_to(-x[1, 1, 3:4], (6, 7)))]
     for dim in (0, 1, -1):
         inside, wide = r.integers(0, 5, 9), r.integers(-5, 5, 9)
         source = np.moveaxis(r.standard_normal((*np.delete(x.shape, dim % 3), 9)).astype(dtype), -1, dim)
@@ -370,8 +372,13 @@ def test_indexing_by_kernels(dtype, monkeypatch):
                 lambda dim=dim, i=i: indexing.scatter(x, i, np.array(3, dtype), dim=dim),
                 lambda dim=dim, i=i: indexing.scatter_add(x, i, x * 2, dim=dim),
             ]
+            calls += [
+                lambda dim=dim, i=i, how=how: indexing.scatter_reduce(x, i, x[::-1] * 2, dim=dim, **how)
+                for how in ({"reduce": how, "include_self": s} for how in REDUCTIONS for s in (True, False))
+            ]
         for i in (inside, wide):
             calls.append(lambda dim=dim, i=i, source=source: indexing.index_add(x, i, source, dim=dim))
+            calls.append(lambda dim=dim, i=i: indexing.index_select(x, i, dim=dim))
     condition = x > 0
     for a, b in [(x, x * 2), (x, 1.5), (2, x), (x.T, x.T * 2), (1.0, 2.0), (x, np.array(3, dtype)), (x, x[0])]:
         shape = condition.T if getattr(a, "shape", ()) == (5, 7, 6) else condition
@@ -387,6 +394,7 @@ def test_indexing_by_kernels(dtype, monkeypatch):
         for call, result in zip(calls, expected, strict=True):
             assert call().dtype == result.dtype
             np.testing.assert_array_equal(call(), result)
+            np.testing.assert_array_equal(np.signbit(call()), np.signbit(result))
 
 
 @pytest.mark.parametrize("name", ["gather", "scatter", "scatter_add", "index_add"])
@@ -430,6 +438,23 @@ def test_sort_is_stable(descending, monkeypatch):
             assert_same(values, np.take_along_axis(x, indices, dim))
             np.testing.assert_array_equal(values, expected[0].astype("float32"))
     assert xp.sort(x[:0], dim=1)[1].shape == (0, 30, 7)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("k", [0, 1, 2, 7, 64, 65, 300, 2999, 3000])
+def test_the_first_of_an_order(k, descending, monkeypatch):
+    """Few of many without an order of the others, unless too many are equal; also of -0.0 and NaN, in pieces."""
+    r = np.random.default_rng(0)
+    x = np.stack([r.standard_normal(3000), r.integers(-1, 2, 3000), np.arange(3000), -np.arange(3000), np.full(3000, math.nan)])
+    x = np.concatenate([x, r.choice(SPECIAL, (2, 3000)), np.tile(r.standard_normal(64), 50)[None, :3000]]).astype("float32")
+    for a, dim in ((x, 1), (x.T, 0), (x[:, ::3], -1), (x.astype("float64"), 1)):
+        expected = xp.sort(a, dim=dim, descending=descending)
+        for worth in (10**9, 0):
+            monkeypatch.setattr(threads, "WORTH", worth)
+            monkeypatch.setattr(threads, "PIECE", 1000)
+            first = xp.sort(a, dim=dim, descending=descending, k=min(k, a.shape[dim]))
+            for found, whole in zip(first, expected, strict=True):
+                assert_same(found.swapaxes(dim, -1), whole.swapaxes(dim, -1)[:, :k])
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (2, 3, 4), (2, 0, 3), (1, 1)])

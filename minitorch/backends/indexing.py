@@ -260,31 +260,47 @@ def nonzero(x):
     return out[:-1]
 
 
-def sort(x, *, dim=-1, descending=False):
-    """-> (values, indices), stable; NaN counts as the largest."""
+def sort(x, *, dim=-1, descending=False, k=None):
+    """-> (values, indices), stable; NaN counts as the largest. k: only the first k."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
+    n = x.shape[dim]
+    k = n if k is None else k
     if x.dtype == np.float32:
         lines = np.ascontiguousarray(x.swapaxes(dim, -1))
-        out = np.empty_like(lines), np.empty(lines.shape, np.int64)
-        if x.size:
-            rows = tuple([a.reshape(-1, x.shape[dim]) for a in (lines, *out)])
-            kernels.threads.run(_sort_rows, rows, (descending,), cost=2.0)
+        out = [np.empty((*lines.shape[:-1], k), dtype) for dtype in (x.dtype, np.int64)]
+        if out[0].size:
+            rows = lines.reshape(-1, n), *[a.reshape(-1, k) for a in out]
+            kernels.threads.run(_sort_rows, rows, (descending,), cost=0.2 if k <= FEW and n >= OF * k else 2.0)
         return tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in out])
     if descending:  # stable in descending order: sort the mirror image and mirror back
-        n = x.shape[dim]
         indices = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
     else:
         indices = np.argsort(x, dim, kind="stable")
-    return gather(x, indices, dim=dim), indices
+    indices = indices[(slice(None),) * (dim % x.ndim) + (slice(k),)]
+    return gather(x, indices, dim=dim), np.ascontiguousarray(indices)
+
+
+#: the most elements, and of how many times as many, that are found without an order of the others
+FEW, OF = 64, 32
 
 
 def _sort_rows(x, values, indices, descending):
     """NumPy sorts whole numbers of 64 bits several at once, 8 times as fast as it finds the stable order of floats: numbers whose
     upper half is in the order of the floats, with the place in the lower half."""
-    keys = np.empty(x.shape, np.uint64)
-    kernels.indexing.keys(x.view(np.uint32), descending, keys)
-    keys.sort()
+    bits, n, k = x.view(np.uint32), x.shape[1], values.shape[1]
+    keys = None
+    if k <= FEW and n >= OF * k:
+        keys, lanes = np.empty((len(x), 2 * k + 16), np.uint64), np.empty(builtins.max(8 * k, 128), x.dtype)
+        if not kernels.indexing.first_keys(x, bits, descending, lanes, np.empty(k, x.dtype), keys):
+            keys = None
+    if keys is None:
+        keys = np.empty(x.shape, np.uint64)
+        kernels.indexing.keys(bits, descending, keys)
+        if k < n and n >= LARGE:  # shorter rows are sorted sooner than partitioned
+            keys.partition(k)
+            keys = np.ascontiguousarray(keys[:, :k])
+        keys.sort()
     kernels.indexing.unpack(keys, x, values, indices)
 
 

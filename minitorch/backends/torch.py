@@ -415,8 +415,9 @@ def nonzero(x):
     return torch.nonzero(x)
 
 
-def sort(x, *, dim=-1, descending=False):
-    return tuple(torch.sort(x, stable=True, dim=dim, descending=descending))
+def sort(x, *, dim=-1, descending=False, k=None):
+    found = torch.sort(x, stable=True, dim=dim, descending=descending)
+    return tuple(found) if k is None or not x.ndim else tuple([part.narrow(dim, 0, k).contiguous() for part in found])
 
 
 def max_along(x, *, dim, keepdim=False):

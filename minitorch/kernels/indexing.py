@@ -144,29 +144,77 @@ def places(x, out):
 
 
 SIGN, ALL, HALF = np.uint32(1 << 31), np.uint32(0xFFFFFFFF), np.uint64(32)
-LARGEST = np.uint32(0x7F800000)  # infinity: what is above, but for the sign, is NaN
+INFINITY = np.uint32(0x7F800000)  # what is above, but for the sign, is NaN
+
+
+@kernel(inner=True)
+def _key(b, j, descending):
+    """A number in the order of the float32 whose bits are b, times 2 ** 32, plus the place j in its row. Zeros are equal, and NaNs,
+    which come after everything, too."""
+    magnitude = b & ~SIGN
+    b = ~b if b & SIGN else b | SIGN
+    b = SIGN if magnitude == 0 else b
+    b = ALL if magnitude > INFINITY else b
+    b = ~b if descending else b
+    return (np.uint64(b) << HALF) | np.uint64(j)
 
 
 @kernel(nogil=True)
 def keys(bits, descending, out):
-    """out = a number in the order of the float32 whose bits these are, times 2 ** 32, plus the place in the row. Zeros are equal, and
-    NaNs, which come after everything, too."""
+    """out = the `_key` of every element of a row"""
     for i in range(bits.shape[0]):
         for j in range(bits.shape[1]):
-            b = bits[i, j]
-            magnitude = b & ~SIGN
-            b = ~b if b & SIGN else b | SIGN
-            b = SIGN if magnitude == 0 else b
-            b = ALL if magnitude > LARGEST else b
-            b = ~b if descending else b
-            out[i, j] = (np.uint64(b) << HALF) | np.uint64(j)
+            out[i, j] = _key(bits[i, j], j, descending)
+
+
+@kernel(nogil=True)
+def first_keys(x, bits, descending, lowest, smallest, out):
+    """out = in order the smallest.size smallest `keys` of a row, and after them whatever. False if too many for `out` are about as
+    small, or NaN.
+
+    Every element belongs to one of lowest.size lanes, which are looked at side by side. There are k elements up to the k-th
+    smallest of the lanes' smallest ones, so what is above is out; the others are in the few lanes whose smallest is not.
+    """
+    (n, lanes, k), infinity = (x.shape[1], lowest.size, smallest.size), x.dtype.type(np.inf)
+    sign = x.dtype.type(-1 if descending else 1)
+    for i in range(x.shape[0]):
+        lowest[:] = infinity
+        for start in range(0, n, lanes):
+            part = x[i, start : start + lanes]
+            for j in range(part.size):
+                low, value = lowest[j], part[j] * sign
+                lowest[j] = low if (low <= value) | (low != low) else value
+        smallest[:] = infinity
+        for low in lowest:
+            if low != low:
+                return False
+            if low < smallest[k - 1]:
+                at = k - 1
+                while at and low < smallest[at - 1]:
+                    smallest[at] = smallest[at - 1]
+                    at -= 1
+                smallest[at] = low
+        found, bound = 0, smallest[k - 1]
+        for lane in range(lanes):
+            if lowest[lane] <= bound:
+                for j in range(lane, n, lanes):
+                    if x[i, j] * sign <= bound:
+                        if found == out.shape[1]:
+                            return False
+                        key, at = _key(bits[i, j], j, descending), found
+                        while at and key < out[i, at - 1]:
+                            out[i, at] = out[i, at - 1]
+                            at -= 1
+                        out[i, at] = key
+                        found += 1
+    return True
 
 
 @kernel(nogil=True)
 def unpack(keys, x, values, indices):
-    """values, indices = x at the places in the keys, these"""
-    for i in range(keys.shape[0]):
-        for j in range(keys.shape[1]):
+    """values, indices = x at the places in the first keys, these"""
+    for i in range(values.shape[0]):
+        for j in range(values.shape[1]):
             at = np.int64(keys[i, j] & np.uint64(ALL))
             indices[i, j] = at
             values[i, j] = x[i, at]

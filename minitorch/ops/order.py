@@ -63,8 +63,7 @@ def topk(xp, x, *, k, dim=-1, largest=True, sorted=True):
         raise RuntimeError("selected index k out of range")
     if dtypes.OF_RAW[x.dtype] is dtypes.bool:
         raise RuntimeError("topk does not support bool dtypes on CPU")
-    found = xp.sort(x, dim=dim, descending=largest)
-    return [xp.slice_dim(part, dim=dim, start=0, end=k, step=1) for part in found] if x.ndim else found
+    return xp.sort(x, dim=dim, descending=largest, k=k)
 
 
 def _back_along(xp, g0, x_shape, out1, dim, keepdim):
