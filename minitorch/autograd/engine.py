@@ -7,7 +7,7 @@ and runs hooks; rules only compute.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from sys import getrefcount
 
 from numpy import ndarray
@@ -38,17 +38,17 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None):
     heap: list = []  # of nodes with a gradient
     for edge, g in zip(roots, gradients, strict=True):
         add(grads, heap, edge, g)
+    node = heappop(heap)[1] if heap else None
     before = state.grad
     state.grad = create_graph
     try:
-        while heap:
-            node = heappop(heap)[1]
-            g = grads.pop(node)
+        while node is not None:
+            g, following = grads.pop(node), None
             if watch or node.hooks is not None:
                 results = visit(node, g, only, captured, create_graph)
                 if type(node) is Output:
                     hand_on(node, results, grads, heap)
-                    continue
+                    results = ()
             else:
                 results = node.plan.backward(node, g, node.xp)
             if node.fits is not None:
@@ -63,16 +63,27 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None):
                     else:
                         grads[edge] = g
                         if isinstance(edge, Node):
-                            heappush(heap, (-edge.number, edge))
+                            if following is None:  # of a chain, the only one that has a gradient: it needs no heap
+                                following = edge
+                            else:
+                                heappush(heap, (-edge.number, edge))
                 if waiting is not None and edge in waiting:
                     waiting[edge] -= 1
                     if waiting[edge] == 0 and edge in grads:
                         deliver(edge, grads.pop(edge), captured, create_graph)
+            if not heap:
+                node = following
+            elif following is None:
+                node = heappop(heap)[1]
+            else:
+                node = heappushpop(heap, (-following.number, following))[1]
         edge = g = results = sofar = None  # the leaves may then take their arrays over
         while grads:
             leaf, g = grads.popitem()
-            if leaf._grad is None and leaf.hooks is None and captured is None and own(g):
-                leaf._grad = wrap(g)
+            if leaf._grad is not None or leaf.hooks is not None or captured is not None:
+                deliver(leaf, g, captured, create_graph)
+            elif type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and g.flags.c_contiguous:
+                leaf._grad = wrap(g)  # plain memory that nobody else knows (2 references: `g` here and in the call)
             else:
                 deliver(leaf, g, captured, create_graph)
     finally:
@@ -142,11 +153,6 @@ def watched(node, g, plan, create_graph):
 
 
 # ---------------------------------------------------------------------- leaves
-
-
-def own(g):
-    """Whether a raw array is plain memory that only the caller knows: 3 references are its variable, `g` here and the call below."""
-    return type(g) is ndarray and g.base is None and getrefcount(g) <= 3 and g.flags.c_contiguous
 
 
 def deliver(leaf, g, captured, create_graph):
