@@ -67,14 +67,19 @@ def _place(kernel, out, other, index, dim, *how):
     """Has the kernel take from `other`, or place it, at the index along `dim` of a new, contiguous `out`."""
     before, after = math.prod(index.shape[:dim]), math.prod(index.shape[dim + 1 :])
     arrays = _rows(out, before), _rows(other, before), _rows(index, before).view(UNSIGNED)
-    if False in kernels.threads.run(kernel, arrays, (after, *how), cost=0.4):
+    if out.size < LARGE and index.size < LARGE:
+        done = kernel(*arrays, after, *how)
+    else:
+        done = False not in kernels.threads.run(kernel, arrays, (after, *how), cost=0.4)
+    if not done:
         x = other if kernel is kernels.indexing.take_elements else out
         raise out_of_range(index, x.shape[dim], dim)
 
 
 def _rows(a, before):
     """An array as (before, along and after) a dimension, contiguous: Numba compiles anew for every other layout."""
-    return np.ascontiguousarray(a).reshape(before, -1)
+    a = np.ascontiguousarray(a)
+    return a if a.ndim == 2 and len(a) == before else a.reshape(before, -1)
 
 
 def _threefold(a, dim):
@@ -157,7 +162,8 @@ def _cut(x, index, dim):
 def _covers(index, x, dim):
     """Whether the index is as large as the array in the other dimensions."""
     dim %= x.ndim
-    return index.shape[:dim] == x.shape[:dim] and index.shape[dim + 1 :] == x.shape[dim + 1 :]
+    own, whole = index.shape, x.shape
+    return own[:dim] == whole[:dim] and own[dim + 1 :] == whole[dim + 1 :]
 
 
 def _grid(index, dim):
@@ -291,7 +297,10 @@ def sort(x, *, dim=-1, descending=False, k=None):
         values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
         if values.size:
             rows = lines.reshape(-1, n), values.reshape(-1, k), indices.reshape(-1, k)
-            kernels.threads.run(_sort_rows, rows, (descending,), cost=0.2 if k <= FEW and n >= OF * k else 2.0)
+            if x.size < LARGE:
+                _sort_rows(*rows, descending)
+            else:
+                kernels.threads.run(_sort_rows, rows, (descending,), cost=0.2 if k <= FEW and n >= OF * k else 2.0)
         return (values, indices) if last else tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in (values, indices)])
     if descending:  # stable in descending order: sort the mirror image and mirror back
         indices = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)

@@ -223,7 +223,7 @@ def explaining(row, lines) -> list[str]:
 def wrapping(row) -> list[str]:
     """`out`, the tensor of `result`, or a tuple of them."""
     if row.outputs > 1:
-        return ["out = tuple([wrap(xp.asarray(r)) for r in result])"]
+        return ["out = tuple([wrap(r if type(r) is ndarray else xp.asarray(r)) for r in result])"]
     x = row.parameters[0]
     return [
         "if type(result) is not ndarray:  # NumPy makes a scalar of a result of no dimensions",

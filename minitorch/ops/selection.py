@@ -43,18 +43,19 @@ def fitting(name, x, index, dim, src=None):
     ):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     dim = _wrapped(name, x, index, dim)
-    shapes = list(index.shape), list(x.shape)
-    if 0 not in index.shape and any(a > b for d, (a, b) in enumerate(zip(*shapes, strict=False)) if d != dim):
+    own, whole = index.shape, x.shape
+    covers = own[:dim] == whole[:dim] and own[dim + 1 :] == whole[dim + 1 :]
+    if not covers and 0 not in own and any(a > b for d, (a, b) in enumerate(zip(own, whole, strict=False)) if d != dim):
         raise RuntimeError(
-            f"Size does not match at dimension {dim} expected index {shapes[0]} to be no larger than self {shapes[1]} apart from "
+            f"Size does not match at dimension {dim} expected index {list(own)} to be no larger than self {list(whole)} apart from "
             f"dimension {dim}"
         )
     if src is not None:
         if src.dtype != x.dtype:
             raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-        if any(a > b for a, b in zip(index.shape, src.shape, strict=False)):
+        if src.shape != own and any(a > b for a, b in zip(own, src.shape, strict=False)):
             raise RuntimeError(
-                f"Expected index {shapes[0]} to be no larger than self {shapes[1]} apart from dimension {dim} and to be no larger "
+                f"Expected index {list(own)} to be no larger than self {list(whole)} apart from dimension {dim} and to be no larger "
                 f"size than src {list(src.shape)}"
             )
     return dim
