@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import minitorch
+from minitorch.backends import logic
 from minitorch.backends import numpy as xp
 from minitorch.backends.special import erf, erfc
 from minitorch.kernels import fuse, threads
@@ -406,7 +407,35 @@ def test_positions_outside(name, dtype, position):
         getattr(xp, name)(x, index[2] if name == "index_add" else index, *other, dim=1)
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0,), (3, 0), (0, 3)])
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("size", [1, 10, logic.MANY - 2, logic.MANY, 3000])
+def test_truths(size, dtype, pieces, monkeypatch):
+    """As NumPy's, on both sides of the size from which on kernels are called: of NaN, -0.0 and what is not contiguous."""
+    if pieces:
+        monkeypatch.setattr(threads, "WORTH", 0)
+        monkeypatch.setattr(threads, "PIECE", 3)
+    r = np.random.default_rng(size)
+    with np.errstate(invalid="ignore"):
+        some = r.choice(np.array([0.0, -0.0, 1e-40, 3.0, math.nan, -math.inf]), (2, 2 * size)).astype(dtype)
+    for x, y in [(some[0], some[1]), (some[0, ::2], some[1, 1::2]), (some.T, some[::-1].T), (some, some[0]), (some[0], 0)]:
+        for name in ("logical_and", "logical_or", "logical_xor"):
+            given = getattr(xp, name)(x, y)
+            assert given.dtype == bool
+            np.testing.assert_array_equal(given, getattr(np, name)(x, y))
+        np.testing.assert_array_equal(xp.logical_not(x), np.logical_not(x))
+        assert xp.count_nonzero(x) == np.count_nonzero(x)
+    last = np.zeros_like(some)
+    last[-1, -1] = 1
+    for x in (some, some.T, last, last * 0, 1 - last, last * 0 + 1):
+        for name in ("any", "all"):
+            for kwargs in ({}, {"keepdim": True}, {"dim": 1}):
+                given, axis = getattr(xp, name)(x, **kwargs), kwargs.get("dim")
+                assert given.dtype == ("uint8" if dtype == "uint8" else "bool")
+                np.testing.assert_array_equal(given, getattr(np, name)(x, axis, keepdims="keepdim" in kwargs))
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0,), (3, 0), (0, 3), (600,), (30, 40), (5, 10, 20)])
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
 def test_nonzero(shape, dtype):
     x = np.random.default_rng(0).integers(0, 3, shape).astype(dtype)
@@ -418,8 +447,12 @@ def test_nonzero(shape, dtype):
 def test_within(dtype):
     for values, n, expected in [([0, 3], 4, True), ([0, 4], 4, False), ([], 0, True), ([0], 0, False)]:
         assert xp.within(np.array(values, dtype), n) == expected
-    if dtype != "uint8":
-        assert not xp.within(np.array([0, -1, 2], dtype)[::2][:1] - 1, 4)
+    for many in (10, 5000):
+        index = np.arange(many).astype(dtype) % 7
+        assert [xp.within(index, 7), xp.within(index, 6), xp.within(index[::-2], 7)] == [True, False, True]
+        if dtype != "uint8":
+            index[many // 2] = -1
+            assert not xp.within(index, 7)
 
 
 @pytest.mark.parametrize("descending", [False, True])

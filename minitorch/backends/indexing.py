@@ -275,15 +275,6 @@ def index_add(x, index, source, *, dim):
     return out
 
 
-def nonzero(x):
-    if not 1 <= x.ndim <= 2:
-        return np.stack(np.nonzero(x), axis=1) if x.ndim else np.zeros((int(builtins.bool(x)), 0), np.int64)
-    held = np.ascontiguousarray(x if x.dtype.kind == "b" else x != 0)
-    out = np.empty((np.count_nonzero(held) + 1, x.ndim), np.int64)
-    kernels.indexing.places(held if held.ndim == 2 else held.reshape(1, -1), out)
-    return out[:-1]
-
-
 def sort(x, *, dim=-1, descending=False, k=None):
     """-> (values, indices), stable; NaN counts as the largest. k: only the first k."""
     if not x.ndim:

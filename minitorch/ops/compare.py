@@ -89,7 +89,7 @@ def _compare(name, formula):
 
 
 def _logical(name, doc):
-    block = one_line(name, f"xp.{name}(x, y)", doc)
+    block = one_line(name, f"xp.{name}(x, y)", doc, plain=True)
     return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False)(block)
 
 

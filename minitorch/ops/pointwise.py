@@ -239,7 +239,7 @@ def one_line(name, formula, doc, *, plain=False):
     return forward
 
 
-def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, **options):
+def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, plain=False, **options):
     """Declares an op that is one function of the namespace. `hot`: every network calls its rule, which is compiled at the first use."""
     return op(
         vjp=None if rule is None else dict(x=rule),
@@ -247,7 +247,7 @@ def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, **options):
         samples=unary(low, high),
         fused=(None, one_loop(rule)) if hot else None,
         **(dict(coerce=coerce.floating) | options),
-    )(one_line(name, f"xp.{name}(x)", doc))
+    )(one_line(name, f"xp.{name}(x)", doc, plain=plain))
 
 
 sqrt = namesake("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
@@ -275,10 +275,10 @@ _zero = lambda xp, g: xp.zeros_like(g)
 floor = namesake("floor", _zero, "The largest integer not above x.", **NUMBER)
 ceil = namesake("ceil", _zero, "The smallest integer not below x.", **NUMBER)
 trunc = namesake("trunc", _zero, "x without its fraction.", **NUMBER)
-isnan = namesake("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False)
+isnan = namesake("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False, plain=True)
 isinf = namesake("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False)
 isfinite = namesake("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False)
-logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one)
+logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one, plain=True)
 
 
 @op(vjp=dict(x=_zero), torch="round", samples=unary(), **NUMBER)
