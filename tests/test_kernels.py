@@ -415,6 +415,7 @@ def test_truths(size, dtype, pieces, monkeypatch):
     if pieces:
         monkeypatch.setattr(threads, "WORTH", 0)
         monkeypatch.setattr(threads, "PIECE", 3)
+        monkeypatch.setattr(logic, "LARGE", 600)
     r = np.random.default_rng(size)
     with np.errstate(invalid="ignore"):
         some = r.choice(np.array([0.0, -0.0, 1e-40, 3.0, math.nan, -math.inf]), (2, 2 * size)).astype(dtype)

@@ -6,10 +6,11 @@ import numpy as np
 
 from .. import kernels
 
-FLOATS = (np.float32, np.float64)
+FLOATS, BOOL = (np.float32, np.float64), np.dtype(bool)
 
-#: elements from which on a kernel is called. logical_and, us, 100 elements: NumPy 0.35, kernel 0.75; 1000: 1.2, 0.8; 10**4: 11, 1.9
-MANY = 500
+#: elements from which on a kernel is called (logical_and of 1000, us: NumPy 1.2, kernel 1.2; of 10**4: 11, 1.9), and from which on its
+#: work may be shared: below, asking costs half a microsecond
+MANY, LARGE = 500, 1 << 16
 
 
 def _logical(function, how):
@@ -18,8 +19,11 @@ def _logical(function, how):
             return function(x, y)
         if x.dtype is not y.dtype or x.shape != y.shape:
             return function(x, y)
-        out = np.empty(x.shape, np.bool_)
-        kernels.threads.run(kernels.logic.logical, (x.ravel(), y.ravel(), out.reshape(-1)), (how,), cost=0.05)
+        out = np.empty(x.shape, BOOL)
+        if x.size < LARGE:
+            kernels.logic.logical(x.ravel(), y.ravel(), out.ravel(), how)
+        else:
+            kernels.threads.run(kernels.logic.logical, (x.ravel(), y.ravel(), out.ravel()), (how,), cost=0.05)
         return out
 
     logical.__name__ = function.__name__
@@ -34,16 +38,21 @@ logical_and, logical_or, logical_xor = (
 def logical_not(x):
     if type(x) is not np.ndarray or x.size < MANY or x.dtype.type not in FLOATS:
         return np.logical_not(x)
-    out = np.empty(x.shape, np.bool_)
-    kernels.threads.run(kernels.logic.logical_not, (x.ravel(), out.reshape(-1)), cost=0.05)
+    out = np.empty(x.shape, BOOL)
+    if x.size < LARGE:
+        kernels.logic.logical_not(x.ravel(), out.ravel())
+    else:
+        kernels.threads.run(kernels.logic.logical_not, (x.ravel(), out.ravel()), cost=0.05)
     return out
 
 
 def _count(x):
     """How many elements are not zero."""
-    if x.size >= MANY and x.dtype.type in FLOATS:
-        return sum(kernels.threads.run(kernels.logic.count, (x.ravel(),), cost=0.1))
-    return np.count_nonzero(x)
+    if x.size < MANY or x.dtype.type not in FLOATS:
+        return np.count_nonzero(x)
+    if x.size < LARGE:
+        return kernels.logic.count(x.ravel())
+    return sum(kernels.threads.run(kernels.logic.count, (x.ravel(),), cost=0.1))
 
 
 def all(x, *, dim=None, keepdim=False):
