@@ -53,7 +53,7 @@ def as_markdown(report):
     """Machine, targets, and the rows of every group; operations by size."""
     machine = report.machine
     parts = [
-        f"{machine['processor']}, {machine['cores']} cores; {machine['date']}; commit `{machine['commit']}`. "
+        f"{machine['processor']}, {machine['cores']} cores, device {report.choices.device}; {machine['date']}; commit `{machine['commit']}`. "
         + " ".join(f"{name} {about['version']} ({about['blas']})." for name, about in report.about.items())
         + " Times are medians; `x` is how many times minitorch's time the library needs."
     ]
@@ -73,6 +73,8 @@ def as_markdown(report):
         if blocked := list(obstacle_cells(found)):
             parts.append("**" + OBSTACLES + "** " + EXPLAINED)
             parts.append(table(HEADS, blocked))
+    if report.left_out:
+        parts.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in report.left_out.items()) + ".")
     for (group, threads), rows in grouped(report).items():
         if group == "ops":
             heads = ("ops: elements", "threads", "ops", "geometric mean", "worst", "")

@@ -34,11 +34,14 @@ class Tensor:
     __slots__ = ("__dict__", "__weakref__", "_array", "_cell", "_grad", "_node", "_view", "hooks")
 
     name = None
+    is_lent = False  # of a `.grad`: its memory is that of a gradient given to `backward`
     _backward_hooks = None
 
     def __new__(cls, *args, dtype=None, device=None):
         from . import creation
 
+        if not (args and isinstance(args[0], Tensor)):
+            device = device or Device.CPU  # torch's legacy forms do not ask the default device
         if (
             len(args) == 1
             and isinstance(args[0], (Tensor, list, tuple, np.ndarray))

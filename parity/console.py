@@ -83,7 +83,10 @@ def speed_table(report):
     table = Table(
         title="Speed of a training step, each library in its own process, taking turns", title_justify="left"
     )
-    for name in ("training", "torch", report.choices.library, "times torch's speed", "turns"):
+    ours, theirs = report.choices.library, "torch"
+    if report.choices.device != "cpu":
+        ours, theirs = f"{ours} ({report.choices.device})", "torch (cpu)"
+    for name in ("training", theirs, ours, "times torch's speed", "turns"):
         table.add_column(name, justify="left" if name == "training" else "right")
     for r in report.speed:
         if r.error:
@@ -168,12 +171,10 @@ def show_layers(report):
 
 def end(report, paths):
     if report.choices.device != "cpu":
-        console.print(
-            Text(
-                f"Device {report.choices.device}: torch does the arithmetic; this proves graph and rules.",
-                "yellow",
-            )
-        )
+        name = f"{report.choices.device} ({gpu})" if (gpu := report.versions.get("gpu")) else report.choices.device
+        console.print(Text(f"Device {name}: torch does the arithmetic; this proves graph and rules.", "yellow"))
+    if report.other_release:
+        console.print(Text(report.other_release, "yellow"))
     kernels, seconds = report.compiled
     console.print(
         f"Numba compiled {kernels} kernels in {seconds:.1f} CPU seconds; the others came from its cache."

@@ -70,8 +70,9 @@ def backward(
 ) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves (or of `inputs` only).
 
-    Unlike torch: `.grad` never shares memory with `grad_tensors`; torch's does where only views lie between, so that zeroing one
-    zeroes the other.
+    Where only views lie between, `.grad` of one leaf may be a view of the gradient that was given, as in torch: zeroing one then
+    zeroes the other. Unlike torch: the gradients of two leaves never share memory, and adding to such a `.grad` leaves what was given
+    as it is (in torch, `x.view(-1).backward(g)` three times gives 4 g, and doubles g twice).
 
     Errors (RuntimeError): a tensor without grad, a non-scalar without `grad_tensors`, a graph that was freed.
     """
@@ -82,7 +83,7 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     roots, starts = _start(tensors, grad_tensors, create_graph)
     if inputs is None:
-        run(roots, starts, keep_graph=keep, create_graph=create_graph)
+        run(roots, starts, keep_graph=keep, create_graph=create_graph, lenders=grad_tensors)
         return
     for t, g in zip(inputs, _gradients(roots, starts, inputs, keep, create_graph), strict=True):
         if g is not None:

@@ -13,20 +13,21 @@ from sys import getrefcount
 from numpy import ndarray
 
 from ..dtypes import OF_RAW
-from ..tensor import wrap
+from ..tensor import Tensor, wrap
 from .graph import Node, Output, hooked_leaves
 from .hooks import copy_of, run_post_hooks, run_pre_hooks, run_tensor_hooks
-from .mode import state
+from .mode import INFERENCE, state
 
 #: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
 watchers: list = []
 
 
-def run(roots, gradients, *, keep_graph, create_graph, inputs=None):
+def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None):
     """Pushes `gradients` (raw arrays, or tensors if create_graph) from `roots` (edges) to the leaves.
 
-    inputs  None: adds to the `.grad` of all leaves.
-            Edges: returns their gradients, in order (None: not reached), and touches no leaf.
+    inputs   None: adds to the `.grad` of all leaves.
+             Edges: returns their gradients, in order (None: not reached), and touches no leaf.
+    lenders  the tensor, or tensors, in whose memory a `.grad` may lie
     """
     only = captured = waiting = None
     if inputs is not None:
@@ -77,12 +78,14 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None):
         edge = g = results = sofar = None  # the leaves may then take their arrays over
         while grads:
             leaf, g = grads.popitem()
-            if leaf._grad is not None or leaf.hooks is not None or captured is not None:
-                deliver(leaf, g, captured, create_graph)
-            elif type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and g.flags.c_contiguous:
-                leaf._grad = wrap(g)  # plain memory that nobody else knows (2 references: `g` here and in the call)
-            else:
-                deliver(leaf, g, captured, create_graph)
+            if leaf._grad is None and leaf.hooks is None and captured is None:
+                # own(g), of memory that is no view: 2 references are `g` here and in the call
+                if (type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and g.flags.c_contiguous) or own(g):
+                    leaf._grad = wrap(g)
+                    continue
+                if lenders is not None and not grads and lend(g, leaf, lenders):  # no other leaf has the same memory then
+                    continue
+            deliver(leaf, g, captured, create_graph)
     finally:
         state.grad = before
     return None if captured is None else [captured[e] for e in inputs]
@@ -141,6 +144,28 @@ def watched(node, g, plan, create_graph):
 # ---------------------------------------------------------------------- leaves
 
 
+def own(g):
+    """Whether a raw array is plain memory that only the caller knows: 3 references are its variable, `g` here and the call below."""
+    return type(g) is ndarray and (g.base is None or sees_all(g, g.base)) and getrefcount(g) <= 3 and g.flags.carray
+
+
+def sees_all(view, base):
+    """Whether that is all of plain memory that nobody else knows: 3 references are the view's, `base` here and the call below."""
+    return type(base) is ndarray and base.base is None and base.size == view.size and getrefcount(base) <= 3
+
+
+def lend(g, leaf, lenders):
+    """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none."""
+    if type(g) is ndarray and g.base is not None and getrefcount(g) <= 3 and g.flags.carray:
+        for lender in (lenders,) if isinstance(lenders, Tensor) else lenders:
+            array = getattr(lender, "_array", None)
+            if array is not None and (g.base is array or g.base is array.base) and lender._cell is not INFERENCE:
+                leaf._grad = grad = wrap(g)
+                grad._cell, grad.is_lent = lender._cell, True
+                return True
+    return False
+
+
 def deliver(leaf, g, captured, create_graph):
     """The complete gradient of a leaf goes through its hooks, and to `.grad` or to the caller."""
     if leaf.hooks is not None:
@@ -160,6 +185,8 @@ def accumulate(leaf, g, create_graph=False):
         leaf._grad = wrap(copy_of(g))
     elif grad._node is not None:
         leaf._grad = wrap(grad._array + g)
+    elif grad.is_lent:  # what was lent stays as it is
+        grad._array, grad._cell, grad.is_lent = grad._array + g, [0], False
     else:
         grad._array += g
         grad._cell[0] += 1

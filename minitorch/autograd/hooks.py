@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ..backends import backend_of
+from ..backends import numpy as NUMPY
 from ..tensor import Tensor, wrap
 
 
 def copy_of(g):
-    return np.array(g, order="C") if isinstance(g, (np.ndarray, np.generic)) else g.clone()
+    return NUMPY.copied(np.asarray(g)) if isinstance(g, (np.ndarray, np.generic)) else g.clone()
 
 
 def as_tensor(g, create_graph):

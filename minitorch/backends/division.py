@@ -19,11 +19,7 @@ def _by_kernel(name, types, x, y):
         shape = np.broadcast_shapes(np.shape(x), np.shape(y))
         x, y = (np.array(np.broadcast_to(np.asarray(v, dtype), shape)) for v in (x, y))
     out = np.empty(shape, dtype)
-    kernel, arrays = getattr(kernels.division, name), (x.ravel(), y.ravel(), out.reshape(-1))
-    if out.size < LARGE:
-        kernel(*arrays)
-    else:
-        kernels.threads.run(kernel, arrays)
+    kernels.team.run(getattr(kernels.division, name), (x.ravel(), y.ravel(), out.ravel()))
     return out
 
 
@@ -31,9 +27,6 @@ FLOATS = (np.float32, np.float64)
 
 #: elements from which on floor_divide is a kernel's: 64: 1.2 us, by NumPy 1.0; 1000: 1.5 and 14
 MANY = 64
-
-#: and from which on any kernel's work may be shared
-LARGE = 8192
 
 
 def fmod(x, y):

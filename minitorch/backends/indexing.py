@@ -28,10 +28,10 @@ def where(condition, x, y):
     out, flat = np.empty(array.shape, array.dtype), condition.reshape(-1)
     if numbers is float or numbers is int:
         arrays, rest = (flat, array.reshape(-1), out.reshape(-1)), (float(other), array is x)
-        kernels.threads.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
+        kernels.team.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
     elif numbers is np.ndarray and other.dtype is array.dtype and other.shape == array.shape:
         arrays = flat, x.reshape(-1), y.reshape(-1), out.reshape(-1)
-        kernels.threads.run(kernels.indexing.where_arrays, arrays, cost=0.04)
+        kernels.team.run(kernels.indexing.where_arrays, arrays, cost=0.04)
     else:
         return np.where(condition, x, y)
     return out
@@ -43,10 +43,11 @@ def copied(x):
         return np.array(x, order="C")
     if not builtins.any(x.strides):
         value = x.item(0)
-        return np.full(x.shape, value, x.dtype) if value or math.copysign(1, value) < 0 else np.zeros(x.shape, x.dtype)
+        if not value and math.copysign(1, value) > 0:
+            return np.zeros(x.shape, x.dtype)
     out = np.empty(x.shape, x.dtype)
     flat = (out.reshape(-1), x.reshape(-1)) if x.flags.c_contiguous else (out, x)
-    kernels.threads.run(np.copyto, flat, cost=0.04)
+    kernels.threads.run(np.copyto, flat, cost=0.01 * x.itemsize)
     return out
 
 
@@ -67,13 +68,15 @@ def _place(kernel, out, other, index, dim, *how):
     """Has the kernel take from `other`, or place it, at the index along `dim` of a new, contiguous `out`."""
     before, after = math.prod(index.shape[:dim]), math.prod(index.shape[dim + 1 :])
     arrays = _rows(out, before), _rows(other, before), _rows(index, before).view(UNSIGNED)
-    if out.size < LARGE and index.size < LARGE:
-        done = kernel(*arrays, after, *how)
-    else:
-        done = False not in kernels.threads.run(kernel, arrays, (after, *how), cost=0.4)
-    if not done:
+    if not _all(kernel, arrays, (after, *how), 0.4):
         x = other if kernel is kernels.indexing.take_elements else out
         raise out_of_range(index, x.shape[dim], dim)
+
+
+def _all(kernel, arrays, numbers, cost):
+    """Whether the kernel returns True for every piece."""
+    done = kernels.team.run(kernel, arrays, numbers, cost, returns=True)
+    return done if type(done) is bool else builtins.bool(done.all())
 
 
 def _rows(a, before):
@@ -99,7 +102,7 @@ def running(function, x, dim, backwards=False):
     if x.dtype.type in FLOATS:
         out = np.empty(x.shape, x.dtype)
         arrays = _threefold(x, dim), _threefold(out, dim)
-        kernels.threads.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
+        kernels.team.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
         return out
     return np.flip(function.accumulate(np.flip(x, dim), dim), dim) if backwards else function.accumulate(x, dim)
 
@@ -253,7 +256,7 @@ def index_select(x, index, *, dim):
     if x.size >= LARGE and dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
         out = np.empty((*x.shape[:-1], index.size), x.dtype)
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1, index.size)
-        if builtins.all(kernels.threads.run(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2)):
+        if _all(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2):
             return out
     return x.take(index, dim)
 
@@ -262,8 +265,8 @@ def index_add(x, index, source, *, dim):
     if _fits(x, source, index):
         dim %= x.ndim
         out, before, after = copied(x), math.prod(x.shape[:dim]), math.prod(x.shape[dim + 1 :])
-        arrays, rest = (_rows(out, before), _rows(source, before)), (index.reshape(-1).view(UNSIGNED), after)
-        if False in kernels.threads.run(kernels.indexing.add_slices, arrays, rest, cost=0.4):
+        arrays = _rows(out, before), _rows(source, before)
+        if not _all(kernels.indexing.add_slices, arrays, (index.reshape(-1).view(UNSIGNED), after), 0.4):
             raise out_of_range(index, x.shape[dim], dim)
         return out
     _check(index, x, dim)
@@ -288,7 +291,7 @@ def sort(x, *, dim=-1, descending=False, k=None):
         values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
         if values.size:
             rows = lines.reshape(-1, n), values.reshape(-1, k), indices.reshape(-1, k)
-            if x.size < LARGE:
+            if x.size < LARGE:  # asking costs half a microsecond
                 _sort_rows(*rows, descending)
             else:
                 kernels.threads.run(_sort_rows, rows, (descending,), cost=0.2 if k <= FEW and n >= OF * k else 2.0)

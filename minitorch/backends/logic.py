@@ -8,9 +8,8 @@ from .. import kernels
 
 FLOATS, BOOL = (np.float32, np.float64), np.dtype(bool)
 
-#: elements from which on a kernel is called (logical_and of 1000, us: NumPy 1.2, kernel 1.2; of 10**4: 11, 1.9), and from which on its
-#: work may be shared: below, asking costs half a microsecond
-MANY, LARGE = 500, 1 << 16
+#: elements from which on a kernel is called. logical_and of 1000, us: NumPy 1.2, kernel 1.2; of 10**4: 11, 1.9
+MANY = 500
 
 
 def _logical(function, how):
@@ -20,10 +19,7 @@ def _logical(function, how):
         if x.dtype is not y.dtype or x.shape != y.shape:
             return function(x, y)
         out = np.empty(x.shape, BOOL)
-        if x.size < LARGE:
-            kernels.logic.logical(x.ravel(), y.ravel(), out.ravel(), how)
-        else:
-            kernels.threads.run(kernels.logic.logical, (x.ravel(), y.ravel(), out.ravel()), (how,), cost=0.05)
+        kernels.team.run(kernels.logic.logical, (x.ravel(), y.ravel(), out.ravel()), (how,), 0.05)
         return out
 
     logical.__name__ = function.__name__
@@ -39,10 +35,7 @@ def logical_not(x):
     if type(x) is not np.ndarray or x.size < MANY or x.dtype.type not in FLOATS:
         return np.logical_not(x)
     out = np.empty(x.shape, BOOL)
-    if x.size < LARGE:
-        kernels.logic.logical_not(x.ravel(), out.ravel())
-    else:
-        kernels.threads.run(kernels.logic.logical_not, (x.ravel(), out.ravel()), cost=0.05)
+    kernels.team.run(kernels.logic.logical_not, (x.ravel(), out.ravel()), (), 0.05)
     return out
 
 
@@ -50,9 +43,8 @@ def _count(x):
     """How many elements are not zero."""
     if x.size < MANY or x.dtype.type not in FLOATS:
         return np.count_nonzero(x)
-    if x.size < LARGE:
-        return kernels.logic.count(x.ravel())
-    return sum(kernels.threads.run(kernels.logic.count, (x.ravel(),), cost=0.1))
+    found = kernels.team.run(kernels.logic.count, (x.ravel(),), (), 0.1, 0)
+    return found if type(found) is int else int(found.sum())
 
 
 def all(x, *, dim=None, keepdim=False):

@@ -90,7 +90,7 @@ def contiguous(x):
     return np.ascontiguousarray(x).reshape(x.shape)  # which gives a 0-d array a dimension
 
 
-def zeros_raw(shape, dtype):
+def zeros_beside(x, shape, dtype):
     return np.zeros(shape, dtype)
 
 
@@ -146,7 +146,7 @@ def sigmoid(x):
 
 
 def round(x, *, decimals=0):
-    return x.round(decimals)
+    return x.round(decimals) if decimals or x.dtype.kind != "f" else np.rint(x)
 
 
 def clamp(x, *, min=None, max=None):

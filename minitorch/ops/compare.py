@@ -105,7 +105,7 @@ def bitwise(name, formula, doc, **options):
     def whole_numbers(dtype):
         return binary()(dtype) if not dtype.startswith("float") else ()
 
-    block = one_line(name, formula, doc, plain=True)
+    block = one_line(name, formula, doc)
     return op(torch=name, samples=whole_numbers, coerce=coerce.integers, numbers=True, **options)(block)
 
 
@@ -116,7 +116,7 @@ bitwise_not = op(
     torch="bitwise_not",
     coerce=coerce.integer,
     samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype),
-)(one_line("bitwise_not", "~x", "~x, bit by bit; on bools the logical not", plain=True))
+)(one_line("bitwise_not", "~x", "~x, bit by bit; on bools the logical not"))
 
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):

@@ -251,8 +251,10 @@ def filled(node, gradients, i, xp):
     """The gradient of one of several results: zeros if it got none."""
     if gradients[i] is not None:
         return gradients[i]
-    zeros = node.xp.zeros_raw(node.shape[i], node.dtype[i])
-    return zeros if xp is node.xp else wrap(zeros)
+    found = next(g for g in gradients if g is not None)
+    if xp is node.xp:
+        return xp.zeros_beside(found, node.shape[i], node.dtype[i])
+    return wrap(node.xp.zeros_beside(found._array, node.shape[i], node.dtype[i]))
 
 
 def changed(node):

@@ -132,7 +132,7 @@ def _sum_to(xp, g, shape):
     extra = len(g.shape) - len(shape)
     dims = [i for i, n in enumerate(g.shape) if i < extra or (shape[i - extra] == 1 and n != 1)]
     g = xp.sum(g, dim=tuple(dims), keepdim=True) if dims else g
-    return xp.reshape(g, shape=shape)
+    return xp.reshape(g, shape=shape) if extra else g
 
 
 @op(
@@ -147,7 +147,7 @@ def unsqueeze(xp, x, *, dim):
 
 
 @op(
-    vjp=BACK_TO_SHAPE,
+    vjp=dict(x=lambda xp, g, x_shape: g if len(g.shape) == len(x_shape) else xp.reshape(g, shape=tuple(x_shape))),
     torch="squeeze",
     samples=calls((((3, 1, 4, 1),), {}), (((3, 1, 4), 1), {}), (((3, 4), 0), {}), (((),), {})),
     **VIEW,
