@@ -206,7 +206,7 @@ def computation(row) -> list[str]:
         return explaining(row, readable)
     return [
         "result = NotImplemented",
-        "if xp is NUMPY and switches.fused:",
+        f"if xp is NUMPY and switches.fused{f' and a_x.size >= {row.least}' if row.least else ''}:",
         *indented(explaining(row, [f"result = fused({arrays}{kw})"])),
         "if result is NotImplemented:",
         *indented(explaining(row, readable)),

@@ -145,7 +145,7 @@ class Plan:
             pick = "d" if all(asked) else f"({pick})"
             if self.rules:
                 use = [f"d = fused({given})", "if d is not NotImplemented:", f"    return {pick}"]
-                lines += ["if xp is NUMPY and switches.fused:", *indented(use)]
+                lines += [f"if xp is NUMPY and switches.fused{f' and g.size >= {self.op.least}' if self.op.least else ''}:", *indented(use)]
             else:
                 lines += [f"d = fused({given})", f"return {pick}"]
         if self.rules:
