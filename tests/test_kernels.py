@@ -304,6 +304,30 @@ def test_division_is_torchs(name, dtype):
         assert_same(given.ravel(), getattr(xp, name)(*flat))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [name for name, row in OPS.items() if row.least])
+def test_one_kernel_each(name, dtype, monkeypatch, in_pieces):
+    """What the formulas give, on both sides of the size from which on kernels are called, for several numbers, whatever the layout."""
+    row = OPS[name]
+    settings = [{}, *[{n: 0.25} for n in row.metadata]]
+    assert row.fused[0](numbers(fuse.MEDIUM, dtype, 0), **row.metadata) is not NotImplemented
+    for size in (fuse.MEDIUM - 1, fuse.MEDIUM, 20_000):
+        in_pieces(1000 if size == 20_000 else None)
+        x, g = numbers(2 * size, dtype, 0), numbers(2 * size, dtype, 1)
+        layouts = [(x[:size], g[:size]), (x[::2], g[::2]), (x.reshape(2, -1).T, g.reshape(2, -1).T), (x, g[1:2])]
+        for x, g in layouts:
+            for kwargs in settings:
+                results = []
+                for fused in (True, False):
+                    monkeypatch.setattr(minitorch.ops.switches, "fused", fused)
+                    leaf = minitorch.from_numpy(x).requires_grad_()
+                    out = row.front(leaf, **kwargs)
+                    out.backward(minitorch.from_numpy(g).expand(x.shape))
+                    results.append((out.detach().numpy(), leaf.grad.numpy()))
+                for given, expected in zip(*results, strict=True):
+                    assert_same(given, expected, (size, kwargs))
+
+
 # ---------------------------------------------------------------------- the cache
 
 PROGRAM = """
