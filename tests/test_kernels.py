@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import minitorch
+from minitorch.backends import logic
 from minitorch.backends import numpy as xp
 from minitorch.backends.special import erf, erfc
 from minitorch.kernels import fuse, threads
@@ -303,6 +304,30 @@ def test_division_is_torchs(name, dtype):
         assert_same(given.ravel(), getattr(xp, name)(*flat))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [name for name, row in OPS.items() if row.least])
+def test_one_kernel_each(name, dtype, monkeypatch, in_pieces):
+    """What the formulas give, on both sides of the size from which on kernels are called, for several numbers, whatever the layout."""
+    row = OPS[name]
+    settings = [{}, *[{n: 0.25} for n in row.metadata]]
+    assert row.fused[0](numbers(fuse.MEDIUM, dtype, 0), **row.metadata) is not NotImplemented
+    for size in (fuse.MEDIUM - 1, fuse.MEDIUM, 20_000):
+        in_pieces(1000 if size == 20_000 else None)
+        x, g = numbers(2 * size, dtype, 0), numbers(2 * size, dtype, 1)
+        layouts = [(x[:size], g[:size]), (x[::2], g[::2]), (x.reshape(2, -1).T, g.reshape(2, -1).T), (x, g[1:2])]
+        for x, g in layouts:
+            for kwargs in settings:
+                results = []
+                for fused in (True, False):
+                    monkeypatch.setattr(minitorch.ops.switches, "fused", fused)
+                    leaf = minitorch.from_numpy(x).requires_grad_()
+                    out = row.front(leaf, **kwargs)
+                    out.backward(minitorch.from_numpy(g).expand(x.shape))
+                    results.append((out.detach().numpy(), leaf.grad.numpy()))
+                for given, expected in zip(*results, strict=True):
+                    assert_same(given, expected, (size, kwargs))
+
+
 # ---------------------------------------------------------------------- the cache
 
 PROGRAM = """
@@ -397,7 +422,7 @@ def test_kernel_of_an_older_source_is_not_loaded(installation):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
-    """As NumPy's own functions: along every dimension, with negative positions, strides and numbers, in pieces."""
+    """As NumPy's own functions: along every dimension, with strides and numbers, in pieces."""
     from minitorch.backends import indexing
 
     r = np.random.default_rng(0)
@@ -408,7 +433,7 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
         inside, wide = r.integers(0, 5, 9), r.integers(-5, 5, 9)
         source = np.moveaxis(r.standard_normal((*np.delete(x.shape, dim % 3), 9)).astype(dtype), -1, dim)
         cover = np.moveaxis(r.integers(0, 5, (*np.delete(x.shape, dim % 3), 4)), -1, dim)
-        for i in (index, cover, index - 5, index[:2, :3, :4]):
+        for i in (index, cover, index[:2, :3, :4]):
             calls += [
                 lambda dim=dim, i=i: indexing.gather(x, i, dim=dim),
                 lambda dim=dim, i=i: indexing.scatter(x, i, x * 2, dim=dim),
@@ -419,9 +444,8 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
                 lambda dim=dim, i=i, how=how: indexing.scatter_reduce(x, i, x[::-1] * 2, dim=dim, **how)
                 for how in ({"reduce": how, "include_self": s} for how in REDUCTIONS for s in (True, False))
             ]
-        for i in (inside, wide):
-            calls.append(lambda dim=dim, i=i, source=source: indexing.index_add(x, i, source, dim=dim))
-            calls.append(lambda dim=dim, i=i: indexing.index_select(x, i, dim=dim))
+        calls.append(lambda dim=dim, i=inside, source=source: indexing.index_add(x, i, source, dim=dim))
+        calls += [lambda dim=dim, i=i: indexing.index_select(x, i, dim=dim) for i in (inside, wide)]
     condition = x > 0
     for a, b in [(x, x * 2), (x, 1.5), (2, x), (x.T, x.T * 2), (1.0, 2.0), (x, np.array(3, dtype)), (x, x[0])]:
         shape = condition.T if getattr(a, "shape", ()) == (5, 7, 6) else condition
@@ -440,14 +464,42 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
 
 
 @pytest.mark.parametrize("name", ["gather", "scatter", "scatter_add", "index_add"])
-def test_positions_outside_are_no_kernels(name):
-    x, index = np.zeros((3, 4), "float32"), np.full((3, 1), 4)
+@pytest.mark.parametrize("dtype", ["float32", "int64"])  # by a kernel, and not
+@pytest.mark.parametrize("position", [4, -1, -(2**63)])
+def test_positions_outside(name, dtype, position):
+    x, index = np.zeros((3, 4), dtype), np.array([[0], [1], [position]])
     other = {"gather": ()}.get(name, (x[:, :1],))
-    with pytest.raises(IndexError):
-        getattr(xp, name)(x, index[0] if name == "index_add" else index, *other, dim=1)
+    with pytest.raises(RuntimeError, match=f"index {position} is out of bounds for dimension 1 with size 4"):
+        getattr(xp, name)(x, index[2] if name == "index_add" else index, *other, dim=1)
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0,), (3, 0), (0, 3)])
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("size", [1, 10, logic.MANY - 2, logic.MANY, 3000])
+def test_truths(size, dtype, pieces, in_pieces):
+    """As NumPy's, on both sides of the size from which on kernels are called: of NaN, -0.0 and what is not contiguous."""
+    in_pieces(3 if pieces else None)
+    r = np.random.default_rng(size)
+    with np.errstate(invalid="ignore"):
+        some = r.choice(np.array([0.0, -0.0, 1e-40, 3.0, math.nan, -math.inf]), (2, 2 * size)).astype(dtype)
+    for x, y in [(some[0], some[1]), (some[0, ::2], some[1, 1::2]), (some.T, some[::-1].T), (some, some[0]), (some[0], 0)]:
+        for name in ("logical_and", "logical_or", "logical_xor"):
+            given = getattr(xp, name)(x, y)
+            assert given.dtype == bool
+            np.testing.assert_array_equal(given, getattr(np, name)(x, y))
+        np.testing.assert_array_equal(xp.logical_not(x), np.logical_not(x))
+        assert xp.count_nonzero(x) == np.count_nonzero(x)
+    last = np.zeros_like(some)
+    last[-1, -1] = 1
+    for x in (some, some.T, last, last * 0, 1 - last, last * 0 + 1):
+        for name in ("any", "all"):
+            for kwargs in ({}, {"keepdim": True}, {"dim": 1}):
+                given, axis = getattr(xp, name)(x, **kwargs), kwargs.get("dim")
+                assert given.dtype == ("uint8" if dtype == "uint8" else "bool")
+                np.testing.assert_array_equal(given, getattr(np, name)(x, axis, keepdims="keepdim" in kwargs))
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0,), (3, 0), (0, 3), (600,), (30, 40), (5, 10, 20)])
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
 def test_nonzero(shape, dtype):
     x = np.random.default_rng(0).integers(0, 3, shape).astype(dtype)
@@ -459,8 +511,12 @@ def test_nonzero(shape, dtype):
 def test_within(dtype):
     for values, n, expected in [([0, 3], 4, True), ([0, 4], 4, False), ([], 0, True), ([0], 0, False)]:
         assert xp.within(np.array(values, dtype), n) == expected
-    if dtype != "uint8":
-        assert not xp.within(np.array([0, -1, 2], dtype)[::2][:1] - 1, 4)
+    for many in (10, 5000):
+        index = np.arange(many).astype(dtype) % 7
+        assert [xp.within(index, 7), xp.within(index, 6), xp.within(index[::-2], 7)] == [True, False, True]
+        if dtype != "uint8":
+            index[many // 2] = -1
+            assert not xp.within(index, 7)
 
 
 @pytest.mark.parametrize("descending", [False, True])
