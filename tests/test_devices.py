@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,22 @@ def test_a_wrong_index_in_a_loader_is_an_error_of_this_process(device):
         with pytest.raises(IndexError):
             list(loader)
     assert (x + 1).tolist() == [1, 2, 3]
+
+
+def test_filling_expanded(device):
+    """One memory location for several elements: in place as on the CPU."""
+    results = []
+    for where in ("cpu", device):
+        with minitorch.device(where), warnings.catch_warnings(action="ignore"):  # it is deprecated
+            x = minitorch.ones(1, 3).expand(2, 3)
+            x.fill_(2)
+            x.masked_fill_(minitorch.tensor([[True, False, False], [False, False, False]]), 7)
+            results.append(x.tolist())
+            x.index_put_((x == 7,), minitorch.tensor(3.0))
+            x[minitorch.tensor([1, 0]), minitorch.tensor([1, 1])] = minitorch.tensor([6.0, 6.0])
+            results.append(x.tolist())
+            assert x.zero_().sum() == 0
+    assert results == [[[7, 2, 2]] * 2, [[3, 6, 2]] * 2] * 2
 
 
 def test_mixing_devices(device):

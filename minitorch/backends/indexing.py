@@ -133,6 +133,11 @@ def getitem(x, *, index):
     return x[index]
 
 
+def assign(x, y, *, index):
+    """x[index] = y, also where several elements of x are one memory location."""
+    x[index] = y
+
+
 def index_put(x, y, *, index, accumulate=False):
     """`x` with `y` at `index` (a tuple of slices, integers, arrays): a new array."""
     out = copied(x)

@@ -29,6 +29,7 @@ from numpy import (  # noqa: F401  and under another name
 from .. import dtypes
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .indexing import (  # noqa: F401
+    assign,
     bincount,
     blank,
     copied,

@@ -139,6 +139,6 @@ def fill_repeated(x, index, value):
     if state.grad and (x.requires_grad or value.requires_grad):
         check_writable(x)
     check_history(x)
-    x._array[index] = value._array
+    backend_of(x._array).assign(x._array, value._array, index=index)
     bump(x)
     return x
