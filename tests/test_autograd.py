@@ -565,6 +565,23 @@ def test_saves_only_what_rules_read():
     y.sum().backward()
 
 
+def test_saved_values_of_a_node():
+    x = minitorch.ones(2, requires_grad=True)
+    y = x * 3
+    node = (y * y).grad_fn
+    assert node._saved_x.tolist() == node._saved_y.tolist() == [3, 3]
+    assert node._saved_x.grad_fn is y.grad_fn
+    for absent in ("_saved_out", "_saved_z", "saves"):
+        with pytest.raises(AttributeError, match=absent):
+            getattr(node, absent)
+    out = y.tanh().sum()
+    tanh = out.grad_fn.next_functions[0][0]
+    assert tanh._saved_out.requires_grad
+    out.backward()
+    with pytest.raises(RuntimeError, match="already been freed"):
+        getattr(tanh, "_saved_out")  # noqa: B009
+
+
 def test_anomaly_names_the_forward_line():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

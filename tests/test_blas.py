@@ -85,8 +85,11 @@ def test_small_layers(dtype):
 
 
 @pytest.mark.parametrize("dtype", CLOSE)
-def test_small_layers_with_nan_and_inf(dtype):
-    x, w, b = (numbers(i, *shape, dtype=dtype) for i, shape in enumerate([(5, 6), (7, 6), (7,)]))
+@pytest.mark.parametrize("rows", [5, layer.ROWS - 1, layer.ROWS])
+@pytest.mark.parametrize("columns", [7, layer.COLUMNS - 1, layer.COLUMNS])
+def test_small_layers_with_nan_and_inf(dtype, rows, columns):
+    """Also on both sides of the sizes from which on the weight is turned round."""
+    x, w, b = (numbers(i, *shape, dtype=dtype) for i, shape in enumerate([(rows, 6), (columns, 6), (columns,)]))
     x[1, 2], x[2, 3], w[4, 5], b[0], b[1] = np.nan, np.inf, -np.inf, np.nan, np.inf
     with np.errstate(invalid="ignore"):
         np.testing.assert_allclose(layer.linear(x, w, b), x @ w.T + b, **CLOSE[dtype])

@@ -16,7 +16,7 @@ from .blas import F32, F64, PLAIN, ROW_MAJOR, SHARED, TRANSPOSED, dgemm, memcpy,
 from .blas import available as blas_available
 from .jit import kernel
 from .layout import DATA, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE
-from .optim import word
+from .optim import vector, word
 from .team import I32, ONE, ZERO, address
 
 available = blas_available and bool(FLOATS)
@@ -27,6 +27,10 @@ def kind_of(dtype):
 
 
 SINGLE, DOUBLE = kind_of(np.float32), kind_of(np.float64)
+
+#: rows of the input and columns of the result from which on a float32 product is faster with the weight turned round before: OpenBLAS
+#: needs 7.7 us for 64x64 @ (64x64).T, and 5.0 without the .T, for which turning takes 1.1
+ROWS, COLUMNS = 32, 16
 
 #: the bits of two float32 that are 1, and of a float64 that is
 SINGLE_ONES, DOUBLE_ONES = 0x3F8000003F800000, 0x3FF0000000000000
@@ -50,6 +54,14 @@ def product(kind, a_kind, b_kind, shape, a, b, c, beta):
         dgemm(ROW_MAJOR, left, right, m, n, k, F64(1), a, a_distance, b, b_distance, F64(beta), c, n)
 
 
+@kernel(inner=True)
+def turn(w, out, n, k):
+    """out (k, n) = w.T"""
+    for j in range(k):
+        for i in range(n):
+            out[j * n + i] = w[i * k + j]
+
+
 @kernel
 def forward(objects):
     """x, w, b (or None), out: out = x @ w.T + b. False, and nothing is done, if the arrays aren't as this kernel takes them."""
@@ -69,8 +81,13 @@ def forward(objects):
         row, beta = n * (4 if kind == SINGLE else 8), ONE
         for i in range(m):
             memcpy(out + i * row, b, row)
-    product(kind, PLAIN, TRANSPOSED, (m, n, k), (x, k), (w, k), out, beta)
-    return True
+    turned = np.empty(n * k if kind == SINGLE and m >= ROWS and n >= COLUMNS else 0, np.float32)
+    if turned.size:
+        turn(vector(w, n * k, F32(0)), turned, n, k)
+        product(kind, PLAIN, PLAIN, (m, n, k), (x, k), (address(turned, 0), n), out, beta)
+    else:
+        product(kind, PLAIN, TRANSPOSED, (m, n, k), (x, k), (w, k), out, beta)
+    return turned.size >= 0  # a use, or it would be freed before
 
 
 @kernel
