@@ -607,3 +607,23 @@ def test_the_collector_is_on_again_after_a_compilation():
             assert gc.isenabled() is on
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize("rows", [1638, 1639, 1700, 1999, 2000, 2001])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_around_its_thresholds(rows, dtype):
+    """Ten classes: of 16,384 numbers on it may be cut into pieces, of 20,000 on it is. Labels that are ignored, and a wrong one."""
+    from minitorch.kernels import softmax
+
+    assert 16380 < softmax.LARGE < 16390
+    assert 19990 < kernels_team.WORTH / softmax.COST / 2 < 20010  # the rows above are on both sides
+    x = np.random.default_rng(0).standard_normal((rows, 10)).astype(dtype)
+    y = np.random.default_rng(1).integers(0, 10, rows)
+    y[::7] = -100
+    kept = y >= 0
+    log_p = x.astype(np.float64) - np.log(np.exp(x.astype(np.float64)).sum(1, keepdims=True))
+    loss = minitorch.nn.functional.cross_entropy(minitorch.tensor(x), minitorch.tensor(y))
+    np.testing.assert_allclose(loss.item(), -log_p[kept, y[kept]].mean(), rtol=1e-6)
+    y[-1] = 10
+    with pytest.raises(IndexError, match="Target 10 is out of bounds"):
+        minitorch.nn.functional.cross_entropy(minitorch.tensor(x), minitorch.tensor(y))

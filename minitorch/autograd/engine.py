@@ -37,7 +37,7 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
     watch = create_graph or only is not None or bool(watchers)
     grads: dict = {}  # edge -> gradient so far
     heap: list = []  # of nodes with a gradient
-    for edge, g in zip(roots, gradients, strict=True):
+    for edge, g in zip(roots, gradients):  # noqa: B905
         add(grads, heap, edge, g)
     node = heappop(heap)[1] if heap else None
     before = state.grad
