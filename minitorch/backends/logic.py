@@ -8,13 +8,14 @@ from .. import kernels
 
 FLOATS, BOOL = (np.float32, np.float64), np.dtype(bool)
 
-#: elements from which on a kernel is called. logical_and of 1000, us: NumPy 1.2, kernel 1.2; of 10**4: 11, 1.9
-MANY = 500
+#: elements from which on a kernel counts (1000, us: NumPy 1.0, kernel 0.5), and from which on one decides (logical_and of 1000: NumPy 1.2,
+#: kernel 1.6; of 10**4: 11, 2.2)
+MANY, MORE = 500, 2000
 
 
 def _logical(function, how):
     def logical(x, y):
-        if type(x) is not np.ndarray or x.size < MANY or x.dtype.type not in FLOATS or type(y) is not np.ndarray:
+        if type(x) is not np.ndarray or x.size < MORE or x.dtype.type not in FLOATS or type(y) is not np.ndarray:
             return function(x, y)
         if x.dtype is not y.dtype or x.shape != y.shape:
             return function(x, y)
@@ -32,7 +33,7 @@ logical_and, logical_or, logical_xor = (
 
 
 def logical_not(x):
-    if type(x) is not np.ndarray or x.size < MANY or x.dtype.type not in FLOATS:
+    if type(x) is not np.ndarray or x.size < MORE or x.dtype.type not in FLOATS:
         return np.logical_not(x)
     out = np.empty(x.shape, BOOL)
     kernels.team.run(kernels.logic.logical_not, (x.ravel(), out.ravel()), (), 0.05)

@@ -53,7 +53,7 @@ def front(row, *, traced=True, operator=None):
         lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
     return compiled(
         row.name, lines,
-        OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=LARGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
+        OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=large_from(row), INFERENCE=INFERENCE, NUMPY=NUMPY,
         FLOATING=FLOATING, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, state=state, inferring=inferring, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
@@ -81,6 +81,11 @@ def signature(row, out) -> str:
         parts = [f"{p}=MISSING" if p == "dim" else p for p in parts]
         return ", ".join([*parts, *["out=None"] * out, "*", "axis=None", *["keepdims=None"] * ("keepdim" in row.metadata)])
     return ", ".join(parts + ["out=None"] * out)
+
+
+def large_from(row) -> int:
+    """From how many elements on a fused kernel is asked for: one call alone gains by nothing but more threads."""
+    return 4 * LARGE if hasattr(row.forward, "formula") else LARGE
 
 
 def reduces(row) -> bool:
