@@ -506,6 +506,37 @@ def test_running_sums_and_products(shape, dtype, monkeypatch):
     assert xp.cumsum_back(np.arange(4), dim=0).tolist() == [6, 6, 5, 3]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["sum", "prod"])
+def test_sums_and_products_of_large_arrays(name, dtype, monkeypatch):
+    """On both sides of the thresholds, over any dimensions, in pieces or not; NaN, infinities, an overflow."""
+    from minitorch.backends import sums
+
+    r = np.random.default_rng(0)
+    function, numpys = getattr(xp, name), getattr(np, name)
+    cases = [(n, None) for n in (sums.LARGE - 1, sums.LARGE, sums.LARGE + 1, 5 * sums.ROW + 7)]
+    cases += [((40, 50, 31), dim) for dim in (None, 2, -1, (1, 2), (2, 1, 0), 0, (0, 2), 1, ())]
+    cases += [((1001, 33), 1), ((1001, 33), (1,)), ((2000, 31), 1), ((1, 70_000), 1), ((70_000, 1), 0)]
+    for shape, dim in cases:
+        x = (r.uniform(0.5, 1.5, shape) if name == "sum" else np.exp(r.normal(0, 1e-3, shape))).astype(dtype)
+        for keepdim in (False, True):
+            expected = numpys(x.astype("float64"), dim, keepdims=keepdim)
+            results = []
+            for worth in (10**9, 0):
+                monkeypatch.setattr(threads, "WORTH", worth)
+                monkeypatch.setattr(threads, "PIECE", 1000)
+                results.append(np.asarray(function(x, dim=dim, keepdim=keepdim)))
+            assert (results[0].shape, results[0].dtype) == (np.shape(expected), x.dtype)
+            np.testing.assert_array_equal(*results)
+            np.testing.assert_allclose(results[0], expected, rtol=1e-4 if dtype == "float32" else 1e-11)
+    x = np.ones((6, 20_000), dtype)
+    x[1, 5], x[2, 7], x[3, [1, 9000]], x[4] = math.nan, -math.inf, (math.inf, -math.inf), np.finfo(dtype).max
+    x[5] = 0 if name == "prod" else -0.0
+    with np.errstate(all="ignore"):
+        assert_same(function(x, dim=1), numpys(x, 1))
+    np.testing.assert_array_equal(function(x.T, dim=0), function(np.ascontiguousarray(x), dim=1))
+
+
 def test_the_collector_is_on_again_after_a_compilation():
     """Also after one that fails, and it stays off where the user had switched it off."""
     import gc

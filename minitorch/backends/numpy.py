@@ -54,6 +54,7 @@ from .indexing import (  # noqa: F401
 )
 from .memory import keep_freed_memory
 from .special import erf, erfc  # noqa: F401
+from .sums import prod, sum  # noqa: F401
 
 keep_freed_memory()
 
@@ -160,14 +161,6 @@ def clamp(x, *, min=None, max=None):
 
 
 # ---------------------------------------------------------------------- reductions: NumPy's words are axis and keepdims
-
-
-def sum(x, *, dim=None, keepdim=False):
-    return np.add.reduce(x, dim, None, None, keepdim)
-
-
-def prod(x, *, dim=None, keepdim=False):
-    return np.multiply.reduce(x, dim, None, None, keepdim)
 
 
 def amax(x, *, dim=None, keepdim=False):
