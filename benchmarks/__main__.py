@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from . import suite
-from .terminal import Parser, bars, one_of, words
+from .terminal import Parser, bars, check_device, one_of, words
 
 EXAMPLES = """\
 examples:
@@ -15,6 +15,7 @@ examples:
   python -m benchmarks steps --peers torch      training steps beside torch alone
   python -m benchmarks steps --threads 1,2      with one thread, then with two
   python -m benchmarks ops --only tanh,matmul   rows whose name contains one of the words
+  python -m benchmarks steps --device cuda      the model and its data on a GPU, minitorch's and torch's
   python -m benchmarks --workload my.py:train   a workload of your own: a function of T that returns a step
   python -m benchmarks compare a/bench.json b/bench.json
 
@@ -40,6 +41,9 @@ def parser():
     p.add_argument(
         "--threads", metavar="NUMBERS", help="thread counts, one after the other (default: all cores)"
     )
+    p.add_argument(
+        "--device", choices=["cpu", "torch", "cuda"], default="cpu", help="of minitorch and torch (default cpu)"
+    )
     p.add_argument("--only", metavar="WORDS", default="", help="rows whose name contains one of the words")
     p.add_argument(
         "--workload", metavar="FILE.py:FUNCTION", action="append", default=[], help="a workload of your own"
@@ -56,6 +60,10 @@ def chosen(p, arguments):
     groups = tuple(dict.fromkeys(arguments.groups)) or (() if arguments.workload else ("all",))
     for group in groups:
         one_of(p, "group", group, (*suite.GROUPS, "all"))
+    check_device(p, arguments.device)
+    possible = suite.GROUPS if arguments.device == "cpu" else suite.ON_DEVICES
+    if other := [group for group in groups if group not in (*possible, "all")]:
+        p.error(f"group {other[0]}: no device takes part in it; with --device choose of {', '.join(possible)}")
     names = suite.PEER_NAMES if arguments.peers is None else words(arguments.peers)
     for name in names:
         one_of(p, "--peers", name, suite.PEER_NAMES)
@@ -69,9 +77,10 @@ def chosen(p, arguments):
     if arguments.out.exists() and not arguments.out.is_dir():
         p.error(f"--out: {arguments.out} is a file, expected a folder")
     choices = suite.Choices(
-        groups=suite.GROUPS if "all" in groups else groups,
+        groups=possible if "all" in groups else groups,
         peers=names,
         threads=tuple(dict.fromkeys(map(int, threads))),
+        device=arguments.device,
         quick=arguments.quick,
         only=words(arguments.only),
         workloads=tuple(arguments.workload),

@@ -103,6 +103,9 @@ def main(argv) -> int:
     p.add_argument("after", help="bench.json of the second run")
     arguments = p.parse_args(argv)
     (first, a), (second, b) = load(p, arguments.before), load(p, arguments.after)
+    devices = [run["choices"].get("device", "cpu") for run in (first, second)]
+    if devices[0] != devices[1]:
+        p.error(f"the runs are of different devices, {devices[0]} and {devices[1]}")
     found = changes(a, b)
     if not found:
         p.error("the two runs have no row in common (the number of threads must be the same, too)")

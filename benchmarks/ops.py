@@ -212,7 +212,7 @@ def argument(T, part, leaves):
         array = r.random(shape) < 0.5
     else:
         array = r.integers(int(low), max(int(high), 1), shape)
-    tensor = T.from_numpy(np.asarray(array, dtype))
+    tensor = T.as_tensor(np.asarray(array, dtype))
     if leaf:
         leaves.append(tensor.requires_grad_())
     return tensor

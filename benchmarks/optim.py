@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from .workload import Workload
 
 SIZES = (10**3, 10**4, 10**5, 10**6, 10**7)
@@ -16,18 +18,25 @@ VARIANTS = {
 }
 
 
-def update(T, name, size, options):
-    """One step of the optimizer with fixed gradients: fused where torch has that, else its `foreach` form."""
-    import inspect
+#: optimizers that torch has no fused form of on a GPU
+FUSED_ON_CPU = ("Adagrad",)
 
+
+def fastest(T, optimizer):
+    """The keyword that asks for torch's fastest form: fused where it has that, else `foreach`."""
+    known = inspect.signature(optimizer).parameters
+    gpu = T.get_default_device().type == "cuda" and optimizer.__name__ in FUSED_ON_CPU
+    return next(({word: True} for word in ("fused", "foreach")[gpu:] if word in known), {})
+
+
+def update(T, name, size, options):
+    """One step of the optimizer with fixed gradients."""
     T.manual_seed(0)
     parameters = [T.nn.Parameter(T.randn(size // TENSORS)) for _ in range(TENSORS)]
     for p in parameters:
         p.grad = T.randn(size // TENSORS)
     optimizer = getattr(T.optim, name)
-    known = inspect.signature(optimizer).parameters
-    fastest = next(({word: True} for word in ("fused", "foreach") if word in known), {})
-    optimizer = optimizer(parameters, lr=1e-3, **fastest, **options)
+    optimizer = optimizer(parameters, lr=1e-3, **fastest(T, optimizer), **options)
 
     def step():
         optimizer.step()

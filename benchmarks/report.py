@@ -53,7 +53,7 @@ def as_markdown(report):
     """Machine, targets, and the rows of every group; operations by size."""
     machine = report.machine
     parts = [
-        f"{machine['processor']}, {machine['cores']} cores; {machine['date']}; commit `{machine['commit']}`. "
+        f"{machine['processor']}, {machine['cores']} cores, device {report.choices.device}; {machine['date']}; commit `{machine['commit']}`. "
         + " ".join(f"{name} {about['version']} ({about['blas']})." for name, about in report.about.items())
         + " Times are medians; `x` is how many times minitorch's time the library needs."
     ]

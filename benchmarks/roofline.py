@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 #: rows of the square float32 matrices, and bytes that a pass over memory reads and writes in all
 GEMM = (512, 1024, 2048)
 TRAFFIC = tuple(4**k * 100_000 for k in range(6))
+#: the same on a GPU, which needs more to be busy
+GPU_GEMM = (2048, 4096, 8192)
+GPU_TRAFFIC = tuple(4**k * 100_000 for k in range(8))
 
 
 def gemm_peak(_threads, seconds=0.4):
@@ -70,8 +73,45 @@ def bandwidth(threads, seconds=0.1):
     return found
 
 
-def measure(threads, with_torch, process):
+def on_device(device, seconds=0.2):
+    """`measure` with torch's arithmetic on a device."""
+    import torch
+
+    from .peers.torch import place, wait
+
+    def best_of(call):
+        call()
+        best, end = float("inf"), time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            begin = time.perf_counter()
+            call()
+            wait(device)
+            best = min(best, time.perf_counter() - begin)
+        return best
+
+    def product(n):
+        a, b, out = (torch.ones(n, n, device=place(device)) for _ in range(3))
+        return 2 * n**3 / best_of(lambda: torch.mm(a, b, out=out))
+
+    def addition(traffic):
+        a, b = (torch.ones(traffic // 12, device=place(device)) for _ in range(2))
+        count = max(1, 20_000_000 // traffic)
+
+        def passes():
+            for _ in range(count):
+                a.add_(b)
+
+        return traffic * count / best_of(passes)
+
+    sizes, amounts = (GPU_GEMM, GPU_TRAFFIC) if device == "cuda" else (GEMM, TRAFFIC)
+    return {"gemm": max(map(product, sizes)), "bandwidth": [(n, addition(n)) for n in amounts]}
+
+
+def measure(threads, device, with_torch, process):
     """`{"gemm": operations/s, "bandwidth": [(bytes, bytes/s)]}`; `process(name)` opens a fresh process."""
+    if device != "cpu":
+        with process("torch") as worker:
+            return worker.ask("benchmarks.roofline:on_device", device)
     with process("numpy") as worker:
         peak = worker.ask("benchmarks.roofline:gemm_peak", threads)
         rates = worker.ask("benchmarks.roofline:bandwidth", threads)

@@ -27,6 +27,9 @@ TIMED = {
 #: groups that need a fresh process for every figure: function of (choices, names, threads, progress) -> rows
 FRESH = {"memory": memory.measure, "startup": startup.measure}
 
+#: groups that can be asked for on another device than the CPU: in the others no device takes part
+ON_DEVICES = ("steps", "ops", "optim")
+
 #: groups of whose workloads the arithmetic alone is measured too; of operations, of those that miss their target
 FLOORS = ("steps", "own")
 
@@ -41,6 +44,7 @@ class Choices:
     groups: tuple = GROUPS
     peers: tuple = PEER_NAMES
     threads: tuple = (1,)
+    device: str = "cpu"
     quick: bool = False
     only: tuple = ()
     workloads: tuple = ()  # "file.py:function" of the user
@@ -94,7 +98,7 @@ def run(choices: Choices, progress) -> Report:
     report = Report(choices, machine())
     names = [OURS]
     for peer in choices.peers:
-        if reason := peers.missing(peer):
+        if reason := peers.missing(peer, choices.device):
             report.left_out[peer] = reason
         else:
             names.append(peer)
@@ -112,11 +116,11 @@ def run_threads(report, names, threads, progress):
     choices = report.choices
     environment = peers.environment(threads)
     report.roofs[threads] = roof = roofline.measure(
-        threads, "torch" in names, lambda name: Process(name, environment)
+        threads, choices.device, "torch" in names, lambda name: Process(name, environment)
     )
     timed = timed_workloads(report)
     if timed:
-        workers, about, errors = turns.open_workers(names, threads)
+        workers, about, errors = turns.open_workers(names, threads, choices.device)
         report.about |= about
         report.left_out |= errors
         with ExitStack() as opened:
@@ -129,7 +133,7 @@ def run_threads(report, names, threads, progress):
                     row = turns.measure(workload, workers, budget, threads)
                     row.bound = roofline.bound(workload, roof)
                     wanted = group in FLOORS or (group == "ops" and targets.misses(row))
-                    if wanted and OURS in workers and row.rounds.get(OURS):
+                    if wanted and choices.device == "cpu" and OURS in workers and row.rounds.get(OURS):
                         row.alone = workers[OURS].ask("benchmarks.floor:measure", workload)
                         if group == "ops":
                             row.bound = roofline.memory_bound(row.alone["bytes"], roof)

@@ -106,7 +106,9 @@ def said(target, value):
 
 
 def judge(report) -> list[Verdict]:
-    """A verdict for every target and thread count of which the run measured something."""
+    """A verdict for every target and thread count of which the run measured something. The targets are about the CPU."""
+    if report.choices.device != "cpu":
+        return []
     found = []
     for threads in report.choices.threads:
         for target in TARGETS:

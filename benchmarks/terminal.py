@@ -30,6 +30,14 @@ def one_of(parser, option: str, name: str, known, expected: str = "") -> None:
         parser.error(f"{option}: unknown name '{name}': {hint}expected {expected or ', '.join(known)}")
 
 
+def check_device(parser, device: str) -> None:
+    """Exits with one line if the device isn't here."""
+    import minitorch
+
+    if device == "cuda" and not minitorch.cuda.is_available():
+        parser.error("--device cuda: torch finds no GPU here; --device torch runs the same code in main memory")
+
+
 def terminal(width: int) -> Console:
     """The terminal. A pipe or a CI log has no width of its own: it gets one that the tables fit into."""
     return Console() if Console().is_terminal else Console(width=width)

@@ -24,13 +24,13 @@ class Budget:
     rounds: int
 
 
-def open_workers(names, threads):
-    """A process for each library, opened: (workers by name, what each says about itself, errors by name)."""
+def open_workers(names, threads, device="cpu"):
+    """A process for each library, opened for a device: (workers by name, what each says about itself, errors by name)."""
     workers, about, errors = {}, {}, {}
     for name in names:
         worker = Process(name, peers.environment(threads))
         try:
-            about[name] = worker.ask("benchmarks.worker:open_library", name, threads)
+            about[name] = worker.ask("benchmarks.worker:open_library", name, threads, device)
         except ProcessError as error:
             errors[name] = last_line(error)
             worker.close()

@@ -7,22 +7,27 @@ import importlib
 import os
 import statistics
 import time
+from functools import partial
 
 SAMPLE = 2e-4  # seconds of the shortest thing that is timed: the clock and its two calls cost 1e-7
+WAITED = 1e-2  # the same where the end of a sample is waited for: on a GPU steps are queued, and the wait costs 1e-5
 LONGEST_WARM_UP = 50  # steps
 
 current: dict = {}
 
 
-def open_library(peer: str, threads: int) -> dict:
-    """Imports the library of `peer` and limits it to `threads` threads; its version and BLAS."""
+def open_library(peer: str, threads: int, device: str = "cpu") -> dict:
+    """Imports the library of `peer` and limits it to `threads` threads; its version and BLAS. It is to compute on `device`."""
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, cores[-threads:])
     library = importlib.import_module(f"benchmarks.peers.{peer.replace('-', '_')}")
     library.limit(threads)
-    current["library"] = library
-    return library.about()
+    if device == "cpu":
+        current.update(build=library.build, wait=nothing, sample=SAMPLE)
+        return library.about()
+    current.update(build=partial(library.build, device=device), wait=partial(library.wait, device), sample=WAITED)
+    return library.about(device)
 
 
 def prepare(workload, seconds: float):
@@ -31,26 +36,28 @@ def prepare(workload, seconds: float):
     None if the library has no such workload.
     """
     current.pop("step", None)
-    step = current["library"].build(workload)
+    step, wait = current["build"](workload), current["wait"]
     if step is None:
         return None
     first = step()
+    wait()
     now = time.perf_counter()
     took, done = 0.0, now + seconds
     for _ in range(LONGEST_WARM_UP):
         begin = now
         step()
+        wait()
         now = time.perf_counter()
         took = now - begin
         if now > done:
             break
-    current["step"], current["calls"] = step, max(1, int(SAMPLE / max(took, 1e-9)))
+    current["step"], current["calls"] = step, max(1, int(current["sample"] / max(took, 1e-9)))
     return None if first is None else float(first), took
 
 
 def block(seconds: float) -> float:
     """Runs the step for about `seconds` and at least once: the median time of a call."""
-    step, calls, clock = current["step"], range(current["calls"]), time.perf_counter
+    step, calls, wait, clock = current["step"], range(current["calls"]), current["wait"], time.perf_counter
     times = []
     now = clock()
     end = now + seconds
@@ -58,9 +65,14 @@ def block(seconds: float) -> float:
         before = clock()
         for _ in calls:
             step()
+        wait()
         now = clock()
         times.append((now - before) / len(calls))
     return statistics.median(times)
+
+
+def nothing():
+    """A step on the CPU has ended when it returns."""
 
 
 def forget():

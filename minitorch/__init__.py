@@ -37,7 +37,7 @@ from .creation import (  # noqa: F401
     zeros,
     zeros_like,
 )
-from .device import device  # noqa: F401
+from .device import device, get_default_device, set_default_device  # noqa: F401
 from .dtypes import (  # noqa: F401
     bool,
     double,

@@ -10,6 +10,7 @@ import numpy as np
 from . import dtypes
 from .autograd.mode import INFERENCE, state
 from .backends import backend_for, backend_of
+from .device import default
 from .device import device as Device
 from .out import created_in
 from .tensor import Size, Tensor, wrap
@@ -25,8 +26,11 @@ def finish(array, requires_grad=False) -> Tensor:
     return t.requires_grad_() if requires_grad else t
 
 
-def the_device(device) -> Device:
-    return CPU if device is None else device if isinstance(device, Device) else Device(device)
+def the_device(device, otherwise=CPU) -> Device:
+    """The device that is named, else the default one (`set_default_device`), else `otherwise`."""
+    if device is None:
+        return default.device or otherwise
+    return device if isinstance(device, Device) else Device(device)
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False) -> Tensor:
@@ -39,9 +43,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
             stacklevel=2,
         )
-        data = data.detach().to(
-            device=data.device if device is None else device, dtype=dtype or data.dtype, copy=True
-        )
+        device = the_device(device, data.device)
+        data = data.detach().to(device=device, dtype=dtype or data.dtype, copy=True)
         return data.requires_grad_() if requires_grad else data
     return finish(raw(data, dtype, device), requires_grad)
 
@@ -155,7 +158,7 @@ def _ragged(data):
 def as_tensor(data, dtype=None, device=None) -> Tensor:
     """As `tensor`, sharing memory where it can (a tensor, a NumPy array of that type)."""
     if isinstance(data, Tensor):
-        return data.to(device=data.device if device is None else device, dtype=dtype or data.dtype)
+        return data.to(device=the_device(device, data.device), dtype=dtype or data.dtype)
     if isinstance(data, np.ndarray):
         t = from_numpy(data)
         return t.to(device=the_device(device), dtype=dtype or t.dtype)
@@ -350,7 +353,7 @@ def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_
     _no_bools("logspace", dtype)
     if not dtype.is_floating_point:
         start, end = int(start), int(end)
-    exponents = linspace(start, end, steps, dtype=dtypes.float64).numpy()
+    exponents = linspace(start, end, steps, dtype=dtypes.float64, device=CPU).numpy()
     return finish(place(np.power(float(base), exponents), dtype, device), requires_grad)
 
 

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+
 _TYPES = ("cpu", "cuda", "torch")
 
 
+class _Default(threading.local):
+    """`device`: where tensors are made that name none; None until somebody says. One per thread, as torch's."""
+
+    device = None
+    before = ()  # what `with` blocks put back when they end
+
+
+default = _Default()
+
+
 class device:
-    """`device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`. RuntimeError for a type that is not known."""
+    """`device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`. RuntimeError for a type that is not known.
+
+    In `with device("cuda"):` tensors are made there unless they name another.
+    """
 
     __slots__ = ("index", "type")
 
@@ -54,6 +69,26 @@ class device:
     def __reduce__(self):
         return device, (str(self),)
 
+    def __enter__(self):
+        default.before = (*default.before, default.device)
+        default.device = self
+        return self
+
+    def __exit__(self, *_):
+        *default.before, default.device = default.before
+
 
 device.CPU = device("cpu")
 TORCH = device("torch")
+
+
+def set_default_device(to) -> None:
+    """The device of tensors that are made without naming one (not of `from_numpy` and the `_like` functions); None: `cpu` again."""
+    default.device = None if to is None else device(to)
+
+
+def get_default_device() -> device:
+    """Where `tensor(...)` makes its tensor."""
+    from .creation import tensor
+
+    return tensor([]).device

@@ -364,6 +364,7 @@ def normal(
                 "normal() received an invalid combination of arguments - got (float, float), but expected a size"
             )
         out, dtype = new(shape_from((size,)), dtype)
+        device = device or "cpu"  # torch asks the default device for its other functions, not for this one
         return made(generator.normal_(out, mean, std), dtype, device, requires_grad)
     first = tensors[0]
     shape = tuple(first.shape) if len(tensors) == 1 else broadcast(mean.shape, std.shape)

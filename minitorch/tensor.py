@@ -40,6 +40,8 @@ class Tensor:
     def __new__(cls, *args, dtype=None, device=None):
         from . import creation
 
+        if not (args and isinstance(args[0], Tensor)):
+            device = device or Device.CPU  # torch's legacy forms do not ask the default device
         if (
             len(args) == 1
             and isinstance(args[0], (Tensor, list, tuple, np.ndarray))

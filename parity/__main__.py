@@ -7,7 +7,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from benchmarks.terminal import Parser, bars, one_of, words
+from benchmarks.terminal import Parser, bars, check_device, one_of, words
 
 EXAMPLES = """\
 examples:
@@ -81,13 +81,7 @@ def chosen(p, arguments):
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         p.error(f"--out: {arguments.out} can't be made: {error.strerror}")
-    if arguments.device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            p.error(
-                "--device cuda: torch finds no GPU here; --device torch runs the same code in main memory"
-            )
+    check_device(p, arguments.device)
     dtypes = ("float32", "float64") if arguments.dtype == "both" else (arguments.dtype,)
     return Choices(only, arguments.seed, dtypes, arguments.device, arguments.quick, arguments.library)
 

@@ -168,12 +168,10 @@ def show_layers(report):
 
 def end(report, paths):
     if report.choices.device != "cpu":
-        console.print(
-            Text(
-                f"Device {report.choices.device}: torch does the arithmetic; this proves graph and rules.",
-                "yellow",
-            )
-        )
+        name = f"{report.choices.device} ({gpu})" if (gpu := report.versions.get("gpu")) else report.choices.device
+        console.print(Text(f"Device {name}: torch does the arithmetic; this proves graph and rules.", "yellow"))
+    if report.other_release:
+        console.print(Text(report.other_release, "yellow"))
     kernels, seconds = report.compiled
     console.print(
         f"Numba compiled {kernels} kernels in {seconds:.1f} CPU seconds; the others came from its cache."

@@ -46,6 +46,7 @@ def as_dict(report):
     found = plain(report)
     for row, result in zip(found["speed"], report.speed, strict=True):
         row |= {"ratio": plain(result.ratio), "steady": result.steady}
+    found["other_release"] = report.other_release
     found["arithmetic"] = "minitorch" if report.choices.device == "cpu" else "torch"
     found["tolerances"] = [dict(what=w, limit=t, reason=r) for w, t, r in tolerances.REASONS]
     found["skips"] = [dict(operation=o, what=w, reason=r) for (o, w), r in tolerances.SKIPS.items()]

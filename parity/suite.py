@@ -58,6 +58,14 @@ class Report:
     def passed(self):
         return all(r.passed for r in self.results)
 
+    @property
+    def other_release(self):
+        """One sentence if this torch isn't the release that minitorch follows, else nothing."""
+        given, followed = self.versions["torch"].partition("+")[0], importlib.import_module("minitorch").__version__
+        if given == followed:
+            return ""
+        return f"This is torch {given}; minitorch follows {followed}: a deviation may be a change between the two."
+
 
 def table_of(library):
     """The rows of minitorch's table with a torch twin and samples; for another library, its functions."""
@@ -102,7 +110,7 @@ def run(choices: Choices, progress) -> Report:
     compilations = Compilations()
     library = importlib.import_module(choices.library)
     report = Report(
-        choices, versions=versions(), differences=differences.stated(importlib.import_module("minitorch"))
+        choices, versions=versions(choices.device), differences=differences.stated(importlib.import_module("minitorch"))
     )
     names = [n for n in TRAININGS if choices.wants(n)]
     timed = [n for n in TRAININGS if n in choices.only] or list(TRAININGS) if choices.wants("speed") else []
@@ -118,13 +126,15 @@ def run(choices: Choices, progress) -> Report:
     return report
 
 
-def versions():
+def versions(device):
+    """Of what takes part in the comparison; `gpu`: its name, if there is one."""
     import platform
 
     import numpy
     import torch
 
-    return {"torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version()}
+    found = {"torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version()}
+    return found | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
 
 
 def run_trainings(choices, names, ours, theirs, progress):

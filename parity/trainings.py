@@ -145,7 +145,7 @@ def breast_cancer(T, run):
     for _ in run.epochs(15):
         train(run, model, loader, criterion, optimizer)
     probabilities = run.finish(model, x)
-    run.note(accuracy=((probabilities > 0.5) == (y > 0.5)).float().mean().item())
+    run.note(accuracy=((probabilities > 0.5) == (y > 0.5)).sum().item() / len(y))
 
 
 @training(
@@ -192,7 +192,7 @@ def digits(T, run):
         if stopper.step(evaluate(run, model, criterion, xv, yv), model):
             break
     logits = run.finish(model, xv)
-    run.note(accuracy=(logits.argmax(1) == yv).float().mean().item())
+    run.note(accuracy=(logits.argmax(1) == yv).sum().item() / len(yv))
 
 
 @training(
@@ -221,4 +221,4 @@ def mnist(T, run):
         scheduler.step(evaluate(run, model, criterion, xv, yv))
         run.note(epochs=epoch + 1, lr=optimizer.param_groups[0]["lr"])
     logits = run.finish(model, xv)
-    run.note(accuracy=(logits.argmax(1) == yv).float().mean().item())
+    run.note(accuracy=(logits.argmax(1) == yv).sum().item() / len(yv))

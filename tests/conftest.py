@@ -1,19 +1,34 @@
 """Shared by all tests: torch is the oracle."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 
 import minitorch
 
+#: devices on which torch does the arithmetic
+DEVICES = [
+    "torch",
+    pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")),
+]
+
+
+@pytest.fixture(params=DEVICES)
+def device(request):
+    """The name of a device other than the CPU: the test runs on each that is here."""
+    return request.param
+
 
 @pytest.fixture(autouse=True)
 def fresh_state():
-    """Every test starts with recording on, the default dtype float32, and torch's random state restored after it."""
+    """Every test starts with recording on, the default dtype and device, and torch's random state restored after it."""
     yield
     minitorch.set_grad_enabled(True)
     torch.set_grad_enabled(True)
     assert minitorch.get_default_dtype() is minitorch.float32
+    assert minitorch.get_default_device() == minitorch.device("cpu")
 
 
 def resolve(path):
@@ -54,3 +69,36 @@ def floats(out):
     """The floating results of a call, as a list."""
     out = out if isinstance(out, (tuple, list)) else [out]
     return [o for o in out if hasattr(o, "dtype") and o.is_floating_point()]
+
+
+@pytest.fixture
+def team(monkeypatch):
+    """`team(size)`: a team of kernels of that size whose helpers never come; `team(size, True)`: one with helpers."""
+    from minitorch.kernels import team
+
+    def form(size, helpers=False):
+        monkeypatch.setattr(team, "words", np.zeros_like(team.words))
+        if helpers:
+            monkeypatch.setattr(team, "starting", threading.Lock())
+            monkeypatch.setattr(team, "count", lambda: size)
+            team.start()
+            ended.append(team.words)
+        else:
+            team.words[team.SIZE] = size
+
+    ended = []
+    yield form
+    for words in ended:
+        words[team.END] = 1
+
+
+@pytest.fixture
+def in_pieces(monkeypatch):
+    """`in_pieces(ns)`: kernels are cut into pieces of that many ns of work, however little there is to do; `in_pieces(None)`: never."""
+    from minitorch.kernels import team
+
+    def cut(ns):
+        monkeypatch.setattr(team, "WORTH", 1e18 if ns is None else 0)
+        monkeypatch.setattr(team, "PIECE_NS", ns or 1)
+
+    return cut

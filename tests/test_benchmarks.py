@@ -316,6 +316,8 @@ def test_words():
         (["--workload", "nowhere.py:f"], "no file nowhere.py"),
         (["steps", "--only", "xyzzy"], "no row of steps contains 'xyzzy'"),
         (["--out", __file__], "is a file, expected a folder"),
+        (["data", "--device", "torch"], "group data: no device takes part in it"),
+        (["--device", "tpu"], "invalid choice: 'tpu'"),
         (["compare", "a.json"], "the following arguments are required: after"),
         (["compare", "nowhere.json", "nowhere.json"], "nowhere.json: No such file or directory"),
         (["compare", __file__, __file__], "not a bench.json of this program"),
@@ -346,6 +348,54 @@ def test_command_line(own, tmp_path, monkeypatch, capsys):
     assert "0 of 2 rows changed beyond noise" in capsys.readouterr().out
     assert main(["--workload", f"{own}:broken", *options]) == 1
     assert "broken on purpose" in capsys.readouterr().out
+
+
+def test_random_weights_are_drawn_in_main_memory():
+    """Drawn there and copied, for every initialisation: on a GPU the same seed would give other numbers."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    from benchmarks.peers.torch import DrawnInMainMemory
+
+    class Copies(TorchFunctionMode):
+        seen = ()
+
+        def __torch_function__(self, function, types, arguments=(), keywords=None):
+            if function in (torch.Tensor.copy_, torch.Tensor.to):
+                self.seen = (*self.seen, function.__name__)
+            return function(*arguments, **(keywords or {}))
+
+    def build():
+        torch.manual_seed(0)
+        linear, embedding = torch.nn.Linear(3, 2), torch.nn.Embedding(2, 3)
+        return [*linear.parameters(), *embedding.parameters(), torch.randn(2), torch.randint(0, 9, (2,))]
+
+    with Copies() as copies, DrawnInMainMemory():
+        made = build()
+    assert copies.seen == ("copy_", "copy_", "copy_", "to", "to")
+    for a, b in zip(made, build(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_on_another_device(tmp_path, monkeypatch, capsys):
+    """The same rows, with torch's arithmetic; the CPU's targets are not judged, libraries of the CPU are left out by name."""
+    monkeypatch.setitem(suite.TIMED, "steps", (steps.workloads, turns.Budget(0.0, 0.0, 2)))
+    monkeypatch.setattr(roofline, "TRAFFIC", (100_000, 200_000))
+    monkeypatch.setattr(roofline, "GEMM", (16,))
+    options = ["--threads", "1", "--out", str(tmp_path)]
+    assert main(["steps", "--only", "BatchNorm,GPT", "--device", "torch", "--peers", "torch,mygrad", *options]) == 0
+    found = json.loads((tmp_path / "bench.json").read_text())
+    assert found["targets"] == []
+    assert "torch" in found["about"]["minitorch"]["blas"]
+    assert "CPU only" in found["left_out"]["mygrad"]
+    for row in found["rows"]:
+        assert row["note"] == ""  # the first loss is the same as torch's
+        assert {name: len(rounds) for name, rounds in row["rounds"].items()} == {"minitorch": 2, "torch": 2}
+    found["choices"]["device"] = "cpu"
+    (tmp_path / "other.json").write_text(json.dumps(found))
+    with pytest.raises(SystemExit):
+        main(["compare", str(tmp_path / "bench.json"), str(tmp_path / "other.json")])
+    assert "different devices, torch and cpu" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------- python -m minitorch.profile

@@ -11,7 +11,6 @@ import pytest
 
 import minitorch
 from minitorch import optim as mine
-from minitorch.kernels import threads
 from minitorch.nn.utils import clip_grad, convert_parameters
 from minitorch.ops.table import switches
 from minitorch.optim import step as step_file
@@ -154,13 +153,11 @@ def test_layouts_and_read_only_gradients(name):
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
-def test_threads_give_the_same(name, options, monkeypatch):
-    monkeypatch.setattr(threads, "WORTH", 0)
-    monkeypatch.setattr(threads, "PIECE", 503)
+def test_threads_give_the_same(name, options, team, in_pieces):
     results = []
-    for count in (1, 2, 4):
-        monkeypatch.setattr(threads, "count", lambda count=count: count)
-        threads._helpers.cache_clear()
+    for size in (1, 2, 4):
+        team(size, helpers=True)
+        in_pieces(503 if size > 1 else None)
         ours, _ = pair(shapes=[(1 << 14,), (3,), (129, 128), (20011,)])
         optimizer = getattr(mine, name)(ours, **options)
         random = np.random.default_rng(1)
@@ -169,15 +166,14 @@ def test_threads_give_the_same(name, options, monkeypatch):
                 p.grad = minitorch.from_numpy(random.standard_normal(p.shape).astype("float32"))
             optimizer.step()
         results.append([p.detach().numpy() for p in ours])
-    threads._helpers.cache_clear()
     for other in results[1:]:
         for x, y in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(x, y)
 
 
-def test_threads_and_one_memory_twice(monkeypatch):
-    monkeypatch.setattr(threads, "WORTH", 0)
-    monkeypatch.setattr(threads, "count", lambda: 2)
+def test_threads_and_one_memory_twice(team, in_pieces):
+    team(2, helpers=True)
+    in_pieces(1000)
     w = minitorch.zeros(1 << 17).requires_grad_()
     v = minitorch.zeros(1 << 17).requires_grad_()
     v.data = w.data
@@ -188,9 +184,9 @@ def test_threads_and_one_memory_twice(monkeypatch):
     assert bool((w == -60).all())
 
 
-def test_threads_and_memory_that_overlaps(monkeypatch):
-    monkeypatch.setattr(threads, "WORTH", 0)
-    monkeypatch.setattr(threads, "count", lambda: 2)
+def test_threads_and_memory_that_overlaps(team, in_pieces):
+    team(2, helpers=True)
+    in_pieces(1000)
     base = np.zeros((1 << 17) + 1, np.float32)
     w, v = (minitorch.from_numpy(base[i : i + (1 << 17)]).requires_grad_() for i in (0, 1))
     w.grad, v.grad = minitorch.ones(1 << 17), 2 * minitorch.ones(1 << 17)
@@ -203,9 +199,9 @@ def test_threads_and_memory_that_overlaps(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
-def test_threads_after_a_fork(monkeypatch):
-    monkeypatch.setattr(threads, "WORTH", 0)
-    monkeypatch.setattr(threads, "count", lambda: 2)
+def test_threads_after_a_fork(team, in_pieces):
+    team(2, helpers=True)
+    in_pieces(1000)
     w = minitorch.zeros(1 << 18).requires_grad_()
     optimizer = mine.SGD([w], lr=1.0)
     w.grad = minitorch.ones(1 << 18)

@@ -203,11 +203,12 @@ def test_differences_are_the_sentences_of_the_source(tmp_path):
 
 
 def test_reports_hold_what_json_and_xml_cannot(tmp_path):
-    found = suite.Report(suite.Choices(device="torch"), versions={"torch": "", "numpy": "", "python": ""})
+    found = suite.Report(suite.Choices(device="torch"), versions={"torch": "2.11.0+cu130", "numpy": "", "python": ""})
     found.layers = [layers.RowResult("module", "Odd()", "float32", math.inf, math.nan, 1, "not \x00 <equal>")]
     report.write(found, tmp_path)
     written = json.loads((tmp_path / "parity.json").read_text())
     assert written["layers"][0]["ulps"] == "inf"
     assert written["arithmetic"] == "torch"
     assert "torch does the arithmetic" in (tmp_path / "parity.html").read_text()
+    assert "This is torch 2.11.0; minitorch follows 2.13.0" in (tmp_path / "parity.html").read_text()
     assert ET.parse(tmp_path / "parity.xml").getroot().find(".//failure") is not None

@@ -1,4 +1,8 @@
-"""The libraries, a file each: `limit(threads)`, `about()` and `build(workload)`, the step or None if it has none."""
+"""The libraries, a file each: `limit(threads)`, `about()` and `build(workload)`, the step or None if it has none.
+
+The libraries in `ON_DEVICES` have `about(device)` and `build(workload, device)` too, and `wait(device)`, which returns when all is done that
+the device was asked for.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,14 @@ PEERS = {
     "autograd": "autograd",
 }
 
+#: those that can be asked to compute on another device than the CPU
+ON_DEVICES = ("minitorch", "torch", "torch-compile")
 
-def missing(peer: str) -> str | None:
+
+def missing(peer: str, device: str = "cpu") -> str | None:
     """Why a peer cannot take part, or None."""
+    if device != "cpu" and peer not in ON_DEVICES:
+        return "is measured on the CPU only"
     if importlib.util.find_spec(PEERS[peer]) is None:
         return f"{PEERS[peer]} is not installed"
     if peer == "torch-compile" and not (shutil.which("g++") or shutil.which("clang++")):

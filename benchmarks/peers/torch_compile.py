@@ -2,10 +2,9 @@
 
 import torch as T
 
-from .torch import about, limit  # noqa: F401
+from . import torch
+from .torch import about, limit, wait  # noqa: F401
 
 
-def build(workload):
-    if not workload.peers:
-        return None
-    return T.compile(workload.build(T))
+def build(workload, device="cpu"):
+    return T.compile(torch.build(workload, device)) if workload.peers else None

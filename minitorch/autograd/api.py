@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
+from numpy import array, ndarray
 
 from ..backends import backend_of
 from ..tensor import Tensor, wrap
@@ -22,35 +22,46 @@ def _tuple(x):
 
 def _start(tensors, gradients, create_graph):
     """-> edges and their gradients, raw arrays (tensors if create_graph)"""
+    if gradients is None and isinstance(tensors, Tensor):  # nearly always: a loss
+        return [_root(tensors, 0)], [_ones(tensors, create_graph)]
     tensors = _tuple(tensors)
     gradients = (None,) * len(tensors) if gradients is None else _tuple(gradients)
     if len(gradients) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(gradients)} gradients")
     roots, starts = [], []
     for i, (t, g) in enumerate(zip(tensors, gradients, strict=True)):
-        if not isinstance(t, Tensor):
-            raise TypeError(f"element {i} of tensors must be Tensor, not {type(t).__name__}")
-        edge = edge_of(t)
-        if edge is None:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        roots.append(edge)
-        if g is None:
-            a = t._array
-            if a.ndim and t.numel() != 1:
-                raise RuntimeError("grad can be implicitly created only for scalar outputs")
-            # (of no dimensions on the CPU: in 0.2 us, where ones_like takes 1.5)
-            ones = np.array(1, a.dtype) if type(a) is np.ndarray and not a.ndim else backend_of(a).ones_like(a)
-            starts.append(wrap(ones) if create_graph else ones)
-            continue
-        if not isinstance(g, Tensor):
-            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
-        if g.shape != t.shape:
-            raise RuntimeError(
-                f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
-            )
-        g = g if g.dtype is t.dtype else g.to(t.dtype)
-        starts.append(g if create_graph else g._array)
+        roots.append(_root(t, i))
+        starts.append(_ones(t, create_graph) if g is None else _given(t, i, g, create_graph))
     return roots, starts
+
+
+def _root(t, i):
+    if not isinstance(t, Tensor):
+        raise TypeError(f"element {i} of tensors must be Tensor, not {type(t).__name__}")
+    edge = edge_of(t)
+    if edge is None:
+        raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+    return edge
+
+
+def _ones(t, create_graph):
+    a = t._array
+    if a.ndim and t.numel() != 1:
+        raise RuntimeError("grad can be implicitly created only for scalar outputs")
+    # (of no dimensions on the CPU: in 0.2 us, where ones_like takes 1.5)
+    ones = array(1, a.dtype) if type(a) is ndarray and not a.ndim else backend_of(a).ones_like(a)
+    return wrap(ones) if create_graph else ones
+
+
+def _given(t, i, g, create_graph):
+    if not isinstance(g, Tensor):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    if g.shape != t.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
+        )
+    g = g if g.dtype is t.dtype else g.to(t.dtype)
+    return g if create_graph else g._array
 
 
 def backward(

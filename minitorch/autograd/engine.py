@@ -7,7 +7,7 @@ and runs hooks; rules only compute.
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop, heappush, heappushpop
 from sys import getrefcount
 
 from numpy import ndarray
@@ -39,17 +39,17 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
     heap: list = []  # of nodes with a gradient
     for edge, g in zip(roots, gradients, strict=True):
         add(grads, heap, edge, g)
+    node = heappop(heap)[1] if heap else None
     before = state.grad
     state.grad = create_graph
     try:
-        while heap:
-            node = heappop(heap)[1]
-            g = grads.pop(node)
+        while node is not None:
+            g, following = grads.pop(node), None
             if watch or node.hooks is not None:
                 results = visit(node, g, only, captured, create_graph)
                 if type(node) is Output:
                     hand_on(node, results, grads, heap)
-                    continue
+                    results = ()
             else:
                 results = node.plan.backward(node, g, node.xp)
             if node.fits is not None:
@@ -64,21 +64,29 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
                     else:
                         grads[edge] = g
                         if isinstance(edge, Node):
-                            heappush(heap, (-edge.number, edge))
+                            if following is None:  # of a chain, the only one that has a gradient: it needs no heap
+                                following = edge
+                            else:
+                                heappush(heap, (-edge.number, edge))
                 if waiting is not None and edge in waiting:
                     waiting[edge] -= 1
                     if waiting[edge] == 0 and edge in grads:
                         deliver(edge, grads.pop(edge), captured, create_graph)
+            if not heap:
+                node = following
+            elif following is None:
+                node = heappop(heap)[1]
+            else:
+                node = heappushpop(heap, (-following.number, following))[1]
         edge = g = results = sofar = None  # the leaves may then take their arrays over
         while grads:
             leaf, g = grads.popitem()
-            if leaf._grad is None and leaf.hooks is None and captured is None:
-                if own(g):
-                    leaf._grad = wrap(g)
-                    continue
-                if lenders is not None and not grads and lend(g, leaf, lenders):  # no other leaf has the same memory then
-                    continue
-            deliver(leaf, g, captured, create_graph)
+            if leaf._grad is not None or leaf.hooks is not None or captured is not None:
+                deliver(leaf, g, captured, create_graph)
+            elif type(g) is ndarray and (g.base is None or sees_all(g, g.base)) and getrefcount(g) <= 2 and g.flags.carray:
+                leaf._grad = wrap(g)  # memory that nobody else knows (2 references: `g` here and in the call)
+            elif lenders is None or grads or not lend(g, leaf, lenders):  # without other leaves, that may have the same memory
+                deliver(leaf, g, captured, create_graph)
     finally:
         state.grad = before
     return None if captured is None else [captured[e] for e in inputs]
@@ -148,18 +156,14 @@ def watched(node, g, plan, create_graph):
 # ---------------------------------------------------------------------- leaves
 
 
-def own(g):
-    """Whether a raw array is plain memory that only the caller knows: 3 references are its variable, `g` here and the call below."""
-    return type(g) is ndarray and (g.base is None or sees_all(g, g.base)) and getrefcount(g) <= 3 and g.flags.carray
-
-
 def sees_all(view, base):
     """Whether that is all of plain memory that nobody else knows: 3 references are the view's, `base` here and the call below."""
     return type(base) is ndarray and base.base is None and base.size == view.size and getrefcount(base) <= 3
 
 
 def lend(g, leaf, lenders):
-    """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none."""
+    """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none:
+    3 references to it are the caller's, `g` here and the call below."""
     if type(g) is ndarray and g.base is not None and getrefcount(g) <= 3 and g.flags.carray:
         for lender in (lenders,) if isinstance(lenders, Tensor) else lenders:
             array = getattr(lender, "_array", None)

@@ -119,10 +119,10 @@ class FunctionPlan:
 
     @staticmethod
     def backward_tensors(node, g):
-        grads = []
+        grads, found = [], next(gi for gi in g if gi is not None)
         for i, gi in enumerate(g):
             if gi is None and node.ctx.materialize_grads:
-                gi = node.xp.zeros_raw(node.shape[i], node.dtype[i])
+                gi = node.xp.zeros_beside(getattr(found, "_array", found), node.shape[i], node.dtype[i])
             grads.append(gi if gi is None or isinstance(gi, Tensor) else wrap(node.xp.asarray(gi)))
         results = node.function.backward(node.ctx, *grads)
         results, n = results if isinstance(results, tuple) else (results,), node.n_inputs

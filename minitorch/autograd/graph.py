@@ -58,15 +58,6 @@ class Node:
     def __repr__(self):
         return f"<{self.name()} object at {id(self):#x}>"
 
-    def __getattr__(self, name):
-        """`node._saved_x`: the saved values, under the names that the rules use."""
-        if name.startswith("_saved_") and name[7:] in self.plan.saved_names:
-            if self.saved is None:
-                released()
-            return self.plan.saved_tensor(self, name[7:])
-        raise AttributeError(f"{self.name()!r} has no attribute {name!r}")
-
-
 class Output(Node):
     """One of several results of a call: hands its gradient to the node of the call, in its place."""
 

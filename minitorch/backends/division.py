@@ -20,7 +20,7 @@ def _by_kernel(name, types, x, y):
         x, y = (np.array(np.broadcast_to(np.asarray(v, dtype), shape)) for v in (x, y))
     out = np.empty(shape, dtype)
     arrays = x.reshape(-1), y.reshape(-1), out.reshape(-1)
-    kernels.threads.run(getattr(kernels.division, name), arrays)
+    kernels.team.run(getattr(kernels.division, name), arrays)
     return out
 
 

@@ -28,10 +28,10 @@ def where(condition, x, y):
     out, flat = np.empty(array.shape, array.dtype), condition.reshape(-1)
     if numbers is float or numbers is int:
         arrays, rest = (flat, array.reshape(-1), out.reshape(-1)), (float(other), array is x)
-        kernels.threads.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
+        kernels.team.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
     elif numbers is np.ndarray and other.dtype is array.dtype and other.shape == array.shape:
         arrays = flat, x.reshape(-1), y.reshape(-1), out.reshape(-1)
-        kernels.threads.run(kernels.indexing.where_arrays, arrays, cost=0.04)
+        kernels.team.run(kernels.indexing.where_arrays, arrays, cost=0.04)
     else:
         return np.where(condition, x, y)
     return out
@@ -46,8 +46,12 @@ def copied(x):
         if not value and math.copysign(1, value) > 0:
             return np.zeros(x.shape, x.dtype)
     out = np.empty(x.shape, x.dtype)
-    flat = (out.reshape(-1), x.reshape(-1)) if x.flags.c_contiguous else (out, x)
-    kernels.threads.run(np.copyto, flat, cost=0.01 * x.itemsize)
+    if not builtins.any(x.strides):
+        kernels.team.run(kernels.indexing.fill, (out.reshape(-1),), (x.dtype.type(value),), cost=0.015 * x.itemsize)
+    elif x.flags.carray:
+        kernels.team.run(kernels.indexing.copy, tuple([a.reshape(-1).view(np.uint8) for a in (x, out)]), cost=0.01)
+    else:
+        out[...] = x
     return out
 
 
@@ -69,7 +73,12 @@ def _done(kernel, out, other, index, dim, *how):
         call = arrays, (index.reshape(-1).view(np.uint64), after)
     else:
         call = (*arrays, _twofold(index, dim).view(np.uint64)), (after, *how)
-    return builtins.all(kernels.threads.run(kernel, *call, cost=0.4))
+    return _all_done(kernels.team.run(kernel, *call, cost=0.4, returns=True))
+
+
+def _all_done(done):
+    """Of what the team's calls of a kernel returned."""
+    return done if type(done) is bool else builtins.bool(done.all())
 
 
 def _twofold(a, dim):
@@ -95,7 +104,7 @@ def running(function, x, dim, backwards=False):
     if x.dtype.type in FLOATS:
         out = np.empty(x.shape, x.dtype)
         arrays = _threefold(x, dim), _threefold(out, dim)
-        kernels.threads.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
+        kernels.team.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
         return out
     return np.flip(function.accumulate(np.flip(x, dim), dim), dim) if backwards else function.accumulate(x, dim)
 
@@ -233,7 +242,8 @@ def index_select(x, index, *, dim):
     if x.size >= LARGE and dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
         out = np.empty((*x.shape[:-1], index.size), x.dtype)
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1, index.size)
-        if builtins.all(kernels.threads.run(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2)):
+        done = kernels.team.run(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2, returns=True)
+        if _all_done(done):
             return out
     return x.take(index, dim)
 
@@ -271,7 +281,8 @@ def sort(x, *, dim=-1, descending=False, k=None):
         out = [np.empty((*lines.shape[:-1], k), dtype) for dtype in (x.dtype, np.int64)]
         if out[0].size:
             rows = lines.reshape(-1, n), *[a.reshape(-1, k) for a in out]
-            kernels.threads.run(_sort_rows, rows, (descending,), cost=0.2 if k <= FEW and n >= OF * k else 2.0)
+            if not (k <= FEW and n >= OF * k and _take_first(*rows, descending)):
+                kernels.threads.run(_sort_rows, rows, (descending,), cost=2.0)
         return tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in out])
     if descending:  # stable in descending order: sort the mirror image and mirror back
         indices = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
@@ -285,22 +296,26 @@ def sort(x, *, dim=-1, descending=False, k=None):
 FEW, OF = 64, 32
 
 
+def _take_first(x, values, indices, descending):
+    """The first elements of every row. False: it is not for these."""
+    k = values.shape[1]
+    keys = np.empty((len(x), 2 * k + 16), np.uint64)
+    arrays, lanes = (x, x.view(np.uint32), keys), builtins.max(8 * k, 128)
+    done = _all_done(kernels.team.run(kernels.indexing.first_keys, arrays, (descending, k, lanes), cost=0.15, returns=True))
+    if done:
+        kernels.indexing.unpack(keys, x, values, indices)
+    return done
+
+
 def _sort_rows(x, values, indices, descending):
     """NumPy sorts whole numbers of 64 bits several at once, 8 times as fast as it finds the stable order of floats: numbers whose
     upper half is in the order of the floats, with the place in the lower half."""
-    bits, n, k = x.view(np.uint32), x.shape[1], values.shape[1]
-    keys = None
-    if k <= FEW and n >= OF * k:
-        keys, lanes = np.empty((len(x), 2 * k + 16), np.uint64), np.empty(builtins.max(8 * k, 128), x.dtype)
-        if not kernels.indexing.first_keys(x, bits, descending, lanes, np.empty(k, x.dtype), keys):
-            keys = None
-    if keys is None:
-        keys = np.empty(x.shape, np.uint64)
-        kernels.indexing.keys(bits, descending, keys)
-        if k < n and n >= LARGE:  # shorter rows are sorted sooner than partitioned
-            keys.partition(k)
-            keys = np.ascontiguousarray(keys[:, :k])
-        keys.sort()
+    k, keys = values.shape[1], np.empty(x.shape, np.uint64)
+    kernels.indexing.keys(x.view(np.uint32), descending, keys)
+    if k < len(keys[0]) >= LARGE:  # shorter rows are sorted sooner than partitioned
+        keys.partition(k)
+        keys = np.ascontiguousarray(keys[:, :k])
+    keys.sort()
     kernels.indexing.unpack(keys, x, values, indices)
 
 

@@ -92,7 +92,7 @@ def contiguous(x):
     return np.ascontiguousarray(x).reshape(x.shape)  # which gives a 0-d array a dimension
 
 
-def zeros_raw(shape, dtype):
+def zeros_beside(x, shape, dtype):
     return np.zeros(shape, dtype)
 
 

@@ -20,5 +20,5 @@ def erfc(x):
 def _kernel(kernel, x):
     single = x if x.dtype.itemsize >= 4 else x.astype(np.float32)
     out = np.empty(x.shape, single.dtype)
-    kernels.threads.run(kernel, (single.reshape(-1), out.reshape(-1)), cost=0.6)
+    kernels.team.run(kernel, (single.reshape(-1), out.reshape(-1)), cost=0.6)
     return out.astype(x.dtype, copy=False)

@@ -16,8 +16,11 @@ ROW, SHORT = 1 << 13, 32
 
 
 def sum(x, *, dim=None, keepdim=False):
-    found = reduced(x, dim, keepdim, "sums") if x.size >= LARGE else None
-    return np.add.reduce(x, dim, None, None, keepdim) if found is None else found
+    if x.size >= LARGE:
+        found = reduced(x, dim, keepdim, "sums")
+        if found is not None:
+            return found
+    return np.add.reduce(x, dim, None, None, keepdim)
 
 
 def prod(x, *, dim=None, keepdim=False):
@@ -40,7 +43,7 @@ def reduced(x, dim, keepdim, name):
     if len(rows) == 1:
         rows[0] = whole(x.reshape(-1), name)
     else:
-        kernels.threads.run(getattr(kernels.sums, name), (x.reshape(-1, n), rows), cost=0.02)
+        kernels.team.run(getattr(kernels.sums, name), (x.reshape(-1, n), rows), cost=0.03)
     with np.errstate(over="ignore"):
         return rows.astype(x.dtype).reshape(kept + (1,) * ((x.ndim - first) * keepdim))
 
@@ -50,7 +53,7 @@ def whole(x, name):
     kernel, full = getattr(kernels.sums, name), x.size // ROW * ROW
     rows = np.empty(full // ROW + 1)
     kernel(x[None, full:], rows[-1:])
-    kernels.threads.run(kernel, (x[:full].reshape(-1, ROW), rows[:-1]), cost=0.02)
+    kernels.team.run(kernel, (x[:full].reshape(-1, ROW), rows[:-1]), cost=0.03)
     with np.errstate(all="ignore"):
         return (np.add if name == "sums" else np.multiply).reduce(rows)
 

@@ -150,8 +150,9 @@ def contiguous(x):
     return x.clone(memory_format=torch.contiguous_format)
 
 
-def zeros_raw(shape, dtype):
-    return torch.zeros(tuple(shape), dtype=dtype)
+def zeros_beside(x, shape, dtype):
+    """On x's device, of another dtype."""
+    return torch.zeros(tuple(shape), dtype=dtype, device=x.device)
 
 
 def _place(device):

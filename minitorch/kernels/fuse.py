@@ -4,13 +4,11 @@
     tanh_dx(g, out)            # what the lambda gives, bit for bit
 
 The formula is called once with `Symbol`s for arrays, which record what NumPy is asked to do. Of that record a `Program`
-is made: each run of simple operations (`EXPRESSIONS`) becomes a Numba loop; exp, tanh and the like remain the calls of
-NumPy that they were, since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
+is made, one kernel: each run of simple operations (`EXPRESSIONS`) becomes a loop; exp, tanh and the like are calls of NumPy's own
+loops (loops.py), since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
 be traced, and is left to NumPy, as are arrays of unequal shape or type.
 
-One call alone, of any type of numbers, is left to NumPy too, but large arrays of it are shared between threads.
-
-Loops are known by their text: formulas of one form share a loop, in memory and in Numba's cache on disk. Compiling one
+Kernels are known by their text: formulas of one form share one, in memory and in Numba's cache on disk. Compiling one
 takes as long as NumPy takes for some 10**8 elements, so a formula has to earn it: see `EARNED`.
 """
 
@@ -19,8 +17,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-
-from . import threads
 
 #: elements of a call from which on a formula may be fused
 LARGE = 8192
@@ -32,6 +28,9 @@ WORTH = 1 << 14
 
 #: elements that a formula has processed before its loops are compiled (0.2 s each, or 10 ms from the cache on disk)
 EARNED = 1 << 22
+
+#: elements that go through a kernel of several steps at a time
+BLOCK = 4096
 
 #: ns that 4 bytes of a loop take (a + b: 0.13), and of a call of NumPy's that is none (exp 0.45, log 0.37, tanh 0.36, sin 0.51, pow 0.69)
 LOOP, CALL = 0.15, 0.45
@@ -68,9 +67,22 @@ EXPRESSIONS = {
     np.logical_xor: "{} ^ {}",
     np.logical_not: "not {}",
     np.where: "{1} if {0} else {2}",
+    np.bitwise_and: "{} & {}",
+    np.bitwise_or: "{} | {}",
+    np.bitwise_xor: "{} ^ {}",
+    np.invert: "~{}",
+    np.left_shift: "{0} << {1} if ({1} >= zero) & ({1} < bits) else zero",
+    np.right_shift: "{0} >> ({1} if ({1} >= zero) & ({1} < bits) else bits - one)",
 }
-#: calls of NumPy's that take no longer than a loop
-QUICK = {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.rint}
+#: of whole numbers: a formula that is one of these calls is a loop that threads share
+BITS = {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift}
+#: functions whose loops kernels call
+NUMPYS = {
+    *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.power, np.cbrt),
+    *(np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2),
+    *(np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh),
+    np.rint,
+}
 ARITHMETIC = {np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum}
 LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
 CONSTANTS = {np.zeros_like: 0.0, np.ones_like: 1.0}
@@ -121,12 +133,12 @@ def kind(x):
 
 def traced(formula, values, metadata):
     """-> the formula's result, its inputs (Symbols) and their type. TypeError or AttributeError if it isn't elementwise
-    arithmetic in one of `FLOATS`, or one call for other numbers."""
+    arithmetic in one of `FLOATS`, or one call of `BITS`."""
     symbols = [Symbol(v.dtype) if type(v) is np.ndarray else v for v in values]
     result = formula(*symbols, **metadata)
     inputs = [s for s in symbols if isinstance(s, Symbol)]
     number = next((s.dtype for s in inputs if s.dtype != BOOL), BOOL)
-    if not isinstance(result, Symbol) or not result.function or not (number in FLOATS or is_lone(result)):
+    if not isinstance(result, Symbol) or not result.function or not (number in FLOATS or is_of_bits(result)):
         raise TypeError("the result is not computed from float32 or float64")
     for symbol in calls_of(result):
         arithmetic = symbol.function in ARITHMETIC and symbol.dtype == BOOL
@@ -135,9 +147,10 @@ def traced(formula, values, metadata):
     return result, inputs, number
 
 
-def is_lone(symbol):
-    """Whether it is one call for inputs."""
-    return not any(isinstance(a, Symbol) and a.function for a in symbol.args)
+def is_of_bits(result):
+    """Whether it is one call of `BITS` for whole numbers."""
+    inputs = all(not isinstance(a, Symbol) or not a.function for a in result.args)
+    return result.function in BITS and result.dtype.kind == "i" and inputs
 
 
 def calls_of(result):
@@ -155,121 +168,131 @@ def calls_of(result):
     return list(found.values())
 
 
-def loop_of(result, held):
-    """The text of a loop that computes `result`; the arrays that it reads, of those held; its numbers."""
-    reads, numbers, lines, names = [], [], [], {}
-
-    def define(x, value):
-        names[id(x)] = f"v{len(lines)}"
-        lines.append(f"    v{len(lines)} = {value}")
-
-    def name(x, takes):
-        if not isinstance(x, Symbol):
-            numbers.append(x)
-            return f"c{len(numbers) - 1}"
-        if id(x) in names:
-            pass
-        elif id(x) in held or x.function not in EXPRESSIONS:
-            define(x, f"a{len(reads)}[i]")
-            reads.append(x)
-        else:
-            logical = x.function in LOGICAL
-            args = [name(a, BOOL if logical else t) for a, t in zip(x.args, x.takes, strict=True)]
-            define(x, EXPRESSIONS[x.function].format(*args))
-        if x.dtype == takes:
-            return names[id(x)]
-        return f"({names[id(x)]} != zero)" if takes == BOOL else f"number({names[id(x)]})"
-
-    last = name(result, result.dtype)
-    lines = [
-        f"def loop(c, {''.join(f'a{i}, ' for i in range(len(reads)))}out):",
-        "number = c.dtype.type",
-        "zero, one = number(0), number(1)",
-        *[f"c{i} = c[{i}]" for i in range(len(numbers))],
-        "for i in range(out.size):",
-        *lines,
-        f"    out[i] = {last}",
-    ]
-    return "\n    ".join(lines), reads, numbers
-
-
 @cache
 def compiled(text):
-    """The loop, under a name made of its text. For Numba's cache it is a function of this file."""
+    """The kernel, under a name made of its text. For Numba's cache it is a function of this file."""
     import hashlib
 
+    from . import loops
     from .jit import kernel
 
     name = "loop_" + hashlib.sha256(text.encode()).hexdigest()[:16]
-    env = {"np": np, "__name__": __name__}
+    env = {"np": np, "__name__": __name__} | {u.__name__: loops.loop(u) for u in NUMPYS if f" {u.__name__}(" in text}
     exec(compile(text.replace("loop", name, 1), __file__, "exec"), env)
     return kernel(nogil=True)(env[name])
 
 
 class Program:
-    """A traced formula as steps, Numba loops and calls of NumPy, on one-dimensional arrays: `print(program.source)`.
+    """A traced formula as one kernel of flat arrays, `loop(*inputs, out, numbers)`: `print(program.text)`.
 
-    saves  how many passes over memory it needs less than NumPy. (None: it is one call, of which threads may share the elements.)
-    cost   ns an element
+    steps   of lines each: loops over the elements, and calls of NumPy's loops
+    saves   how many passes over memory it needs less than NumPy; if none, it is for several threads only
+    calls   how many calls of exp, tanh or the like there are
+    cost    ns an element
     """
 
     def __init__(self, result, inputs, number):
-        self.dtype, self.number = result.dtype, number
-        self.lines, self.scratch, self.env = [], [], {"__name__": __name__}
+        from . import team  # and Numba
+
+        self.team, self.dtype, self.number = team, result.dtype, number
+        self.steps, self.numbers, self.scratch, self.calls = [], [], 0, 0
         self.held = {id(s): f"a{i}" for i, s in enumerate(inputs)}
         self.compute(result, "out")
-        names = [f"a{i}" for i in range(len(inputs))] + ["out"] + [f"t{i}" for i in range(len(self.scratch))]
-        self.source = "\n    ".join([f"def run({', '.join(names)}):", *self.lines])
-        calls = calls_of(result)
-        self.saves = sum(SLOW.get(call.function, 1) for call in calls) - len(self.lines)
-        slow_calls = sum(call.function not in EXPRESSIONS and call.function not in QUICK for call in calls)
-        self.cost = (CALL * slow_calls + LOOP * (len(self.lines) - slow_calls)) * number.itemsize / 4
-        exec(compile(self.source, "<minitorch program>", "exec"), self.env)
-        self.run = self.env["run"]
+        self.saves = sum(SLOW.get(call.function, 1) for call in calls_of(result)) - len(self.steps)
+        self.cost = (CALL * self.calls + LOOP * (len(self.steps) - self.calls)) * number.itemsize / 4
+        self.text = self.written([f"a{i}" for i in range(len(inputs))])
+        self.loop, self.numbers = compiled(self.text), np.array(self.numbers, number)
 
     def compute(self, symbol, place=None):
         """The name of the array that holds `symbol`, after the steps that put it there."""
         if id(symbol) in self.held:
             return self.held[id(symbol)]
-        if self.is_call(symbol):
-            args = [self.compute(a) if isinstance(a, Symbol) else self.name(a) for a in symbol.args]
-            args.insert(0, self.name(symbol.function))
+        if symbol.function in EXPRESSIONS:
+            step = self.loop_of(symbol)
+        elif symbol.function in NUMPYS and symbol.dtype == self.number and set(symbol.takes) == {self.number}:
+            step = [self.call_of(symbol)]
         else:
-            text, reads, numbers = loop_of(symbol, self.held)
-            args = [self.name(compiled(text)), self.name(np.array(numbers, self.number))]
-            args += [self.compute(x) for x in reads]
-        if place is None:
-            place = f"t{len(self.scratch)}"
-            self.scratch.append(symbol.dtype)
-        self.lines.append(f"{args[0]}({', '.join([*args[1:], place])})")
+            raise TypeError(f"{symbol.function} is not called in kernels")
+        place = place or self.new_scratch()
+        self.steps.append([line.replace("RESULT", place) for line in step])
         self.held[id(symbol)] = place
         return place
 
-    def is_call(self, symbol):
-        """Whether NumPy computes it: it is no expression, or nothing but one."""
-        alone = all(not isinstance(a, Symbol) or id(a) in self.held for a in symbol.args)
-        return symbol.function not in EXPRESSIONS or self.number not in FLOATS or (alone and symbol.function not in SLOW)
+    def new_scratch(self):
+        self.scratch += 1
+        return f"t{self.scratch - 1}"
 
-    def name(self, value):
-        self.env[f"k{len(self.env)}"] = value
-        return f"k{len(self.env) - 1}"
+    def constant(self, value):
+        self.numbers.append(value)
+        return f"c{len(self.numbers) - 1}"
+
+    def call_of(self, symbol):
+        """A call of one of NumPy's loops; its numbers are arrays of equal elements."""
+        args = []
+        for a in symbol.args:
+            if isinstance(a, Symbol):
+                args.append(self.compute(a))
+            else:
+                args.append(self.new_scratch())
+                self.steps.append([f"{args[-1]}[:] = {self.constant(a)}"])
+        self.calls += 1
+        return f"{symbol.function.__name__}({', '.join(args)}, RESULT)"
+
+    def loop_of(self, result):
+        """The lines of a loop that computes `result` from arrays that are held."""
+        lines, names = [], {}
+
+        def define(x, value):
+            names[id(x)] = f"v{len(lines)}"
+            lines.append(f"    v{len(lines)} = {value}")
+
+        def name(x, takes):
+            if not isinstance(x, Symbol):
+                return self.constant(x)
+            if id(x) in names:
+                pass
+            elif id(x) in self.held or x.function not in EXPRESSIONS:
+                define(x, f"{self.compute(x)}[i]")
+            else:
+                logical = x.function in LOGICAL
+                args = [name(a, BOOL if logical else t) for a, t in zip(x.args, x.takes, strict=True)]
+                define(x, EXPRESSIONS[x.function].format(*args))
+            if x.dtype == takes:
+                return names[id(x)]
+            return f"({names[id(x)]} != zero)" if takes == BOOL else f"number({names[id(x)]})"
+
+        last = name(result, result.dtype)
+        return ["for i in range(n):", *lines, f"    RESULT[i] = {last}"]
+
+    def written(self, inputs):
+        """The text of the kernel: of all elements if it is one loop, else of so many at a time as stay in the fastest cache."""
+        head = [
+            f"def loop({', '.join(inputs)}, out, c):",
+            "number = c.dtype.type",
+            "zero, one, bits = number(0), number(1), number(8 * out.itemsize)",
+            *[f"c{i} = c[{i}]" for i in range(len(self.numbers))],
+        ]
+        lines = [line for step in self.steps for line in step]
+        if len(self.steps) == 1:
+            return "\n    ".join([*head, "n = out.size", *lines])
+        arrays = [*inputs, "out"]
+        scratch = [f"t{i}" for i in range(self.scratch)]
+        head += [f"all_{a} = {a}" for a in arrays]
+        head += [f"all_{t} = np.empty(min(out.size, {BLOCK}), c.dtype)" for t in scratch]
+        head += [f"for start in range(0, all_out.size, {BLOCK}):"]
+        block = [f"n = min({BLOCK}, all_out.size - start)"]
+        block += [f"{a} = all_{a}[start : start + n]" for a in arrays] + [f"{t} = all_{t}[:n]" for t in scratch]
+        return "\n    ".join([*head, *["    " + line for line in block + lines]])
 
     def __call__(self, arrays):
         out = np.empty(arrays[0].shape, self.dtype)
         flat = [a.reshape(-1) for a in (*arrays, out)]
-        if self.is_shared(out.size):
-            threads.run(self.piece, flat, cost=self.cost / len(flat))
-        else:
-            self.piece(*flat)
+        self.team.run(self.loop, flat, (self.numbers,), cost=self.cost / len(flat))
         return out
 
     def is_shared(self, size):
-        """Whether so many elements are cut into pieces: for several threads, and so that a step finds in the cache what the one
-        before left."""
-        return size * self.cost >= threads.WORTH
-
-    def piece(self, *flat):
-        self.run(*flat, *[np.empty(flat[0].size, dtype) for dtype in self.scratch])
+        """Whether the team takes pieces of so many elements."""
+        return size * self.cost >= self.team.WORTH
 
 
 class Fused:
@@ -304,10 +327,9 @@ class Fused:
 
     def made(self, values, metadata):
         try:
-            result = traced(self.formula, values, metadata)
-        except (TypeError, AttributeError):  # not elementwise arithmetic
+            return Program(*traced(self.formula, values, metadata))
+        except (TypeError, AttributeError, OverflowError):  # not elementwise arithmetic, or a number that is no element
             return None
-        return Program(*result)
 
 
 def one_loop(rule):
@@ -322,9 +344,10 @@ def one_loop(rule):
         run = runs.get(out.itemsize)
         if run is None:
             example = np.ones(1, out.dtype)
-            run = runs[out.itemsize] = Program(*traced(rule, (example, example), {})).run
+            program = Program(*traced(rule, (example, example), {}))
+            run = runs[out.itemsize] = program.loop, program.numbers
         dx = np.empty(out.shape, out.dtype)
-        run(g.ravel(), out.ravel(), dx.ravel())
+        run[0](g.ravel(), out.ravel(), dx.ravel(), run[1])
         return (dx,)
 
     return backward

@@ -12,6 +12,20 @@ import numpy as np
 from .jit import kernel
 
 
+@kernel(nogil=True)
+def copy(x, out):
+    """out = x, of bytes"""
+    for i in range(out.size):
+        out[i] = x[i]
+
+
+@kernel(nogil=True)
+def fill(out, value):
+    """out[:] = value"""
+    for i in range(out.size):
+        out[i] = value
+
+
 @kernel(inner=True)
 def _outside(index, n):
     """Whether some of these whole numbers without a sign are not below n. (In one pass: negative ones have become very large.)"""
@@ -168,15 +182,14 @@ def keys(bits, descending, out):
 
 
 @kernel(nogil=True)
-def first_keys(x, bits, descending, lowest, smallest, out):
-    """out = in order the smallest.size smallest `keys` of a row, and after them whatever. False if too many for `out` are about as
-    small, or NaN.
+def first_keys(x, bits, out, descending, k, lanes):
+    """out = in order the k smallest `keys` of a row, and after them whatever. False if too many for `out` are about as small, or NaN.
 
-    Every element belongs to one of lowest.size lanes, which are looked at side by side. There are k elements up to the k-th
+    Every element belongs to one of the lanes, which are looked at side by side. There are k elements up to the k-th
     smallest of the lanes' smallest ones, so what is above is out; the others are in the few lanes whose smallest is not.
     """
-    (n, lanes, k), infinity = (x.shape[1], lowest.size, smallest.size), x.dtype.type(np.inf)
-    sign = x.dtype.type(-1 if descending else 1)
+    n, infinity, sign = x.shape[1], x.dtype.type(np.inf), x.dtype.type(-1 if descending else 1)
+    lowest, smallest = np.empty(lanes, x.dtype), np.empty(k, x.dtype)
     for i in range(x.shape[0]):
         lowest[:] = infinity
         for start in range(0, n, lanes):

@@ -279,14 +279,14 @@ def cut(part, column):
 
 
 @kernel(nogil=True)
-def sgd(objects, size, columns, start, stop, number, buf, *numbers):
+def sgd(start, stop, objects, size, columns, number, buf, numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
         _sgd(cut(part, P), cut(part, G), cut(part, buf), *numbers)
 
 
 @kernel(nogil=True)
-def adam(objects, size, columns, start, stop, number, m, v, v_max, *numbers):
+def adam(start, stop, objects, size, columns, number, m, v, v_max, numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
         if v_max < 0:  # a loop of its own: one with an `if` around the store in it does not vectorise
@@ -296,14 +296,14 @@ def adam(objects, size, columns, start, stop, number, m, v, v_max, *numbers):
 
 
 @kernel(nogil=True)
-def rmsprop(objects, size, columns, start, stop, number, v, buf, mean, *numbers):
+def rmsprop(start, stop, objects, size, columns, number, v, buf, mean, numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
         _rmsprop(cut(part, P), cut(part, G), cut(part, v), cut(part, buf), cut(part, mean), *numbers)
 
 
 @kernel(nogil=True)
-def adagrad(objects, size, columns, start, stop, number, total, *numbers):
+def adagrad(start, stop, objects, size, columns, number, total, numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
         _adagrad(cut(part, P), cut(part, G), cut(part, total), *numbers)

@@ -1,7 +1,7 @@
 """Softmax, its logarithm and cross-entropy along the rows of C-contiguous arrays (N, C).
 
-exp is NumPy's, called once on the whole array between two loops: it computes several elements at a time, Numba's does not
-(512 x 64: 15 us against 75). The largest of a row is subtracted first, so that exp does not overflow.
+exp is NumPy's, of as many rows at a time as stay in the fastest cache. The largest of a row is subtracted first, so that exp does
+not overflow.
 """
 
 from __future__ import annotations
@@ -11,23 +11,18 @@ import math
 import numpy as np
 
 from .jit import kernel
-from .threads import run
+from .loops import exp
+from .team import run
 
-#: ns an element of each array, for `run`; and elements from which on it is worth its call
-COST, LARGE = 0.4, 1 << 17
+#: ns an element of each array, for `run`; elements from which on it is worth its call; elements of the rows that go through exp at a time
+COST, LARGE, BLOCK = 0.4, 1 << 14, 4096
 
 
 def softmax(x):
     """exp(x - max) / sum(exp(x - max)) of each row."""
     out = np.empty_like(x)
-    run(_softmax, (x, out), (), COST)
+    run(softmax_rows, (x, out), (), COST)
     return out
-
-
-def _softmax(x, out):
-    shift(x, out)
-    np.exp(out, out)
-    divide(out)
 
 
 def softmax_backward(g, out):
@@ -40,60 +35,42 @@ def softmax_backward(g, out):
 def log_softmax(x):
     """x - max - log(sum(exp(x - max))) of each row."""
     out = np.empty_like(x)
-    run(_log_softmax, (x, out), (), COST)
+    run(log_softmax_rows, (x, out), (), COST)
     return out
-
-
-def _log_softmax(x, out):
-    shift(x, out)
-    subtract_log(np.exp(out), out)
 
 
 def log_softmax_backward(g, out):
     """g - exp(out) * sum(g) of each row."""
     dx = np.empty_like(out)
-    run(_log_softmax_backward, (g, out, dx), (), COST)
+    run(spread, (g, out, dx), (), COST)
     return dx
-
-
-def _log_softmax_backward(g, out, dx):
-    np.exp(out, dx)
-    spread(g, dx)
 
 
 def cross_entropy(x, target, ignore_index):
     """-mean(log_softmax(x)[i, target[i]]) over the labels that are not `ignore_index`, accumulated in float64, and None; or, if a label
     is not in [0, C), NaN and that label."""
     if x.size < LARGE:
-        loss, count, wrong = _cross_entropy(x, target, ignore_index)
+        loss, count, wrong = pick(x, target, ignore_index)
     else:
-        parts = run(_cross_entropy, (x, target), (ignore_index,), COST)
-        loss, count = sum([part[0] for part in parts]), sum([part[1] for part in parts])
-        wrong = next((part[2] for part in parts if part[2] is not None), None)
-    return loss / (count or math.nan), wrong
-
-
-def _cross_entropy(x, target, ignore_index):
-    shifted = np.empty_like(x)
-    shift(x, shifted)
-    return pick(shifted, np.exp(shifted), target, ignore_index)
+        loss, count, wrong = run(pick, (x, target), (ignore_index,), COST, (0.0, 0.0, 0.0)).sum(0)
+    if wrong:
+        outside = (target != ignore_index) & ((target < 0) | (target >= x.shape[1]))
+        return math.nan, target[outside][0]
+    return loss / (count or math.nan), None
 
 
 def cross_entropy_backward(g, x, target, ignore_index):
     """(softmax(x) - one_hot(target)) * g / the number of labels; 0 (NaN if there is one) in rows that are ignored."""
     dx = np.empty_like(x)
-    scale = share(g, target, ignore_index)
     if x.size < LARGE:
-        _cross_entropy_backward(x, target, dx, ignore_index, scale)
+        subtract_one_hot(x, target, dx, ignore_index, g, -1)
     else:
-        run(_cross_entropy_backward, (x, target, dx), (ignore_index, scale), COST)
+        count = np.count_nonzero(target != ignore_index)
+        run(subtract_one_hot, (x, target, dx), (ignore_index, g, count), COST)
     return dx
 
 
-def _cross_entropy_backward(x, target, dx, ignore_index, scale):
-    shift(x, dx)
-    np.exp(dx, dx)
-    subtract_one_hot(scale, target, ignore_index, dx)
+# ---------------------------------------------------------------------- of a row
 
 
 @kernel(inner=True)
@@ -102,10 +79,12 @@ def largest(row):
     a = b = c = d = row[0]
     n = row.size - row.size % 4
     for j in range(0, n, 4):
-        a, b, c, d = max(a, row[j]), max(b, row[j + 1]), max(c, row[j + 2]), max(d, row[j + 3])
+        w, x, y, z = row[j], row[j + 1], row[j + 2], row[j + 3]
+        a, b, c, d = w if w > a else a, x if x > b else b, y if y > c else c, z if z > d else d
     for j in range(n, row.size):
-        a = max(a, row[j])
-    return max(max(a, b), max(c, d))
+        a = row[j] if row[j] > a else a
+    a, b = b if b > a else a, d if d > c else c
+    return b if b > a else a
 
 
 @kernel(reorder=True, inner=True)
@@ -126,7 +105,15 @@ def dot(a, b):
     return s
 
 
-@kernel(nogil=True)
+# ---------------------------------------------------------------------- of many rows
+
+
+@kernel(inner=True)
+def rows_at_a_time(c):
+    return max(1, BLOCK // c)
+
+
+@kernel(inner=True)
 def shift(x, out):
     """out = x - max(x, 1)"""
     n, c = x.shape
@@ -137,13 +124,17 @@ def shift(x, out):
 
 
 @kernel(nogil=True)
-def divide(e):
-    """e /= sum(e, 1)"""
-    n, c = e.shape
-    for i in range(n):
-        s = total(e[i])
-        for j in range(c):
-            e[i, j] /= s
+def softmax_rows(x, out):
+    n, c = x.shape
+    step = rows_at_a_time(c)
+    for start in range(0, n, step):
+        e = out[start : start + step]
+        shift(x[start : start + step], e)
+        exp(e, e)
+        for i in range(len(e)):
+            s = total(e[i])
+            for j in range(c):
+                e[i, j] /= s
 
 
 @kernel(nogil=True)
@@ -157,58 +148,79 @@ def project(g, out, dx):
 
 
 @kernel(nogil=True)
-def subtract_log(e, out):
-    """out -= log(sum(e, 1))"""
-    n, c = e.shape
-    for i in range(n):
-        s = out.dtype.type(math.log(total(e[i])))
-        for j in range(c):
-            out[i, j] -= s
+def log_softmax_rows(x, out):
+    n, c = x.shape
+    step = rows_at_a_time(c)
+    scratch = np.empty((min(n, step), c), x.dtype)
+    for start in range(0, n, step):
+        rows = out[start : start + step]
+        e = scratch[: len(rows)]
+        shift(x[start : start + step], rows)
+        exp(rows, e)
+        for i in range(len(e)):
+            s = out.dtype.type(math.log(total(e[i])))
+            for j in range(c):
+                rows[i, j] -= s
 
 
 @kernel(nogil=True)
-def spread(g, dx):
-    """dx = g - dx * sum(g, 1)"""
+def spread(g, out, dx):
+    """dx = g - exp(out) * sum(g, 1)"""
     n, c = dx.shape
-    for i in range(n):
-        s = total(g[i])
-        for j in range(c):
-            dx[i, j] = g[i, j] - dx[i, j] * s
+    step = rows_at_a_time(c)
+    for start in range(0, n, step):
+        e = dx[start : start + step]
+        exp(out[start : start + step], e)
+        for i in range(len(e)):
+            s = total(g[start + i])
+            for j in range(c):
+                e[i, j] = g[start + i, j] - e[i, j] * s
 
 
 @kernel(nogil=True)
-def pick(shifted, e, target, ignore_index):
-    """See `cross_entropy`."""
-    n, c = shifted.shape
-    loss, count = 0.0, 0
-    for i in range(n):
-        label = target[i]
-        if label != ignore_index:
+def pick(x, target, ignore_index):
+    """The sum of the losses, the number of labels that are not `ignore_index`, and of those that are not in [0, C)."""
+    n, c = x.shape
+    step = rows_at_a_time(c)
+    shifted = np.empty((min(n, step), c), x.dtype)
+    scratch = np.empty((len(shifted), c), x.dtype)
+    loss, count, wrong = 0.0, 0.0, 0.0
+    for start in range(0, n, step):
+        rows = x[start : start + step]
+        e = scratch[: len(rows)]
+        shift(rows, shifted)
+        exp(shifted[: len(rows)], e)
+        for i in range(len(e)):
+            label = target[start + i]
+            if label == ignore_index:
+                continue
             if label < 0 or label >= c:
-                return math.nan, count, label
+                wrong += 1
+                continue
             loss += math.log(total(e[i])) - shifted[i, label]
             count += 1
-    return loss, count, None
-
-
-@kernel
-def share(g, target, ignore_index):
-    """g / the number of labels that are not `ignore_index`"""
-    count = 0
-    for i in range(target.size):
-        count += target[i] != ignore_index
-    return g / count
+    return loss, count, wrong
 
 
 @kernel(nogil=True)
-def subtract_one_hot(scale, target, ignore_index, dx):
-    """dx = (dx / sum(dx, 1) - one_hot(target)) * scale"""
-    n, c = dx.shape
-    zero, scale = dx.dtype.type(0), dx.dtype.type(scale)
-    for i in range(n):
-        kept = target[i] != ignore_index
-        s = (scale if kept else zero) / total(dx[i])
-        for j in range(c):
-            dx[i, j] *= s
-        if kept:
-            dx[i, target[i]] -= scale
+def subtract_one_hot(x, target, dx, ignore_index, g, count):
+    """dx = (softmax(x) - one_hot(target)) * g / count; if it is negative, the number of the labels that are not `ignore_index`"""
+    n, c = x.shape
+    step, zero = rows_at_a_time(c), x.dtype.type(0)
+    if count < 0:
+        count = 0
+        for i in range(n):
+            count += target[i] != ignore_index
+    scale = x.dtype.type(g / count)
+    for start in range(0, n, step):
+        e = dx[start : start + step]
+        shift(x[start : start + step], e)
+        exp(e, e)
+        for i in range(len(e)):
+            label = target[start + i]
+            kept = label != ignore_index
+            s = (scale if kept else zero) / total(e[i])
+            for j in range(c):
+                e[i, j] *= s
+            if kept:
+                e[i, label] -= scale

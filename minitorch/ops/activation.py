@@ -78,7 +78,7 @@ def _gelu(x, approximate):
     if approximate != "none" or not has_kernel(x):
         return NotImplemented
     out = np.empty(x.shape, x.dtype)
-    kernels.threads.run(kernels.activation.gelu, (x.ravel(), out.ravel()), cost=0.5)
+    kernels.team.run(kernels.activation.gelu, (x.ravel(), out.ravel()), cost=0.5)
     return out
 
 
@@ -86,7 +86,7 @@ def _gelu_backward(g, x, approximate):
     if approximate != "none" or not has_kernel(x):
         return NotImplemented
     dx = np.empty(x.shape, x.dtype)
-    kernels.threads.run(kernels.activation.gelu_backward, (g.ravel(), x.ravel(), dx.ravel()), cost=0.6)
+    kernels.team.run(kernels.activation.gelu_backward, (g.ravel(), x.ravel(), dx.ravel()), cost=0.6)
     return (dx,)
 
 

@@ -177,21 +177,30 @@ def _linear_dw(xp, g, x, weight_shape):
 
 
 def _linear_forward(x, weight, bias):
-    if x.dtype is not weight.dtype or weight.ndim != 2:
+    if weight.ndim != 2 or x.ndim < 1:
+        return NotImplemented
+    rows = x if x.ndim == 2 else x.reshape(_two_dims(x))  # one product, not a batch of them
+    out = kernels.layer.linear(rows, weight, bias) if kernels.layer.available else NotImplemented
+    if out is NotImplemented:
+        out = _large_linear(rows, weight, bias)
+    return out if rows is x or out is NotImplemented else out.reshape(*x.shape[:-1], len(weight))
+
+
+def _large_linear(x, weight, bias):
+    """What is too large for kernels/layer.py, or not contiguous."""
+    if x.dtype is not weight.dtype:
         return NotImplemented
     try:
-        rows = x if x.ndim == 2 else x.reshape(_two_dims(x))  # one product, not a batch of them
-        if x.size >= INPUT and _fit(rows, weight, bias):
-            out = kernels.blas.linear(rows, weight, bias)
-        else:
-            out = np.dot(rows, weight.T)
-            if bias is not None:
-                if bias.dtype is not out.dtype:
-                    _linear_checks(x, weight, bias)
-                out += bias
+        if x.size >= INPUT and _fit(x, weight, bias):
+            return kernels.blas.linear(x, weight, bias)
+        out = np.dot(x, weight.T)
+        if bias is not None:
+            if bias.dtype is not out.dtype:
+                _linear_checks(x, weight, bias)
+            out += bias
+        return out
     except (ValueError, IndexError):  # of the shapes: the formula says so as torch does
         return NotImplemented
-    return out if rows is x else out.reshape(*x.shape[:-1], len(weight))
 
 
 def _fit(x, weight, bias):
@@ -210,6 +219,10 @@ def _linear_backward(g, x, weight, wanted):
         shape, g, x = x.shape, g.reshape(_two_dims(g)), x.reshape(_two_dims(x))
         dx, *others = _linear_backward(g, x, weight, wanted)
         return dx if dx is None else dx.reshape(shape), *others
+    if kernels.layer.available:
+        gradients = kernels.layer.linear_backward(g, x, weight, wanted)
+        if gradients is not NotImplemented:
+            return gradients
     if x.size >= INPUT and g.flags.carray and _fit(x, weight, None):
         return kernels.blas.linear_backward(g, x, weight, wanted)
     dx, dw, db = wanted

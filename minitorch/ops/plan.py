@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import inspect
 import types
+from functools import partial
 
 from numpy import ndarray
 
@@ -137,15 +138,16 @@ class Plan:
             lines += [f"{', '.join(f'g{i}' for i in range(self.op.outputs))} = filled(node, g, xp)"]
         if self.fused:
             asked = tuple(n in wanted for n in self.op.inputs)
-            given = ", ".join(f"{p}={asked if p == 'wanted' else p}" for p in self.fused)
+            given = ", ".join(str(asked) if p == "wanted" else p for p in self.fused)
             pick = "".join(
                 f"d[{self.op.inputs.index(n)}], " if n in wanted else "None, " for n in self.wanted
             )
+            pick = "d" if all(asked) else f"({pick})"
             if self.rules:
-                use = [f"d = fused({given})", "if d is not NotImplemented:", f"    return ({pick})"]
+                use = [f"d = fused({given})", "if d is not NotImplemented:", f"    return {pick}"]
                 lines += ["if xp is NUMPY and switches.fused:", *indented(use)]
             else:
-                lines += [f"d = fused({given})", f"return ({pick})"]
+                lines += [f"d = fused({given})", f"return {pick}"]
         if self.rules:
             calls = [
                 f"rule_{n}({', '.join(names)})" if n in wanted else "None"
@@ -208,10 +210,22 @@ class Plan:
         return t
 
 
-def node_class(name, outputs):
+def node_class(row):
     """`MulBackward0` ...: a node type an op, as torch shows them. Of several results it knows shapes and dtypes."""
-    camel = "".join(part.capitalize() for part in name.split("_") if part) + "Backward0"
-    return type(camel, (Node,), {"__slots__": () if outputs == 1 else ("dtype", "shape")})
+    camel = "".join(part.capitalize() for part in row.name.split("_") if part) + "Backward0"
+    readable = ["out", *row.inputs, *row.metadata, *[f"{n}_shape" for n in row.inputs]]
+    saved = {f"_saved_{n}": property(partial(saved_value, name=n)) for n in readable}
+    return type(camel, (Node,), saved | {"__slots__": () if row.outputs == 1 else ("dtype", "shape")})
+
+
+def saved_value(node, name):
+    """`node._saved_x`: a saved value, under the name that the rules use. (Properties, as with a `__getattr__` every look at a node would
+    take 30 ns longer.)"""
+    if name not in node.plan.saved_names:
+        raise AttributeError(f"{node.name()!r} has no attribute '_saved_{name}'")
+    if node.saved is None:
+        released()
+    return node.plan.saved_tensor(node, name)
 
 
 def is_gradient(name):
@@ -234,10 +248,12 @@ def attach_outputs(node, out):
 
 def filled(node, gradients, xp):
     """The list of gradients of several results, zeros for those that got none."""
-    return [
-        (wrap(node.xp.zeros_raw(s, d)) if xp is not node.xp else node.xp.zeros_raw(s, d)) if g is None else g
-        for g, s, d in zip(gradients, node.shape, node.dtype, strict=True)
-    ]
+    found = next(g for g in gradients if g is not None)
+    if xp is node.xp:
+        zeros = lambda s, d: xp.zeros_beside(found, s, d)
+    else:
+        zeros = lambda s, d: wrap(node.xp.zeros_beside(found._array, s, d))
+    return [zeros(s, d) if g is None else g for g, s, d in zip(gradients, node.shape, node.dtype, strict=True)]
 
 
 def changed(node):

@@ -83,7 +83,7 @@ class Op:
         unknown = set(self.vjp) - set(self.inputs) - {self.variadic}
         assert not unknown, f"{self.name}: rules for {unknown}, which are not inputs"
         self.plans: dict[int, Plan] = {}
-        self.node_class = node_class(self.name, self.outputs)
+        self.node_class = node_class(self)
         self.front = front(self)
         self.front.op, self.front.__doc__, self.front.__module__ = self, self.__doc__, self.forward.__module__
 

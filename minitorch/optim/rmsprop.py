@@ -85,5 +85,5 @@ class RMSprop(Optimizer):
 
     def _numbers(self, group):
         numbers = [float(scalar(group[name])) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]
-        numbers.append(flag(group["maximize"]))
+        numbers = (*numbers, flag(group["maximize"]))
         return lambda step: numbers

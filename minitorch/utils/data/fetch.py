@@ -74,4 +74,11 @@ class Rows:
         if self.positions is not None:
             indices = self.positions[indices]
         arrays = [t._array for t in self.dataset.tensors]
-        return [wrap(a.take(indices, 0) if type(a) is np.ndarray else a[indices.tolist()]) for a in arrays]
+        return [wrap(a.take(indices, 0) if type(a) is np.ndarray else chosen(a, indices)) for a in arrays]
+
+
+def chosen(array, indices):
+    """Rows of torch's array. IndexError before a GPU sees a wrong index: its process could not go on after that."""
+    if indices.size and not -len(array) <= indices.min() <= indices.max() < len(array):
+        raise IndexError(f"index {indices.max()} is out of bounds for dimension 0 with size {len(array)}")
+    return array[indices.tolist()]

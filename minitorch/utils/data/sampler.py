@@ -170,8 +170,10 @@ class WeightedRandomSampler(ArraySampler):
         self.generator = generator
 
     def arrays(self):
+        from ...random import to_numpy
+
         generator = _given_or_default(self.generator)
-        yield generator.multinomial(self.weights._array, self.num_samples, self.replacement)
+        yield generator.multinomial(to_numpy(self.weights), self.num_samples, self.replacement)
 
     def __len__(self) -> int:
         return self.num_samples
