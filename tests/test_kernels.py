@@ -442,6 +442,51 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
             np.testing.assert_array_equal(np.signbit(call()), np.signbit(result))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool", "float16"])
+def test_copies_of_large_arrays(dtype, monkeypatch, in_pieces):
+    """Of every layout: contiguous, equally distant lines of neighbours, one number all over, anything else, read-only."""
+    from minitorch.backends import indexing
+
+    monkeypatch.setattr(indexing, "LARGE", 10)
+    in_pieces(100)
+    x = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, (60, 7, 11)).astype(dtype)
+    readonly = x.copy()
+    readonly.flags.writeable = False
+    layouts = [x, x[::-1], x[::-2, :, :], x[:, :, 1:-1], x[::3, :, 2:], x[:, 1:3, 1:], x[:, ::-1], x[..., ::-1], x.T, x[:0], x[1:2, 1:2]]
+    layouts += [readonly, readonly[:, :, 1:], np.broadcast_to(x[0, 0, 0], (50, 50)), np.broadcast_to(x[:1], x.shape), x[:, 0], x[0, 0, 0]]
+    for a in layouts:
+        given = xp.copied(np.asarray(a))
+        assert given.flags.carray
+        assert given.dtype == x.dtype
+        assert not np.shares_memory(given, x)
+        np.testing.assert_array_equal(given, a)
+    for parts, dim in [((x, x[:3]), 0), ((x, x[:0], x), -3), ((x, x), 1), ((x, x[::2]), 0), ((x.T, x.T), 0), ((x,), 0), ((x[:, 0, 0],) * 2, 0)]:
+        np.testing.assert_array_equal(xp.cat(parts, dim=dim), np.concatenate(parts, dim))
+    for wrong in [(x, x[:, :3]), (x, x[0]), (x[0, 0], x[0, 0, 0])]:
+        with pytest.raises(ValueError, match="concatenat|dimensions"):
+            xp.cat(wrong, dim=0)
+    assert np.signbit(xp.copied(np.broadcast_to(np.float32(-0.0), (40, 40)))).all()
+
+
+@pytest.mark.parametrize("columns", [1, 8, 16, 70])
+@pytest.mark.parametrize("skip", [-1, 3])
+def test_rows_of_a_table_and_back(columns, skip, in_pieces):
+    """In parts of the table, each of which looks at the whole index."""
+    from minitorch.kernels import embedding
+
+    r = np.random.default_rng(0)
+    table, index = r.standard_normal((13, columns)).astype("float32"), r.integers(0, 13, 90)
+    rows = r.standard_normal((90, columns)).astype("float32")
+    expected = np.zeros_like(table)
+    np.add.at(expected, index[index != skip], rows[index != skip])
+    for ns in (None, 10):
+        in_pieces(ns)
+        np.testing.assert_array_equal(embedding.take(index, table), table[index])
+        np.testing.assert_array_equal(embedding.add_rows(index, rows, table.shape, skip), expected)
+        assert embedding.take(np.append(index, 13), table) is None
+        assert embedding.take(np.append(index, -1), table) is None
+
+
 @pytest.mark.parametrize("name", ["gather", "scatter", "scatter_add", "index_add"])
 def test_positions_outside_are_no_kernels(name):
     x, index = np.zeros((3, 4), "float32"), np.full((3, 1), 4)
@@ -504,7 +549,8 @@ def test_the_first_of_an_order(k, descending, monkeypatch, in_pieces):
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (2, 3, 4), (2, 0, 3), (1, 1)])
-def test_triangles(shape):
+def test_triangles(shape, in_pieces):
+    in_pieces(10)
     x = np.random.default_rng(0).standard_normal(shape).astype("float32")
     for a in (x, x.swapaxes(-1, -2)):
         for k in (-9, -2, -1, 0, 1, 3, 9):

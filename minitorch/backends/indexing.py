@@ -46,13 +46,50 @@ def copied(x):
         if not value and math.copysign(1, value) > 0:
             return np.zeros(x.shape, x.dtype)
     out = np.empty(x.shape, x.dtype)
-    if not builtins.any(x.strides):
+    if x.dtype.type in FLOATS and not builtins.any(x.strides):
         kernels.team.run(kernels.indexing.fill, (out.reshape(-1),), (x.dtype.type(value),), cost=0.015 * x.itemsize)
     elif x.flags.carray:
-        kernels.team.run(kernels.indexing.copy, tuple([a.reshape(-1).view(np.uint8) for a in (x, out)]), cost=0.01)
-    else:
+        _copy(x, out)
+    elif not _copied_lines(x, out):
         out[...] = x
     return out
+
+
+def _copied_lines(x, out):
+    """Whether out is now x: equally distant lines of neighbours, that several threads can copy."""
+    size = x.itemsize
+    if x.size < 64 * LARGE or x.strides[-1] != size:
+        return False
+    try:
+        lines = x.reshape(-1, x.shape[-1], copy=False)
+    except ValueError:
+        return False
+    step, last, out = lines.strides[0], len(lines) - 1, out.reshape(lines.shape).view(np.uint8)
+    if step % size or not x.flags.writeable:
+        return False
+    first, reach = (-step * last, lines[last]) if step < 0 else (0, lines[0])
+    memory = np.lib.stride_tricks.as_strided(reach, (builtins.abs(step) // size * last + x.shape[-1],), (size,)).view(np.uint8)
+    kernels.team.run_range(kernels.indexing.copy_lines, len(out), (memory, first, step, out), cost=0.02 * out.shape[1])
+    return True
+
+
+def cat(xs, *, dim=0):
+    first = xs[0]
+    alike = first.size >= LARGE and builtins.all(
+        x.flags.carray and x.dtype is first.dtype and x.ndim == first.ndim and x.shape[1:] == first.shape[1:] for x in xs
+    )
+    if not alike or dim % first.ndim:
+        return np.concatenate(xs, axis=dim)
+    out, at = np.empty((builtins.sum(map(len, xs)), *first.shape[1:]), first.dtype), 0
+    for x in xs:
+        _copy(x, out[at : at + len(x)])
+        at += len(x)
+    return out
+
+
+def _copy(x, out):
+    """out = x, both contiguous, by the team."""
+    kernels.team.run(kernels.indexing.copy, tuple([a.reshape(-1).view(np.uint8) for a in (x, out)]), cost=0.01)
 
 
 def blank(x, shape):
@@ -68,12 +105,12 @@ def _fits(x, other, index):
 
 def _done(kernel, out, other, index, dim, *how):
     """Whether the kernel did its work on a new, contiguous `out`; it stops at a position that is not in [0, n)."""
-    arrays, after = [_twofold(a, dim) for a in (out, other)], math.prod(out.shape[dim % out.ndim + 1 :])
+    out, other, after = _twofold(out, dim), _twofold(other, dim), math.prod(out.shape[dim % out.ndim + 1 :])
     if kernel is kernels.indexing.add_slices:
-        call = arrays, (index.reshape(-1).view(np.uint64), after)
+        call = (other, out), (index.reshape(-1).view(np.uint64), after)
     else:
-        call = (*arrays, _twofold(index, dim).view(np.uint64)), (after, *how)
-    return _all_done(kernels.team.run(kernel, *call, cost=0.4, returns=True))
+        call = (_twofold(index, dim).view(np.uint64), out, other), (after, *how)
+    return _all_done(kernels.team.run(kernel, *call, cost=0.25, returns=True))
 
 
 def _all_done(done):
@@ -333,7 +370,8 @@ def _triangle(x, diagonal, lower):
         return np.tril(x, diagonal) if lower else np.triu(x, diagonal)
     out = np.empty(x.shape, x.dtype)
     if x.size:
-        kernels.indexing.triangle(_threefold_last(x), diagonal, lower, _threefold_last(out))
+        arguments = _threefold_last(x), diagonal, lower, _threefold_last(out)
+        kernels.team.run_range(kernels.indexing.triangle, x.size // x.shape[-1], arguments, cost=0.08 * x.shape[-1])
     return out
 
 

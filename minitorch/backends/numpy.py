@@ -32,6 +32,7 @@ from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .indexing import (  # noqa: F401
     bincount,
     blank,
+    cat,
     copied,
     gather,
     getitem,
@@ -309,5 +310,3 @@ def roll(x, *, shifts, dims=None):
     return x
 
 
-def cat(xs, *, dim=0):
-    return np.concatenate(xs, axis=dim)

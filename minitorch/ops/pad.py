@@ -37,6 +37,8 @@ def _places(shape, pad):
 
 def _constant_pad_dx(xp, g, x_shape, pad):
     kept, place, _ = _places(x_shape, pad)
+    if min(pad, default=0) >= 0:  # nothing was cut off
+        return xp.getitem(g, index=place)
     return xp.index_put(xp.blank(g, tuple(x_shape)), xp.getitem(g, index=place), index=kept)
 
 
@@ -60,7 +62,9 @@ def constant_pad_nd(xp, x, *, pad, value=0):
     kept, place, size = _places(x.shape, pad)
     if any(n < 0 for n in size):
         raise RuntimeError(f"The padding {list(pad)} of the size {list(x.shape)} gives a negative size: {list(size)}")
-    out = xp.full_like(xp.zeros_of(x, size), value)
+    out = xp.zeros_of(x, size)
+    if type(value) is not int or value:
+        out = xp.full_like(out, value)
     out[place] = x[kept]
     return out
 
