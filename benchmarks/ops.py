@@ -33,6 +33,13 @@ class V:
         self.value = value
 
 
+class Definite:
+    """A symmetric positive definite matrix with that many rows."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+
 #: operation -> arguments for r rows and c columns: a shape stands for numbers of the first sample's range
 SHAPES = {
     "view": lambda r, c: ((r, c), V((c, r))),
@@ -62,8 +69,11 @@ SHAPES = {
     "inv": lambda r, c: ((r, r),),
     "det": lambda r, c: ((r, r),),
     "solve": lambda r, c: ((r, r), (r, 2)),
+    "slogdet": lambda r, c: ((r, r),),
+    "cholesky_lower": lambda r, c: (Definite(r),),
     "svdvals": lambda r, c: ((r, r),),
     "scaled_dot_product_attention": lambda r, c: ((4, max(r // 4, 1), c),) * 3,
+    "prelu": lambda r, c: ((r, c), (c,)),
     "layer_norm": lambda r, c: ((r, c), V((c,))),
     "batch_norm": lambda r, c: ((r, c), (c,), (c,)),
     "embedding": lambda r, c: (I(r, r), (r, c)),
@@ -74,7 +84,7 @@ SHAPES = {
 
 LIMITS = {
     **dict.fromkeys(("matmul", "mm", "bmm", "linear", "addmm", "addbmm", "baddbmm"), PRODUCT),
-    **dict.fromkeys(("inv", "det", "solve", "svdvals"), DECOMPOSITION),
+    **dict.fromkeys(("inv", "det", "solve", "slogdet", "cholesky_lower", "svdvals"), DECOMPOSITION),
 }
 
 #: arguments by position that are no leaves: torch raises if they require grad
@@ -93,7 +103,7 @@ def rows_and_columns(size):
 def specification(op, size):
     """(arguments, keywords) of a call on `size` elements as plain data, or None if the table's samples don't say.
 
-    ("array", dtype, shape, low, high, leaf), ("list", parts) or ("value", value).
+    ("array", dtype, shape, low, high, leaf), ("definite", dtype, rows), ("list", parts) or ("value", value).
     """
     import numpy as np
 
@@ -118,6 +128,8 @@ def specification(op, size):
             return ("array", "int64", part.shape, 0, part.high, False)
         if isinstance(part, V):
             return ("value", part.value)
+        if isinstance(part, Definite):
+            return ("definite", dtype, part.rows)
         if isinstance(part, list):
             return ("list", [describe(p) for p in part])
         if not isinstance(part, tuple):
@@ -172,16 +184,17 @@ def call(T, path, arguments, keywords):
 
     result = forward()
     several = isinstance(result, (tuple, list))
-    first = result[0] if several else result
-    if not isinstance(first, T.Tensor) or not first.requires_grad:
+    results = list(result) if several else [result]
+    which = next((i for i, r in enumerate(results) if isinstance(r, T.Tensor) and r.requires_grad), None)
+    if which is None:
         return nothing_returned(forward)
-    g = T.ones_like(first.detach())
+    g = T.ones_like(results[which].detach())
 
     def step():
         for leaf in leaves:
             leaf.grad = None
         out = forward()
-        (out[0] if several else out).backward(g)
+        (out[which] if several else out).backward(g)
 
     return step
 
@@ -196,7 +209,7 @@ def nothing_returned(forward):
 
 
 def argument(T, part, leaves):
-    """A tensor of uniform random numbers, a list of them, or a value."""
+    """A tensor of uniform random numbers, a definite matrix of them, a list, or a value."""
     import numpy as np
 
     kind, *rest = part
@@ -204,18 +217,27 @@ def argument(T, part, leaves):
         return rest[0]
     if kind == "list":
         return [argument(T, p, leaves) for p in rest[0]]
-    dtype, shape, low, high, leaf = rest
     r = np.random.default_rng(0)
-    if dtype.startswith("float"):
-        array = r.random(shape, dtype) * (high - low) + low
-    elif dtype == "bool":
-        array = r.random(shape) < 0.5
+    if kind == "definite":
+        dtype, rows = rest
+        factor = r.random((rows, rows), dtype)
+        array, leaf = factor @ factor.T + rows * np.eye(rows, dtype=dtype), True
     else:
-        array = r.integers(int(low), max(int(high), 1), shape)
+        dtype, shape, low, high, leaf = rest
+        array = uniform(r, dtype, shape, low, high)
     tensor = T.as_tensor(np.asarray(array, dtype))
     if leaf:
         leaves.append(tensor.requires_grad_())
     return tensor
+
+
+def uniform(r, dtype, shape, low, high):
+    """Random numbers in [low, high)."""
+    if dtype.startswith("float"):
+        return r.random(shape, dtype) * (high - low) + low
+    if dtype == "bool":
+        return r.random(shape) < 0.5
+    return r.integers(int(low), max(int(high), 1), shape)
 
 
 # ---------------------------------------------------------------------- rows

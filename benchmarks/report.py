@@ -73,6 +73,8 @@ def as_markdown(report):
         if blocked := list(obstacle_cells(found)):
             parts.append("**" + OBSTACLES + "** " + EXPLAINED)
             parts.append(table(HEADS, blocked))
+    if report.left_out:
+        parts.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in report.left_out.items()) + ".")
     for (group, threads), rows in grouped(report).items():
         if group == "ops":
             heads = ("ops: elements", "threads", "ops", "geometric mean", "worst", "")

@@ -255,6 +255,7 @@ class Tensor:
     def is_floating_point(self) -> bool: ...
     def is_inference(self) -> bool: ...
     is_leaf: bool
+    is_lent: Any
     is_meta: Any
     is_mkldnn: Any
     is_mps: Any

@@ -83,7 +83,10 @@ def speed_table(report):
     table = Table(
         title="Speed of a training step, each library in its own process, taking turns", title_justify="left"
     )
-    for name in ("training", "torch", report.choices.library, "times torch's speed", "turns"):
+    ours, theirs = report.choices.library, "torch"
+    if report.choices.device != "cpu":
+        ours, theirs = f"{ours} ({report.choices.device})", "torch (cpu)"
+    for name in ("training", theirs, ours, "times torch's speed", "turns"):
         table.add_column(name, justify="left" if name == "training" else "right")
     for r in report.speed:
         if r.error:

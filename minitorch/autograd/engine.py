@@ -81,12 +81,14 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
         edge = g = results = sofar = None  # the leaves may then take their arrays over
         while grads:
             leaf, g = grads.popitem()
-            if leaf._grad is not None or leaf.hooks is not None or captured is not None:
-                deliver(leaf, g, captured, create_graph)
-            elif type(g) is ndarray and (g.base is None or sees_all(g, g.base)) and getrefcount(g) <= 2 and g.flags.carray:
-                leaf._grad = wrap(g)  # memory that nobody else knows (2 references: `g` here and in the call)
-            elif lenders is None or grads or not lend(g, leaf, lenders):  # without other leaves, that may have the same memory
-                deliver(leaf, g, captured, create_graph)
+            if leaf._grad is None and leaf.hooks is None and captured is None:
+                # own(g), of memory that is no view: 2 references are `g` here and in the call
+                if (type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and g.flags.c_contiguous) or own(g):
+                    leaf._grad = wrap(g)
+                    continue
+                if lenders is not None and not grads and lend(g, leaf, lenders):  # no other leaf has the same memory then
+                    continue
+            deliver(leaf, g, captured, create_graph)
     finally:
         state.grad = before
     return None if captured is None else [captured[e] for e in inputs]
@@ -156,14 +158,18 @@ def watched(node, g, plan, create_graph):
 # ---------------------------------------------------------------------- leaves
 
 
+def own(g):
+    """Whether a raw array is plain memory that only the caller knows: 3 references are its variable, `g` here and the call below."""
+    return type(g) is ndarray and (g.base is None or sees_all(g, g.base)) and getrefcount(g) <= 3 and g.flags.carray
+
+
 def sees_all(view, base):
     """Whether that is all of plain memory that nobody else knows: 3 references are the view's, `base` here and the call below."""
     return type(base) is ndarray and base.base is None and base.size == view.size and getrefcount(base) <= 3
 
 
 def lend(g, leaf, lenders):
-    """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none:
-    3 references to it are the caller's, `g` here and the call below."""
+    """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none."""
     if type(g) is ndarray and g.base is not None and getrefcount(g) <= 3 and g.flags.carray:
         for lender in (lenders,) if isinstance(lenders, Tensor) else lenders:
             array = getattr(lender, "_array", None)

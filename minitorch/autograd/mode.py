@@ -44,15 +44,16 @@ INFERENCE = _NoVersion()
 
 
 class _Mode:
-    """A context manager and decorator that sets some fields of `state` and restores them."""
+    """A context manager and decorator that sets some fields of `state` and restores them.
 
-    def __new__(cls, *args, **kwargs):
-        if args and callable(args[0]):  # @no_grad without parentheses
-            return cls()(args[0])
-        return object.__new__(cls)
+    grad    what is set
+    before  a stack: the same object may be entered again, as torch allows
+    """
 
-    def __init__(self, grad: bool):
-        self.grad, self.before = grad, []  # a stack: the same object may be entered again, as torch allows
+    def __new__(cls, function=None):
+        mode = object.__new__(cls)
+        mode.before = []
+        return mode if function is None else mode(function)  # @no_grad without parentheses
 
     def __enter__(self):
         self.before.append((state.grad, state.asked))
@@ -92,8 +93,7 @@ class _Mode:
 class no_grad(_Mode):
     """Nothing inside is recorded."""
 
-    def __init__(self):
-        super().__init__(False)
+    grad = False
 
 
 class _Enabling(_Mode):
@@ -107,15 +107,17 @@ class _Enabling(_Mode):
 class enable_grad(_Enabling):
     """Everything inside is recorded, also within `no_grad`, but not within `inference_mode`."""
 
-    def __init__(self):
-        super().__init__(True)
+    grad = True
 
 
 class set_grad_enabled(_Enabling):
     """Sets recording at once; as a context manager also restores it."""
 
+    def __new__(cls, mode: bool):
+        return super().__new__(cls)
+
     def __init__(self, mode: bool):
-        super().__init__(bool(mode))
+        self.grad = bool(mode)
         super().__enter__()
         self.at_once = self.before.pop()
 
@@ -136,9 +138,11 @@ class inference_mode(_Mode):
     """`no_grad`, and no versions are counted: the results can't be changed in place or saved for a gradient later. `enable_grad` inside
     it does not record either."""
 
+    def __new__(cls, mode: bool = True):
+        return cls()(mode) if callable(mode) else super().__new__(cls)
+
     def __init__(self, mode: bool = True):
-        super().__init__(not mode)
-        self.inference, self.outside = bool(mode), []
+        self.grad, self.inference, self.outside = not mode, bool(mode), []
 
     def __enter__(self):
         self.outside.append(state.inference)

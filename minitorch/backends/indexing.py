@@ -110,11 +110,12 @@ def _done(kernel, out, other, index, dim, *how):
         call = (other, out), (index.reshape(-1).view(np.uint64), after)
     else:
         call = (_twofold(index, dim).view(np.uint64), out, other), (after, *how)
-    return _all_done(kernels.team.run(kernel, *call, cost=0.25, returns=True))
+    return _all(kernel, *call, cost=0.25)
 
 
-def _all_done(done):
-    """Of what the team's calls of a kernel returned."""
+def _all(kernel, arrays, numbers, cost):
+    """Whether the kernel returns True for every piece."""
+    done = kernels.team.run(kernel, arrays, numbers, cost, returns=True)
     return done if type(done) is bool else builtins.bool(done.all())
 
 
@@ -279,8 +280,7 @@ def index_select(x, index, *, dim):
     if x.size >= LARGE and dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
         out = np.empty((*x.shape[:-1], index.size), x.dtype)
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1, index.size)
-        done = kernels.team.run(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2, returns=True)
-        if _all_done(done):
+        if _all(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2):
             return out
     return x.take(index, dim)
 
@@ -338,7 +338,7 @@ def _take_first(x, values, indices, descending):
     k = values.shape[1]
     keys = np.empty((len(x), 2 * k + 16), np.uint64)
     arrays, lanes = (x, x.view(np.uint32), keys), builtins.max(8 * k, 128)
-    done = _all_done(kernels.team.run(kernels.indexing.first_keys, arrays, (descending, k, lanes), cost=0.15, returns=True))
+    done = _all(kernels.indexing.first_keys, arrays, (descending, k, lanes), cost=0.15)
     if done:
         kernels.indexing.unpack(keys, x, values, indices)
     return done

@@ -69,11 +69,14 @@ for _d in dtypes.ALL:
 
 
 def _tensors(x, y):
-    """Numbers become 0-d tensors of the other argument's type: the namespace's functions take both."""
+    """Numbers become 0-d tensors of the other argument's type: the namespace's functions take both.
+
+    In main memory: torch takes them there beside a GPU's tensors, and a copy to the GPU would be waited for.
+    """
     if not isinstance(x, torch.Tensor):
-        x = torch.as_tensor(x, dtype=y.dtype, device=y.device)
+        x = torch.as_tensor(x, dtype=y.dtype)
     elif not isinstance(y, torch.Tensor):
-        y = torch.as_tensor(y, dtype=x.dtype, device=x.device)
+        y = torch.as_tensor(y, dtype=x.dtype)
     return x, y
 
 
@@ -385,7 +388,7 @@ def cumsum_back(x, *, dim):
 
 
 def within(index, n):
-    return not index.numel() or bool((index >= 0).all() and (index < n).all())
+    return not index.numel() or bool(((index >= 0) & (index < n)).all())  # one wait for a GPU
 
 
 def gather(x, index, *, dim):

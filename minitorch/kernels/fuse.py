@@ -6,7 +6,8 @@
 The formula is called once with `Symbol`s for arrays, which record what NumPy is asked to do. Of that record a `Program`
 is made, one kernel: each run of simple operations (`EXPRESSIONS`) becomes a loop; exp, tanh and the like are calls of NumPy's own
 loops (loops.py), since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
-be traced, and is left to NumPy, as are arrays of unequal type, or whose shapes are neither equal nor those of rows and single numbers.
+be traced, and is left to NumPy, as are arrays of unequal type, or whose shapes are neither equal nor those of rows and single
+numbers. A formula of one call, of any type of numbers, gains by more threads alone.
 
 Kernels are known by their text: formulas of one form share one, in memory and in Numba's cache on disk. Compiling one
 takes as long as NumPy takes for some 10**8 elements, so a formula has to earn it: see `EARNED`.
@@ -71,21 +72,19 @@ EXPRESSIONS = {
     np.logical_xor: "{} ^ {}",
     np.logical_not: "not {}",
     np.where: "{1} if {0} else {2}",
-    np.bitwise_and: "{} & {}",
-    np.bitwise_or: "{} | {}",
-    np.bitwise_xor: "{} ^ {}",
-    np.invert: "~{}",
-    np.left_shift: "{0} << {1} if ({1} >= zero) & ({1} < bits) else zero",
-    np.right_shift: "{0} >> ({1} if ({1} >= zero) & ({1} < bits) else bits - one)",
 }
-#: of whole numbers: a formula that is one of these calls is a loop that threads share
-BITS = {np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift}
 #: functions whose loops kernels call
 NUMPYS = {
     *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.power, np.cbrt),
     *(np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2),
     *(np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh),
-    np.rint,
+}
+#: and of these a call takes no longer than a loop
+QUICK = {
+    *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.rint),
+    *(np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum),
+    *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
+    *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
 }
 ARITHMETIC = {np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum}
 LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
@@ -137,12 +136,12 @@ def kind(x):
 
 def traced(formula, values, metadata):
     """-> the formula's result, its inputs (Symbols) and their type. TypeError or AttributeError if it isn't elementwise
-    arithmetic in one of `FLOATS`, or one call of `BITS`."""
+    arithmetic in one of `FLOATS`, or one call for other numbers."""
     symbols = [Symbol(v.dtype) if type(v) is np.ndarray else v for v in values]
     result = formula(*symbols, **metadata)
     inputs = [s for s in symbols if isinstance(s, Symbol)]
     number = next((s.dtype for s in inputs if s.dtype != BOOL), BOOL)
-    if not isinstance(result, Symbol) or not result.function or not (number in FLOATS or is_of_bits(result)):
+    if not isinstance(result, Symbol) or not result.function or not (number in FLOATS or is_lone(result)):
         raise TypeError("the result is not computed from float32 or float64")
     for symbol in calls_of(result):
         arithmetic = symbol.function in ARITHMETIC and symbol.dtype == BOOL
@@ -151,10 +150,9 @@ def traced(formula, values, metadata):
     return result, inputs, number
 
 
-def is_of_bits(result):
-    """Whether it is one call of `BITS` for whole numbers."""
-    inputs = all(not isinstance(a, Symbol) or not a.function for a in result.args)
-    return result.function in BITS and result.dtype.kind == "i" and inputs
+def is_lone(symbol):
+    """Whether it is one call for inputs."""
+    return not any(isinstance(a, Symbol) and a.function for a in symbol.args)
 
 
 def calls_of(result):
@@ -181,7 +179,8 @@ def compiled(text):
     from .jit import kernel
 
     name = "loop_" + hashlib.sha256(text.encode()).hexdigest()[:16]
-    env = {"np": np, "__name__": __name__} | {u.__name__: loops.loop(u) for u in NUMPYS if f" {u.__name__}(" in text}
+    env = {"np": np, "__name__": __name__}
+    env |= {u.__name__: loops.loop(u) for u in NUMPYS | QUICK if f" {u.__name__}(" in text}
     exec(compile(text.replace("loop", name, 1), __file__, "exec"), env)
     return kernel(nogil=True)(env[name])
 
@@ -190,8 +189,8 @@ class Program:
     """A traced formula as one kernel of flat arrays, `loop(*inputs, out, numbers)`: `print(program.text)`.
 
     steps   of lines each: loops over the elements, and calls of NumPy's loops
-    saves   how many passes over memory it needs less than NumPy; if none, it is for several threads only
-    calls   how many calls of exp, tanh or the like there are
+    saves   how many passes over memory it needs less than NumPy
+    calls   how many of these take their time: exp, tanh or the like
     cost    ns an element
     """
 
@@ -213,9 +212,9 @@ class Program:
         """The name of the array that holds `symbol`, after the steps that put it there."""
         if id(symbol) in self.held:
             return self.held[id(symbol)]
-        if symbol.function in EXPRESSIONS:
+        if symbol.function in EXPRESSIONS and self.number in FLOATS:
             step = self.loop_of(symbol)
-        elif symbol.function in NUMPYS and symbol.dtype == self.number and set(symbol.takes) == {self.number}:
+        elif self.has_loop(symbol):
             step = [self.call_of(symbol)]
         else:
             raise TypeError(f"{symbol.function} is not called in kernels")
@@ -223,6 +222,13 @@ class Program:
         self.steps.append([line.replace("RESULT", place) for line in step])
         self.held[id(symbol)] = place
         return place
+
+    def has_loop(self, symbol):
+        """Whether a kernel can call NumPy's loop."""
+        from .loops import named
+
+        known = symbol.function in NUMPYS | QUICK and set(symbol.takes) == {self.number}
+        return known and symbol.dtype in (self.number, BOOL) and named(symbol.function, self.number.char, symbol.dtype.char) is not None
 
     def new_scratch(self):
         self.scratch += 1
@@ -241,7 +247,7 @@ class Program:
             else:
                 args.append(self.new_scratch())
                 self.steps.append([f"{args[-1]}[:] = {self.ones.get(id(a)) or self.constant(a)}"])
-        self.calls += 1
+        self.calls += symbol.function in NUMPYS
         return f"{symbol.function.__name__}({', '.join(args)}, RESULT)"
 
     def loop_of(self, result):
@@ -282,7 +288,7 @@ class Program:
         head = [
             f"def loop({', '.join([*arrays, 'c', *self.named(ROW, ONE)])}):",
             "number = c.dtype.type",
-            "zero, one, bits = number(0), number(1), number(8 * out.itemsize)",
+            "zero, one = number(0), number(1)",
             *[f"c{i} = c[{i}]" for i in range(len(self.numbers))],
             *[f"s{a[1:]} = {a}[0]" for a in self.named(ONE)],
         ]

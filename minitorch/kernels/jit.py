@@ -8,16 +8,18 @@ Rules for kernels, each learned from a measurement:
 - A bare Python literal in a float32 loop makes Numba compute in float64: slower, and rounded otherwise than
   torch. Give literals the array's type, e.g. `one = x.dtype.type(1)` or a module constant `np.float32(0.5)`.
 - Loops see contiguous 1-d arrays where possible: any other layout, and a read-only array, compiles anew.
-- `cache=True` looks at the time stamp of the kernel's own file only: a helper that kernels call belongs in
-  it.
+- A kernel is compiled anew when its file, or one that this file imports from here, has changed: `depends_on`.
 - With NUMBA_DISABLE_JIT=1 a kernel runs as plain Python: slow, but it can be stepped through.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import hashlib
 import pickle
+import re
+from pathlib import Path
 
 import numba
 from numba.core import event
@@ -26,6 +28,19 @@ from numba.core.runtime import rtsys
 
 # The default layer (OpenMP) leaves its threads spinning beside those of OpenBLAS: a 1 ms step became 13 ms.
 numba.config.THREADING_LAYER = "workqueue"
+
+
+@functools.cache
+def depends_on(path: Path) -> frozenset:
+    """The file and those of its folder that it imports, and what they import."""
+    found, todo = set(), [path]
+    while todo:
+        path = todo.pop()
+        if path not in found and path.exists():
+            found.add(path)
+            for module, names in re.findall(r"^ *from \.(\w*) import ([\w, ]*)", path.read_text(), re.MULTILINE):
+                todo += [path.with_name(name.strip() + ".py") for name in ([module] if module else names.split(","))]
+    return frozenset(found)
 
 
 class OneFileEach(IndexDataCacheFile):
@@ -59,7 +74,9 @@ class Cache(FunctionCache):
     def __init__(self, function):
         super().__init__(function)
         base = self._impl.filename_base
-        self._cache_file = OneFileEach(self._cache_path, base, self._impl.locator.get_source_stamp())
+        stats = [path.stat() for path in sorted(depends_on(Path(function.__code__.co_filename)))]
+        stamp = [(stat.st_mtime_ns, stat.st_size) for stat in stats]
+        self._cache_file = OneFileEach(self._cache_path, base, stamp)
 
     def load_overload(self, sig, target_context):
         rtsys.initialize(target_context)

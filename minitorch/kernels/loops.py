@@ -1,4 +1,4 @@
-"""NumPy's own loops inside kernels: `exp(x, out)` of contiguous vectors of float32 or float64, equal to NumPy's to the last bit.
+"""NumPy's own loops inside kernels: `exp(x, out)` of contiguous vectors of one type, equal to NumPy's to the last bit.
 
 NumPy's exp of float32 computes several elements at once; that of Numba is C's, one by one (10**5 elements: 47 us against 500). A
 ufunc is a table of loops of C, one for each type: numpy.org/doc/stable/reference/c-api/types-and-structures.html
@@ -22,12 +22,21 @@ FUNCTIONS, DATA = 32, 40
 
 WORD = ir.IntType(64)
 LOOP = ir.FunctionType(ir.VoidType(), [WORD.as_pointer()] * 3 + [WORD])  # addresses of arrays, of n, of distances; data
-DTYPES = {types.float32: "f", types.float64: "d"}
+CODES = {
+    types.float32: "f",
+    types.float64: "d",
+    types.int64: "l",
+    types.int32: "i",
+    types.int16: "h",
+    types.int8: "b",
+    types.uint8: "B",
+    types.boolean: "?",
+}
 
 
-def named(ufunc, code: str) -> str | None:
-    """The name by which compiled code finds the loop for this type, which it is given here; None if there is no such loop."""
-    signature = f"{code * ufunc.nin}->{code}"
+def named(ufunc, takes: str, gives: str) -> str | None:
+    """The name by which compiled code finds the loop for these types, which it is given here; None if there is no such loop."""
+    signature = f"{takes * ufunc.nin}->{gives}"
     if signature not in ufunc.types:
         return None
 
@@ -37,30 +46,31 @@ def named(ufunc, code: str) -> str | None:
     i, data = ufunc.types.index(signature), word(id(ufunc) + DATA)
     if data and word(data + 8 * i):  # it wants something from this process, that cached code could not know
         return None
-    name = f"numpy_{ufunc.__name__}_{code}"
+    name = f"numpy_{ufunc.__name__}_{ord(takes)}_{ord(gives)}"
     llvmlite.binding.add_symbol(name, word(word(id(ufunc) + FUNCTIONS) + 8 * i))
     return name
 
 
 @functools.cache
 def loop(ufunc):
-    """`(x, out)`, or `(x, y, out)`, for kernels: out = ufunc(x, y). None if NumPy has no loop that could be called."""
-    names = {number: named(ufunc, code) for number, code in DTYPES.items()}
-    if None in names.values():
-        return None
+    """`(x, out)`, or `(x, y, out)`, for kernels: out = ufunc(x, y)."""
+    names = {(t, g): named(ufunc, CODES[t], CODES[g]) for t in CODES for g in (t, types.boolean)}
     if numba.config.DISABLE_JIT:
         return ufunc
 
     def typed(*arrays):
+        name = names.get((arrays[0].dtype, arrays[-1].dtype))
+        if name is None:
+            raise TypeError(f"NumPy has no loop of {ufunc.__name__} from {arrays[0].dtype} to {arrays[-1].dtype}")
+
         def generate(context, builder, signature, args):
             made = [make_array(t)(context, builder, a) for t, a in zip(arrays, args, strict=True)]
-            n, size = made[-1].nitems, made[-1].itemsize
-            words = cgutils.alloca_once(builder, WORD, size=2 * len(made) + 1)
-            given = [builder.ptrtoint(a.data, WORD) for a in made] + [n] + [size] * len(made)
+            given = [builder.ptrtoint(a.data, WORD) for a in made] + [made[-1].nitems] + [a.itemsize for a in made]
+            words = cgutils.alloca_once(builder, WORD, size=len(given))
             places = [builder.gep(words, [WORD(i)]) for i in range(len(given))]
             for place, value in zip(places, given, strict=True):
                 builder.store(value, place)
-            function = cgutils.get_or_insert_function(builder.module, LOOP, names[arrays[0].dtype])
+            function = cgutils.get_or_insert_function(builder.module, LOOP, name)
             builder.call(function, [places[0], places[len(made)], places[len(made) + 1], WORD(0)])
             return context.get_dummy_value()
 

@@ -184,13 +184,13 @@ def _linear_dw(xp, g, x, weight_shape):
 
 
 def _linear_forward(x, weight, bias):
-    if weight.ndim != 2 or x.ndim < 1:
+    if x.ndim == weight.ndim == 2:
+        out = kernels.layer.linear(x, weight, bias)
+        return _large_linear(x, weight, bias) if out is NotImplemented else out
+    if weight.ndim != 2 or not x.ndim:
         return NotImplemented
-    rows = x if x.ndim == 2 else x.reshape(_two_dims(x))  # one product, not a batch of them
-    out = kernels.layer.linear(rows, weight, bias) if kernels.layer.available else NotImplemented
-    if out is NotImplemented:
-        out = _large_linear(rows, weight, bias)
-    return out if rows is x or out is NotImplemented else out.reshape(*x.shape[:-1], len(weight))
+    out = _linear_forward(x.reshape(_two_dims(x)), weight, bias)  # one product, not a batch of them
+    return out if out is NotImplemented else out.reshape(*x.shape[:-1], len(weight))
 
 
 def _large_linear(x, weight, bias):
@@ -226,10 +226,9 @@ def _linear_backward(g, x, weight, wanted):
         shape, g, x = x.shape, g.reshape(_two_dims(g)), x.reshape(_two_dims(x))
         dx, *others = _linear_backward(g, x, weight, wanted)
         return dx if dx is None else dx.reshape(shape), *others
-    if kernels.layer.available:
-        gradients = kernels.layer.linear_backward(g, x, weight, wanted)
-        if gradients is not NotImplemented:
-            return gradients
+    gradients = kernels.layer.linear_backward(g, x, weight, wanted)
+    if gradients is not NotImplemented:
+        return gradients
     if x.size >= INPUT and g.flags.carray and _fit(x, weight, None):
         return kernels.blas.linear_backward(g, x, weight, wanted)
     dx, dw, db = wanted
