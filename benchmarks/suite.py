@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from . import data, memory, ops, optim, peers, roofline, scale, startup, steps, targets, turns
+from . import data, memory, ops, optim, peers, roofline, scale, startup, steps, targets, thresholds, turns
 from .process import Process
 from .rows import OURS
 from .turns import Budget
@@ -25,7 +25,7 @@ TIMED = {
 }
 
 #: groups that need a fresh process for every figure: function of (choices, names, threads, progress) -> rows
-FRESH = {"memory": memory.measure, "startup": startup.measure}
+FRESH = {"memory": memory.measure, "startup": startup.measure, "thresholds": thresholds.measure}
 
 #: groups that can be asked for on another device than the CPU: in the others no device takes part
 ON_DEVICES = ("steps", "ops", "optim")
@@ -33,7 +33,7 @@ ON_DEVICES = ("steps", "ops", "optim")
 #: groups of whose workloads the arithmetic alone is measured too; of operations, of those that miss their target
 FLOORS = ("steps", "own")
 
-GROUPS = ("steps", "ops", "optim", "data", "memory", "startup", "scale")
+GROUPS = ("steps", "ops", "optim", "data", "memory", "startup", "scale", "thresholds")
 PEER_NAMES = tuple(name for name in peers.PEERS if name != OURS)
 
 
@@ -89,6 +89,8 @@ def matches(choices):
 def names_of(group, choices):
     if group in TIMED:
         return [w.name for w in TIMED[group][0](choices)]
+    if group == "thresholds":
+        return [t.title for t in thresholds.THRESHOLDS]
     return ["import", "import and first step"] if group == "startup" else [w.name for w in memory.WORKLOADS]
 
 

@@ -2,11 +2,12 @@
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
 
-from benchmarks import floor, ops, optim, roofline, steps, suite, turns
+from benchmarks import floor, ops, optim, roofline, steps, suite, thresholds, turns
 from benchmarks.__main__ import main
 from benchmarks.compare import change, changes, summary
 from benchmarks.process import Process, ProcessError
@@ -396,6 +397,31 @@ def test_on_another_device(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main(["compare", str(tmp_path / "bench.json"), str(tmp_path / "other.json")])
     assert "different devices, torch and cpu" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", range(len(thresholds.THRESHOLDS)), ids=lambda i: thresholds.THRESHOLDS[i].title)
+def test_both_ways_of_a_threshold(number):
+    """The number is where the table says, a call of half and of twice its size goes either way, and the number is put back."""
+    before, threshold = thresholds.value(number), thresholds.THRESHOLDS[number]
+    for size in (before // 2, before * 2):
+        call = threshold.call(size)
+        for above in (False, True):
+            with thresholds.way(threshold, above):
+                assert threshold.compiled or thresholds.value(number) == (0 if above else sys.maxsize)
+                call()
+    assert thresholds.value(number) == before
+
+
+def test_thresholds_are_measured_around_their_value(tmp_path, monkeypatch):
+    monkeypatch.setattr(roofline, "measure", lambda *_: {"gemm": 1e11, "bandwidth": [(1e5, 1e11), (1e6, 1e11)]})
+    assert main(["thresholds", "--only", "indexing,SHARED", "--quick", "--threads", "1", "--out", str(tmp_path)]) == 0
+    rows = [r for r in from_json(json.loads((tmp_path / "bench.json").read_text())["rows"]) if r.group == "thresholds"]
+    for row, factor in zip(rows, (0.5, 1, 2) * 2, strict=True):
+        number = next(i for i, t in enumerate(thresholds.THRESHOLDS) if t.title == row.name)
+        assert row.size == thresholds.value(number) * factor
+        compiled = thresholds.THRESHOLDS[number].compiled
+        assert len(row.rounds) == (1 if compiled and factor < 1 else 2)
+        assert all(len(seconds) == 3 for seconds in row.rounds.values())
 
 
 # ---------------------------------------------------------------------- python -m minitorch.profile

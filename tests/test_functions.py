@@ -1,5 +1,6 @@
 """Functions that are no rows of the table, against torch: values, dtypes, gradients, errors."""
 
+import math
 import warnings
 
 import numpy as np
@@ -175,6 +176,9 @@ CALLS = {
         )
     ] + [T.nn.functional.pad(x, (1, 1, -1, 2), value=3.5), T.nn.functional.pad(x.long(), (2,) * 4, "constant", 7), T.constant_pad_nd(x, (1, 1), 2)],
     "pad of bools": lambda T, x: [T.nn.functional.pad(x > 0, (1, 1), m) for m in ("constant", "circular")],
+    "pad integers with NaN": lambda T, x: T.nn.functional.pad(x.long(), (1, 1), value=math.nan),
+    "pad with a number out of range": lambda T, x: T.nn.functional.pad(x.to(T.uint8), (1, 1), value=-1),
+    "pad with -0.0": lambda T, x: 1 / T.nn.functional.pad(x, (1, 1), value=-0.0),
     "pad by an odd number": lambda T, x: T.nn.functional.pad(x, (1,)),
     "pad more than there are dimensions": lambda T, x: T.nn.functional.pad(x, (1,) * 6),
     "pad to a negative size": lambda T, x: T.nn.functional.pad(x, (-3, -2)),

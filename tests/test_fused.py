@@ -20,6 +20,12 @@ CALLS = {
     "sigmoid": [lambda x, w, b: T.sigmoid(x), lambda x, w, b: T.sigmoid(x * w)],
     "gelu": [lambda x, w, b: F.gelu(x), lambda x, w, b: F.gelu(x * w), lambda x, w, b: F.gelu(x.T)],
     "relu": [lambda x, w, b: T.relu(x), lambda x, w, b: T.relu(x * w)],
+    **{
+        name: [lambda x, w, b, f=getattr(F, name): f(x), lambda x, w, b, f=getattr(F, name): f(x * w)]
+        for name in ("elu", "celu", "softplus", "hardswish")
+    },
+    "hardshrink": [lambda x, w, b: F.hardshrink(x), lambda x, w, b: F.hardshrink(x * w, 0.2)],
+    "softshrink": [lambda x, w, b: F.softshrink(x), lambda x, w, b: F.softshrink(x.T, 0.2)],
     "softmax": [lambda x, w, b: T.softmax(x, 1), lambda x, w, b: T.softmax(x + w, -1)],
     "log_softmax": [lambda x, w, b: T.log_softmax(x, 1)],
     "mean_cross_entropy": [

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import minitorch
+from minitorch.backends import logic
 from minitorch.backends import numpy as xp
 from minitorch.backends.special import erf, erfc
 from minitorch.kernels import fuse, threads
@@ -351,6 +352,30 @@ def test_division_is_torchs(name, dtype):
         assert_same(given.ravel(), getattr(xp, name)(*flat))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [name for name, row in OPS.items() if row.least])
+def test_one_kernel_each(name, dtype, monkeypatch, in_pieces):
+    """What the formulas give, on both sides of the size from which on kernels are called, for several numbers, whatever the layout."""
+    row = OPS[name]
+    settings = [{}, *[{n: 0.25} for n in row.metadata]]
+    assert row.fused[0](numbers(fuse.MEDIUM, dtype, 0), **row.metadata) is not NotImplemented
+    for size in (fuse.MEDIUM - 1, fuse.MEDIUM, 20_000):
+        in_pieces(1000 if size == 20_000 else None)
+        x, g = numbers(2 * size, dtype, 0), numbers(2 * size, dtype, 1)
+        layouts = [(x[:size], g[:size]), (x[::2], g[::2]), (x.reshape(2, -1).T, g.reshape(2, -1).T), (x, g[1:2])]
+        for x, g in layouts:
+            for kwargs in settings:
+                results = []
+                for fused in (True, False):
+                    monkeypatch.setattr(minitorch.ops.switches, "fused", fused)
+                    leaf = minitorch.from_numpy(x).requires_grad_()
+                    out = row.front(leaf, **kwargs)
+                    out.backward(minitorch.from_numpy(g).expand(x.shape))
+                    results.append((out.detach().numpy(), leaf.grad.numpy()))
+                for given, expected in zip(*results, strict=True):
+                    assert_same(given, expected, (size, kwargs))
+
+
 # ---------------------------------------------------------------------- the cache
 
 PROGRAM = """
@@ -445,7 +470,7 @@ def test_kernel_of_an_older_source_is_not_loaded(installation):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
-    """As NumPy's own functions: along every dimension, with negative positions, strides and numbers, in pieces."""
+    """As NumPy's own functions: along every dimension, with strides and numbers, in pieces."""
     from minitorch.backends import indexing
 
     r = np.random.default_rng(0)
@@ -456,7 +481,7 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
         inside, wide = r.integers(0, 5, 9), r.integers(-5, 5, 9)
         source = np.moveaxis(r.standard_normal((*np.delete(x.shape, dim % 3), 9)).astype(dtype), -1, dim)
         cover = np.moveaxis(r.integers(0, 5, (*np.delete(x.shape, dim % 3), 4)), -1, dim)
-        for i in (index, cover, index - 5, index[:2, :3, :4]):
+        for i in (index, cover, index[:2, :3, :4]):
             calls += [
                 lambda dim=dim, i=i: indexing.gather(x, i, dim=dim),
                 lambda dim=dim, i=i: indexing.scatter(x, i, x * 2, dim=dim),
@@ -467,9 +492,8 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
                 lambda dim=dim, i=i, how=how: indexing.scatter_reduce(x, i, x[::-1] * 2, dim=dim, **how)
                 for how in ({"reduce": how, "include_self": s} for how in REDUCTIONS for s in (True, False))
             ]
-        for i in (inside, wide):
-            calls.append(lambda dim=dim, i=i, source=source: indexing.index_add(x, i, source, dim=dim))
-            calls.append(lambda dim=dim, i=i: indexing.index_select(x, i, dim=dim))
+        calls.append(lambda dim=dim, i=inside, source=source: indexing.index_add(x, i, source, dim=dim))
+        calls += [lambda dim=dim, i=i: indexing.index_select(x, i, dim=dim) for i in (inside, wide)]
     condition = x > 0
     for a, b in [(x, x * 2), (x, 1.5), (2, x), (x.T, x.T * 2), (1.0, 2.0), (x, np.array(3, dtype)), (x, x[0])]:
         shape = condition.T if getattr(a, "shape", ()) == (5, 7, 6) else condition
@@ -533,14 +557,42 @@ def test_rows_of_a_table_and_back(columns, skip, in_pieces):
 
 
 @pytest.mark.parametrize("name", ["gather", "scatter", "scatter_add", "index_add"])
-def test_positions_outside_are_no_kernels(name):
-    x, index = np.zeros((3, 4), "float32"), np.full((3, 1), 4)
+@pytest.mark.parametrize("dtype", ["float32", "int64"])  # by a kernel, and not
+@pytest.mark.parametrize("position", [4, -1, -(2**63)])
+def test_positions_outside(name, dtype, position):
+    x, index = np.zeros((3, 4), dtype), np.array([[0], [1], [position]])
     other = {"gather": ()}.get(name, (x[:, :1],))
-    with pytest.raises(IndexError):
-        getattr(xp, name)(x, index[0] if name == "index_add" else index, *other, dim=1)
+    with pytest.raises(RuntimeError, match=f"index {position} is out of bounds for dimension 1 with size 4"):
+        getattr(xp, name)(x, index[2] if name == "index_add" else index, *other, dim=1)
 
 
-@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0,), (3, 0), (0, 3)])
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("size", [1, 10, logic.MANY - 2, logic.MANY, 3000])
+def test_truths(size, dtype, pieces, in_pieces):
+    """As NumPy's, on both sides of the size from which on kernels are called: of NaN, -0.0 and what is not contiguous."""
+    in_pieces(3 if pieces else None)
+    r = np.random.default_rng(size)
+    with np.errstate(invalid="ignore"):
+        some = r.choice(np.array([0.0, -0.0, 1e-40, 3.0, math.nan, -math.inf]), (2, 2 * size)).astype(dtype)
+    for x, y in [(some[0], some[1]), (some[0, ::2], some[1, 1::2]), (some.T, some[::-1].T), (some, some[0]), (some[0], 0)]:
+        for name in ("logical_and", "logical_or", "logical_xor"):
+            given = getattr(xp, name)(x, y)
+            assert given.dtype == bool
+            np.testing.assert_array_equal(given, getattr(np, name)(x, y))
+        np.testing.assert_array_equal(xp.logical_not(x), np.logical_not(x))
+        assert xp.count_nonzero(x) == np.count_nonzero(x)
+    last = np.zeros_like(some)
+    last[-1, -1] = 1
+    for x in (some, some.T, last, last * 0, 1 - last, last * 0 + 1):
+        for name in ("any", "all"):
+            for kwargs in ({}, {"keepdim": True}, {"dim": 1}):
+                given, axis = getattr(xp, name)(x, **kwargs), kwargs.get("dim")
+                assert given.dtype == ("uint8" if dtype == "uint8" else "bool")
+                np.testing.assert_array_equal(given, getattr(np, name)(x, axis, keepdims="keepdim" in kwargs))
+
+
+@pytest.mark.parametrize("shape", [(), (7,), (3, 5), (2, 3, 4), (0,), (3, 0), (0, 3), (600,), (30, 40), (5, 10, 20)])
 @pytest.mark.parametrize("dtype", ["float32", "int64", "bool"])
 def test_nonzero(shape, dtype):
     x = np.random.default_rng(0).integers(0, 3, shape).astype(dtype)
@@ -552,8 +604,12 @@ def test_nonzero(shape, dtype):
 def test_within(dtype):
     for values, n, expected in [([0, 3], 4, True), ([0, 4], 4, False), ([], 0, True), ([0], 0, False)]:
         assert xp.within(np.array(values, dtype), n) == expected
-    if dtype != "uint8":
-        assert not xp.within(np.array([0, -1, 2], dtype)[::2][:1] - 1, 4)
+    for many in (10, 5000):
+        index = np.arange(many).astype(dtype) % 7
+        assert [xp.within(index, 7), xp.within(index, 6), xp.within(index[::-2], 7)] == [True, False, True]
+        if dtype != "uint8":
+            index[many // 2] = -1
+            assert not xp.within(index, 7)
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -676,3 +732,23 @@ def test_the_collector_is_on_again_after_a_compilation():
             assert gc.isenabled() is on
         finally:
             gc.enable()
+
+
+@pytest.mark.parametrize("rows", [1638, 1639, 1700, 1999, 2000, 2001])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_cross_entropy_around_its_thresholds(rows, dtype):
+    """Ten classes: of 16,384 numbers on it may be cut into pieces, of 20,000 on it is. Labels that are ignored, and a wrong one."""
+    from minitorch.kernels import softmax
+
+    assert 16380 < softmax.LARGE < 16390
+    assert 19990 < kernels_team.WORTH / softmax.COST / 2 < 20010  # the rows above are on both sides
+    x = np.random.default_rng(0).standard_normal((rows, 10)).astype(dtype)
+    y = np.random.default_rng(1).integers(0, 10, rows)
+    y[::7] = -100
+    kept = y >= 0
+    log_p = x.astype(np.float64) - np.log(np.exp(x.astype(np.float64)).sum(1, keepdims=True))
+    loss = minitorch.nn.functional.cross_entropy(minitorch.tensor(x), minitorch.tensor(y))
+    np.testing.assert_allclose(loss.item(), -log_p[kept, y[kept]].mean(), rtol=1e-6)
+    y[-1] = 10
+    with pytest.raises(IndexError, match="Target 10 is out of bounds"):
+        minitorch.nn.functional.cross_entropy(minitorch.tensor(x), minitorch.tensor(y))

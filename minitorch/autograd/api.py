@@ -56,11 +56,12 @@ def _ones(t, create_graph):
 def _given(t, i, g, create_graph):
     if not isinstance(g, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
-    if g.shape != t.shape:
+    if g._array.shape != t._array.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
         )
-    g = g if g.dtype is t.dtype else g.to(t.dtype)
+    if g._array.dtype != t._array.dtype:
+        g = g.to(t.dtype)
     return g if create_graph else g._array
 
 

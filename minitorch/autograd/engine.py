@@ -37,7 +37,7 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
     watch = create_graph or only is not None or bool(watchers)
     grads: dict = {}  # edge -> gradient so far
     heap: list = []  # of nodes with a gradient
-    for edge, g in zip(roots, gradients, strict=True):
+    for edge, g in zip(roots, gradients):  # noqa: B905
         add(grads, heap, edge, g)
     node = heappop(heap)[1] if heap else None
     before = state.grad
@@ -47,9 +47,6 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
             g, following = grads.pop(node), None
             if watch or node.hooks is not None:
                 results = visit(node, g, only, captured, create_graph)
-                if type(node) is Output:
-                    hand_on(node, results, grads, heap)
-                    results = ()
             else:
                 results = node.plan.backward(node, g, node.xp)
             if node.fits is not None:
@@ -106,7 +103,7 @@ def add(grads, heap, edge, g):
 
 def visit(node, g, only, captured, create_graph):
     """The gradients of a node's edges, where more is to be done than to call its rules: hooks, watchers, tensors for arrays,
-    a choice of edges. Of an `Output` its own gradient, None if it leads to no edge that is asked for."""
+    a choice of edges."""
     hooks, plan = node.hooks, node.plan
     if hooks is not None:
         g = run_tensor_hooks(hooks, g, create_graph)
@@ -115,10 +112,10 @@ def visit(node, g, only, captured, create_graph):
             captured[node] = g
         asked = tuple([edge in only for edge in node.edges])
         if True not in asked:
-            return None if type(node) is Output else (None,) * len(asked)
+            return (None,) * len(asked)
         plan = plan if type(node) is Output else plan.restricted(asked)
     if type(node) is Output:
-        return g
+        return plan.backward(node, g, node.xp)
     if hooks is not None and hooks.pre:
         g = run_pre_hooks(hooks, g, create_graph)
     if watchers:
@@ -132,17 +129,6 @@ def visit(node, g, only, captured, create_graph):
     if only is not None:
         results = [r if a else None for r, a in zip(results, asked, strict=True)]
     return results
-
-
-def hand_on(output, g, grads, heap):
-    """One of several results of a call: its gradient takes its place in the list that the call's node will get."""
-    if g is None:
-        return
-    (call,) = output.edges
-    if call not in grads:
-        add(grads, heap, call, [None] * len(call.shape))
-    into = grads[call]
-    into[output.index] = g if into[output.index] is None else into[output.index] + g
 
 
 def watched(node, g, plan, create_graph):

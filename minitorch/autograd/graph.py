@@ -58,15 +58,32 @@ class Node:
     def __repr__(self):
         return f"<{self.name()} object at {id(self):#x}>"
 
+class Several(list):
+    """The gradients of several results, None for those that have none yet."""
+
+    def __add__(self, other):
+        return Several([b if a is None else a if b is None else a + b for a, b in zip(self, other, strict=True)])
+
+
+class HandsOn:
+    """The plan of an `Output`."""
+
+    @staticmethod
+    def backward(node, g, xp):
+        several = Several([None] * len(node.edges[0].shape))
+        several[node.index] = g
+        return (several,)
+
+
 class Output(Node):
     """One of several results of a call: hands its gradient to the node of the call, in its place."""
 
     __slots__ = ("index",)
 
     def __init__(self, node, index):
-        self.plan, self.xp, self.edges, self.index = node.plan, node.xp, (node,), index
-        self.saved, self.versions, self.fits = (), (), None
-        self.hooks = Hooks()  # what has hooks the engine looks at more closely
+        self.plan, self.xp, self.edges, self.index = HandsOn, node.xp, (node,), index
+        self.saved = self.versions = ()
+        self.fits = self.hooks = None
         self.number = next_number()
 
     def name(self):

@@ -20,6 +20,9 @@ class _State(threading.local):
 
 state = _State()
 
+#: an entry for each `inference_mode` that is on, in any thread: who finds none need not ask `state`, which takes 40 ns
+inferring: list = []
+
 
 def is_grad_enabled() -> bool:
     return state.asked if state.inference else state.grad
@@ -148,11 +151,13 @@ class inference_mode(_Mode):
         self.outside.append(state.inference)
         super().__enter__()
         state.inference, state.grad = self.inference, self.grad
+        inferring.append(self)
         return self
 
     def __exit__(self, *exc):
         super().__exit__()
         state.inference = self.outside.pop()
+        inferring.pop()
 
     def clone(self):
         return inference_mode(self.inference)

@@ -19,12 +19,14 @@ def _by_kernel(name, types, x, y):
         shape = np.broadcast_shapes(np.shape(x), np.shape(y))
         x, y = (np.array(np.broadcast_to(np.asarray(v, dtype), shape)) for v in (x, y))
     out = np.empty(shape, dtype)
-    arrays = x.reshape(-1), y.reshape(-1), out.reshape(-1)
-    kernels.team.run(getattr(kernels.division, name), arrays)
+    kernels.team.run(getattr(kernels.division, name), (x.ravel(), y.ravel(), out.ravel()))
     return out
 
 
 FLOATS = (np.float32, np.float64)
+
+#: elements from which on floor_divide is a kernel's: 64: 1.2 us, by NumPy 1.0; 1000: 1.5 and 14
+MANY = 64
 
 
 def fmod(x, y):
@@ -38,13 +40,8 @@ def remainder(x, y):
 
 
 def floor_divide(x, y):
-    out = _by_kernel("floor_divide", FLOATS, x, y)
-    if out is not NotImplemented:
-        return out
-    out = np.floor_divide(x, y)
-    if out.dtype.kind == "f":
-        return np.where(np.equal(y, 0), np.true_divide(x, y), out)  # NumPy gives NaN where torch gives x / 0
-    return _no_zero_divisor(out, y)
+    out = _by_kernel("floor_divide", FLOATS, x, y) if type(x) is np.ndarray and x.size >= MANY else NotImplemented
+    return _no_zero_divisor(np.floor_divide(x, y), y) if out is NotImplemented else out
 
 
 def _no_zero_divisor(out, y):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels
 
-FLOATS = (np.float32, np.float64)
+FLOATS, UNSIGNED = (np.float32, np.float64), np.dtype(np.uint64)
 
 #: elements from which on `where` is a kernel's: np.where 1000: 2.2 us, 10**5: 340; by the kernel 1.9 and 12
 LARGE = 1024
@@ -100,17 +100,18 @@ def blank(x, shape):
 
 def _fits(x, other, index):
     """Whether kernels take these."""
-    return x.ndim and x.dtype.type in FLOATS and index.dtype == np.int64 and other.dtype is x.dtype and x.size and index.size
+    return (
+        x.ndim and x.dtype.type in FLOATS and index.dtype.type is np.int64 and other.dtype is x.dtype and x.size and index.size
+    )
 
 
-def _done(kernel, out, other, index, dim, *how):
-    """Whether the kernel did its work on a new, contiguous `out`; it stops at a position that is not in [0, n)."""
-    out, other, after = _twofold(out, dim), _twofold(other, dim), math.prod(out.shape[dim % out.ndim + 1 :])
-    if kernel is kernels.indexing.add_slices:
-        call = (other, out), (index.reshape(-1).view(np.uint64), after)
-    else:
-        call = (_twofold(index, dim).view(np.uint64), out, other), (after, *how)
-    return _all(kernel, *call, cost=0.25)
+def _place(kernel, out, other, index, dim, *how):
+    """Has the kernel take from `other`, or place it, at the index along `dim` of a new, contiguous `out`."""
+    before, after = math.prod(index.shape[:dim]), math.prod(index.shape[dim + 1 :])
+    arrays = _rows(index, before).view(UNSIGNED), _rows(out, before), _rows(other, before)
+    if not _all(kernel, arrays, (after, *how), 0.25):
+        x = other if kernel is kernels.indexing.take_elements else out
+        raise out_of_range(index, x.shape[dim], dim)
 
 
 def _all(kernel, arrays, numbers, cost):
@@ -119,10 +120,10 @@ def _all(kernel, arrays, numbers, cost):
     return done if type(done) is bool else builtins.bool(done.all())
 
 
-def _twofold(a, dim):
-    """An array that has elements as (before, along and after) dimension `dim`, contiguous."""
-    a = np.ascontiguousarray(a)  # Numba compiles anew for every other layout
-    return a.reshape(math.prod(a.shape[: dim % a.ndim]), -1)
+def _rows(a, before):
+    """An array as (before, along and after) a dimension, contiguous: Numba compiles anew for every other layout."""
+    a = np.ascontiguousarray(a)
+    return a if a.ndim == 2 and len(a) == before else a.reshape(before, -1)
 
 
 def _threefold(a, dim):
@@ -151,8 +152,22 @@ def within(index, n):
     """Whether all whole numbers are in [0, n)."""
     if not index.size:
         return True
+    if index.size < LARGE:  # NumPy takes a microsecond to begin a reduction, and a fifth of one to begin a search
+        return index.item(index.argmin()) >= 0 and index.item(index.argmax()) < n
     # in one pass: without their sign, negative ones are larger than any n
     return np.maximum.reduce(index.view(f"u{index.itemsize}"), None) < n if index.dtype.kind == "i" else index.max() < n
+
+
+def out_of_range(index, n, dim):
+    wrong = index[(index >= n) | (index < 0)].reshape(-1)[0]
+    return RuntimeError(f"index {int(wrong)} is out of bounds for dimension {dim} with size {n}")
+
+
+def _check(index, x, dim):
+    """RuntimeError for a position that x does not have: NumPy would count it from the end."""
+    n = x.shape[dim] if x.ndim else 1
+    if not within(index, n):
+        raise out_of_range(index, n, dim)
 
 
 def getitem(x, *, index):
@@ -170,14 +185,14 @@ def index_put(x, y, *, index, accumulate=False):
 
 
 def gather(x, index, *, dim):
-    if not x.ndim:
-        return x.reshape(index.shape).copy()
-    x = _cut(x, index, dim)
     if _fits(x, x, index):
+        dim %= x.ndim
+        x = _cut(x, index, dim)
         out = np.empty(index.shape, x.dtype)
-        if _done(kernels.indexing.take_elements, out, x, index, dim):
-            return out
-    return np.take_along_axis(x, index, dim)
+        _place(kernels.indexing.take_elements, out, x, index, dim)
+        return out
+    _check(index, x, dim)
+    return np.take_along_axis(_cut(x, index, dim), index, dim) if x.ndim else x.reshape(index.shape).copy()
 
 
 def _cut(x, index, dim):
@@ -191,7 +206,8 @@ def _cut(x, index, dim):
 def _covers(index, x, dim):
     """Whether the index is as large as the array in the other dimensions."""
     dim %= x.ndim
-    return index.shape[:dim] == x.shape[:dim] and index.shape[dim + 1 :] == x.shape[dim + 1 :]
+    own, whole = index.shape, x.shape
+    return own[:dim] == whole[:dim] and own[dim + 1 :] == whole[dim + 1 :]
 
 
 def _grid(index, dim):
@@ -203,11 +219,12 @@ def _grid(index, dim):
 
 def _placed(kernel, x, index, src, dim, *how):
     """A copy of x to which the kernel writes or adds src. None: it is not for these."""
-    if _fits(x, src, index) and _covers(index, x, dim):
-        out = copied(x)
-        if _done(kernel, out, src if src.ndim else np.full(index.shape, src), index, dim, *how):
-            return out
-    return None
+    if not (_fits(x, src, index) and _covers(index, x, dim)):
+        _check(index, x, dim)
+        return None
+    out = copied(x)
+    _place(kernel, out, src if src.ndim else np.full(index.shape, src), index, dim % x.ndim, *how)
+    return out
 
 
 def scatter(x, index, src, *, dim):
@@ -287,24 +304,19 @@ def index_select(x, index, *, dim):
 
 def index_add(x, index, source, *, dim):
     if _fits(x, source, index):
-        out = copied(x)
-        if _done(kernels.indexing.add_slices, out, source, index, dim):
-            return out
+        dim %= x.ndim
+        out, before, after = copied(x), math.prod(x.shape[:dim]), math.prod(x.shape[dim + 1 :])
+        arrays = _rows(source, before), _rows(out, before)
+        if not _all(kernels.indexing.add_slices, arrays, (index.reshape(-1).view(UNSIGNED), after), 0.25):
+            raise out_of_range(index, x.shape[dim], dim)
+        return out
+    _check(index, x, dim)
     out = np.array(x)
     if x.ndim:
         np.add.at(out, (slice(None),) * (dim % x.ndim) + (index,), source)
     else:
         np.add.at(out.reshape(1), index.reshape(-1), source.reshape(-1))
     return out
-
-
-def nonzero(x):
-    if not 1 <= x.ndim <= 2:
-        return np.stack(np.nonzero(x), axis=1) if x.ndim else np.zeros((int(builtins.bool(x)), 0), np.int64)
-    held = np.ascontiguousarray(x if x.dtype.kind == "b" else x != 0)
-    out = np.empty((np.count_nonzero(held) + 1, x.ndim), np.int64)
-    kernels.indexing.places(held if held.ndim == 2 else held.reshape(1, -1), out)
-    return out[:-1]
 
 
 def sort(x, *, dim=-1, descending=False, k=None):
@@ -314,13 +326,19 @@ def sort(x, *, dim=-1, descending=False, k=None):
     n = x.shape[dim]
     k = n if k is None else k
     if x.dtype == np.float32:
-        lines = np.ascontiguousarray(x.swapaxes(dim, -1))
-        out = [np.empty((*lines.shape[:-1], k), dtype) for dtype in (x.dtype, np.int64)]
-        if out[0].size:
-            rows = lines.reshape(-1, n), *[a.reshape(-1, k) for a in out]
-            if not (k <= FEW and n >= OF * k and _take_first(*rows, descending)):
+        last = dim % x.ndim == x.ndim - 1
+        lines = np.ascontiguousarray(x if last else x.swapaxes(dim, -1))
+        shape = (*lines.shape[:-1], k)
+        values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+        if values.size:
+            rows = lines.reshape(-1, n), values.reshape(-1, k), indices.reshape(-1, k)
+            if k <= FEW and n >= OF * k and _take_first(*rows, descending):
+                pass
+            elif x.size < LARGE:  # asking costs half a microsecond
+                _sort_rows(*rows, descending)
+            else:
                 kernels.threads.run(_sort_rows, rows, (descending,), cost=2.0)
-        return tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in out])
+        return (values, indices) if last else tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in (values, indices)])
     if descending:  # stable in descending order: sort the mirror image and mirror back
         indices = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
     else:

@@ -15,8 +15,7 @@ import numpy as np
 # fmt: off
 from numpy import (  # noqa: F401  what NumPy has under torch's name and meaning
     abs, add, bitwise_and, bitwise_or, bitwise_xor, ceil, cos, cosh, exp, exp2, expm1, floor, fmax, fmin,
-    full_like, isfinite, isinf, isnan, log, log1p, log2, log10, logical_and, logical_not, logical_or,
-    logical_xor, matmul, maximum, minimum, ones_like, sin, sinh, sqrt, square, tan, tanh, trunc,
+    full_like, isfinite, isinf, isnan, log, log1p, log2, log10, matmul, maximum, minimum, ones_like, sin, sinh, sqrt, square, tan, tanh, trunc,
 )
 from numpy import (  # noqa: F401  and under another name
     arccos as acos, arccosh as acosh, arcsin as asin, arcsinh as asinh, arctan as atan, arctan2 as atan2,
@@ -42,7 +41,6 @@ from .indexing import (  # noqa: F401
     index_select,
     max_along,
     min_along,
-    nonzero,
     running,
     scatter,
     scatter_add,
@@ -53,6 +51,7 @@ from .indexing import (  # noqa: F401
     where,
     within,
 )
+from .logic import all, any, count_nonzero, logical_and, logical_not, logical_or, logical_xor, nonzero  # noqa: F401
 from .memory import keep_freed_memory
 from .special import erf, erfc  # noqa: F401
 from .sums import prod, sum  # noqa: F401
@@ -172,27 +171,12 @@ def amin(x, *, dim=None, keepdim=False):
     return np.minimum.reduce(x, dim, None, None, keepdim)
 
 
-def all(x, *, dim=None, keepdim=False):
-    out = np.logical_and.reduce(x, dim, None, None, keepdim)
-    return out.astype(x.dtype) if x.dtype == np.uint8 else out  # torch keeps uint8, its old bool
-
-
-def any(x, *, dim=None, keepdim=False):
-    out = np.logical_or.reduce(x, dim, None, None, keepdim)
-    return out.astype(x.dtype) if x.dtype == np.uint8 else out
-
-
-def count_nonzero(x, *, dim=None):
-    held = x if x.dtype.kind == "b" else x != 0  # bools are counted 10 times as fast as floats
-    return np.count_nonzero(held) if dim is None else np.add.reduce(held, dim, np.int64)
-
-
 def argmax(x, *, dim=None, keepdim=False):
-    return x.argmax(dim, keepdims=keepdim)
+    return x.argmax(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmax()
 
 
 def argmin(x, *, dim=None, keepdim=False):
-    return x.argmin(dim, keepdims=keepdim)
+    return x.argmin(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmin()
 
 
 def cumsum(x, *, dim):

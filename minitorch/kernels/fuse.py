@@ -22,6 +22,9 @@ import numpy as np
 #: elements of a call from which on a formula may be fused
 LARGE = 8192
 
+#: elements of a call from which on `OneKernel` is. us, NumPy / kernel: hardswish 100: 5.5 / 1.3, but small arrays are not worth a compilation
+MEDIUM = 512
+
 #: and elements times passes saved (`Program.saves`) from which on it is: below, the start of a program (3 us) costs more.
 #: us, NumPy / program: tanh's rule (saves 2) 4096: 2.9 / 3.9, 16384: 5.8 / 5.1, 10**6: 300 / 160;
 #: relu's (saves 5) 4096: 6.2 / 3.9, 16384: 18 / 5, 10**6: 3980 / 174
@@ -382,6 +385,33 @@ class Fused:
             return Program(result, inputs, number, roles)
         except (TypeError, AttributeError, OverflowError):  # not elementwise arithmetic, or a number that is no element
             return None
+
+
+class OneKernel:
+    """A formula of floating arrays of one shape, and of numbers, as one kernel, compiled at its first use: `kernel(arrays, numbers)`.
+    NotImplemented for others. From MEDIUM elements on it's faster than the formula if that has a few steps."""
+
+    def __init__(self, formula):
+        self.formula, self.programs = formula, {}
+
+    def __call__(self, arrays, numbers):
+        x = arrays[0]
+        for a in arrays:
+            if a.dtype is not x.dtype or a.shape != x.shape or not a.flags.writeable:
+                return NotImplemented
+        try:
+            program = self.programs.get((x.dtype, *numbers.values()))
+        except TypeError:  # what cannot be hashed is no number
+            return NotImplemented
+        if program is None:
+            if x.dtype not in FLOATS or len(self.programs) == PROGRAMS:
+                return NotImplemented
+            program = Program(*traced(self.formula, arrays, numbers))
+            self.programs[x.dtype, *numbers.values()] = program
+        out = np.empty(x.shape, program.dtype)
+        flat = [a.ravel() for a in arrays] + [out.ravel()]
+        program.team.run(program.loop, flat, (program.numbers,), program.cost / len(flat))
+        return out
 
 
 def one_loop(rule):

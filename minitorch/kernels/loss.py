@@ -55,7 +55,7 @@ def binary_slope(kind, x, t):
 @kernel(reorder=True, nogil=True)
 def accumulate(x, target, kind, delta):
     """sum(value), in float64"""
-    s = 0.0
+    s, delta = 0.0, x.dtype.type(delta)
     for i in range(x.size):
         s += value(kind, x[i], target[i], delta)
     return s
@@ -64,6 +64,7 @@ def accumulate(x, target, kind, delta):
 @kernel(nogil=True)
 def slopes(x, target, dx, kind, g, delta):
     """dx = g * slope"""
+    g, delta = x.dtype.type(g), x.dtype.type(delta)
     if kind < BINARY:
         for i in range(x.size):
             dx[i] = g * slope(kind, x[i], target[i], delta)
@@ -73,16 +74,14 @@ def slopes(x, target, dx, kind, g, delta):
 
 
 def loss(kind, x, target, delta, mean):
-    """The sum or the mean of the losses of two C-contiguous arrays of one shape."""
-    s = run(accumulate, (x.reshape(-1), target.reshape(-1)), (KINDS[kind], x.dtype.type(delta)), cost=0.05, returns=0.0)
+    """The sum or the mean of the losses of two arrays of one shape."""
+    s = run(accumulate, (x.ravel(), target.ravel()), (KINDS[kind], float(delta)), cost=0.05, returns=0.0)
     s = s if type(s) is float else s.sum()
     return np.asarray(s / x.size if mean else s, x.dtype)
 
 
 def loss_backward(kind, g, x, target, delta):
     """The derivative with respect to x, times the number g."""
-    dx = np.empty_like(x)
-    number = x.dtype.type
-    arrays = x.reshape(-1), target.reshape(-1), dx.reshape(-1)
-    run(slopes, arrays, (KINDS[kind], number(g), number(delta)), cost=0.05)
+    dx = np.empty(x.shape, x.dtype)
+    run(slopes, (x.ravel(), target.ravel(), dx.ravel()), (KINDS[kind], g, float(delta)), cost=0.05)
     return dx

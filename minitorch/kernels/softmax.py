@@ -52,7 +52,8 @@ def cross_entropy(x, target, ignore_index):
     if x.size < LARGE:
         loss, count, wrong = pick(x, target, ignore_index)
     else:
-        loss, count, wrong = run(pick, (x, target), (ignore_index,), COST, (0.0, 0.0, 0.0)).sum(0)
+        found = run(pick, (x, target), (ignore_index,), COST, (0.0, 0.0, 0.0))  # a row for each piece, or one tuple
+        loss, count, wrong = np.reshape(found, (-1, 3)).sum(0)
     if wrong:
         outside = (target != ignore_index) & ((target < 0) | (target >= x.shape[1]))
         return math.nan, target[outside][0]

@@ -11,6 +11,7 @@ from .. import kernels
 from ..backends import numpy as NUMPY
 from ..kernels.fuse import one_loop
 from . import coerce
+from .hot import HOT
 from .samples import calls, unary
 from .softmaxes import has_kernel
 from .table import composite, op
@@ -53,6 +54,7 @@ def leaky_relu(xp, x, *, negative_slope=0.01):
 @op(
     vjp=dict(x=lambda xp, g, x, alpha: xp.where(xp.gt(x, 0), g, g * (alpha * xp.exp(x)))),
     torch="nn.functional.elu",
+    fused=HOT,
     coerce=coerce.floats,
     samples=unary(),
     method=False,
@@ -123,6 +125,7 @@ def silu(xp, x):
         x=lambda xp, g, x, beta, threshold: xp.where(xp.gt(x * beta, threshold), g, g * xp.sigmoid(x * beta))
     ),
     torch="nn.functional.softplus",
+    fused=HOT,
     coerce=coerce.floats,
     samples=calls((((3, 4),), {}), (((3, 4),), dict(beta=2, threshold=1)), (((),), {})),
     method=False,

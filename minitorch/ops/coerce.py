@@ -116,6 +116,24 @@ def listed(op, *xs):
     return promote(op, *xs)
 
 
+def integer(op, x):
+    """One tensor that is not floating."""
+    xp, a = one(op, x)
+    return xp, whole(op, xp, a)
+
+
+def integers(op, x, y):
+    """As `promote`, of tensors and numbers that are not floating."""
+    xp, *arrays = promote(op, x, y)
+    return (xp, *[whole(op, xp, a) for a in arrays])
+
+
+def whole(op, xp, a):
+    if hasattr(a, "dtype") and xp.is_floating(a):
+        raise NotImplementedError(f"\"{op.name}_cpu\" not implemented for 'Float'")
+    return a
+
+
 def promote_floating(op, *xs):
     """As `promote`, and integers become the default floating type (true division, atan2, ...)."""
     xp, arrays, common = unify(op, xs)
@@ -123,6 +141,9 @@ def promote_floating(op, *xs):
         common = dtypes.get_default_dtype()
     return (xp, *[cast(xp, a, common) for a in arrays])
 
+
+#: those for which arrays of one type are right as they are, if the op refuses none
+AS_THEY_ARE = (promote, tensor_first)
 
 #: the policies that take Python numbers, if the op does (`numbers`)
 PROMOTING = (promote, promote_floating, powers, tensor_first)

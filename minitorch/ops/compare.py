@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from numpy import ndarray
-
 from .. import dtypes
-from ..backends import numpy as NUMPY
 from ..printing import type_name
 from ..tensor import Tensor
 from . import coerce
-from .pointwise import BINARY, abs, isfinite, isnan
+from .pointwise import BINARY, abs, isfinite, isnan, one_line
 from .samples import binary, unary
 from .table import op
 
@@ -87,76 +84,39 @@ def where(xp, condition, x, y):
 # ---------------------------------------------------------------------- comparison and logic
 
 
-def _compare(name, forward, doc, **options):
-    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(torch=name, **(dict(coerce=coerce.tensor_first, samples=binary()) | options))(forward)
+def _compare(name, formula):
+    return op(torch=name, coerce=coerce.tensor_first, samples=binary())(one_line(name, formula, formula, plain=True))
 
 
-eq = _compare("eq", lambda xp, x, y: xp.eq(x, y), "x == y")
-ne = _compare("ne", lambda xp, x, y: xp.ne(x, y), "x != y")
-lt = _compare("lt", lambda xp, x, y: xp.lt(x, y), "x < y")
-le = _compare("le", lambda xp, x, y: xp.le(x, y), "x <= y")
-gt = _compare("gt", lambda xp, x, y: xp.gt(x, y), "x > y")
-ge = _compare("ge", lambda xp, x, y: xp.ge(x, y), "x >= y")
-TENSORS = dict(coerce=coerce.promote, samples=binary(scalar=False), numbers=False)
-logical_and = _compare(
-    "logical_and", lambda xp, x, y: xp.logical_and(x, y), "Both are non-zero.", **TENSORS
-)
-logical_or = _compare("logical_or", lambda xp, x, y: xp.logical_or(x, y), "One is non-zero.", **TENSORS)
-logical_xor = _compare(
-    "logical_xor", lambda xp, x, y: xp.logical_xor(x, y), "Exactly one is non-zero.", **TENSORS
-)
+def _logical(name, doc):
+    block = one_line(name, f"xp.{name}(x, y)", doc, plain=True)
+    return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False)(block)
 
 
-def bitwise(name, forward, doc, **options):
+eq, ne = _compare("eq", "x == y"), _compare("ne", "x != y")
+lt, le = _compare("lt", "x < y"), _compare("le", "x <= y")
+gt, ge = _compare("gt", "x > y"), _compare("ge", "x >= y")
+logical_and = _logical("logical_and", "Both are non-zero.")
+logical_or = _logical("logical_or", "One is non-zero.")
+logical_xor = _logical("logical_xor", "Exactly one is non-zero.")
+
+
+def bitwise(name, formula, doc, **options):
     def whole_numbers(dtype):
         return binary()(dtype) if not dtype.startswith("float") else ()
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
-    return op(torch=name, samples=whole_numbers, coerce=_integers, numbers=True, **options)(forward)
+    block = one_line(name, formula, doc)
+    return op(torch=name, samples=whole_numbers, coerce=coerce.integers, numbers=True, **options)(block)
 
 
-def _integers(row, *xs):
-    if len(xs) == 2 and isinstance(xs[0], Tensor) and isinstance(xs[1], Tensor):
-        a, b = xs[0]._array, xs[1]._array
-        if type(a) is type(b) is ndarray and a.dtype is b.dtype and a.dtype.kind in "iu":
-            return NUMPY, a, b  # as the rest would, in a third of its time
-    xp, *arrays = coerce.promote(row, *xs)
-    for a in arrays:
-        _whole(row, xp, a)
-    return xp, *arrays
-
-
-def _whole(row, xp, a):
-    if hasattr(a, "dtype") and xp.is_floating(a):
-        raise NotImplementedError(f"\"{row.name}_cpu\" not implemented for 'Float'")
-
-
-bitwise_and = bitwise(
-    "bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), "x & y, bit by bit; on bools the logical and"
-)
-bitwise_or = bitwise(
-    "bitwise_or", lambda xp, x, y: xp.bitwise_or(x, y), "x | y, bit by bit; on bools the logical or"
-)
-bitwise_xor = bitwise(
-    "bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y), "x ^ y, bit by bit; on bools the exclusive or"
-)
-
-
-def _one_integer(row, x):
-    xp, a = coerce.one(row, x)
-    _whole(row, xp, a)
-    return xp, a
-
-
-@op(
+bitwise_and = bitwise("bitwise_and", "x & y", "x & y, bit by bit; on bools the logical and")
+bitwise_or = bitwise("bitwise_or", "x | y", "x | y, bit by bit; on bools the logical or")
+bitwise_xor = bitwise("bitwise_xor", "x ^ y", "x ^ y, bit by bit; on bools the exclusive or")
+bitwise_not = op(
     torch="bitwise_not",
-    coerce=_one_integer,
+    coerce=coerce.integer,
     samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype),
-)
-def bitwise_not(xp, x):
-    """~x, bit by bit; on bools the logical not."""
-    return xp.bitwise_not(x)
+)(one_line("bitwise_not", "~x", "~x, bit by bit; on bools the logical not"))
 
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):

@@ -8,12 +8,14 @@ line; everything else is a call: of the policy (`ops/coerce.py`), of the tracers
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from inspect import Parameter
 
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes, ops
-from ..autograd.mode import INFERENCE, state
+from ..autograd.mode import INFERENCE, inferring, state
 from ..autograd.views import View
 from ..backends import numpy as NUMPY
 from ..kernels.fuse import LARGE, Fused
@@ -52,8 +54,8 @@ def front(row, *, traced=True, operator=None):
     return compiled(
         row.name, lines,
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=LARGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
-        FLOATING=FLOATING, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=object.__new__, wrap=wrap, asarray=asarray,
-        tracers=tracers, switches=switches, state=state, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
+        FLOATING=FLOATING, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
+        tracers=tracers, switches=switches, state=state, inferring=inferring, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
         MISSING=Parameter.empty, missing=missing, into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
     )  # fmt: skip
@@ -133,10 +135,18 @@ def short_way(row) -> str | None:
         if len(arrays) != 2:
             return None
         x, y = arrays
-        return (
-            f"type({x}) is ndarray and {x}.dtype.kind == 'f' and (type({y}) is float or type({y}) is ndarray and {x}.dtype is {y}.dtype)"
-            + ("" if row.coerce is coerce.tensor_first else f" or type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'")
-        )
+        any_kind = row.coerce in coerce.AS_THEY_ARE and not row.refuses
+        kind = "" if any_kind else f" and {x}.dtype.kind " + ("in 'iu'" if row.coerce is coerce.integers else "== 'f'")
+        ways = [f"type({x}) is type({y}) is ndarray and {x}.dtype is {y}.dtype{kind}"]
+        if row.coerce is coerce.integers:
+            return ways[0]
+        if row.numbers:
+            number_last = f"type({y}) is float and type({x}) is ndarray and {x}.dtype.kind == 'f'"
+            number_first = f"type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'"
+            ways += [number_last] if row.coerce is coerce.tensor_first else [number_last, number_first]
+        return " or ".join(ways)
+    if row.coerce is coerce.integer:
+        return f"type({arrays[0]}) is ndarray and {arrays[0]}.dtype.kind in 'iub'"
     if row.coerce in ONE_FLOATING:
         return f"{arrays[0]}.dtype in FLOATING"
     conditions = [
@@ -147,7 +157,7 @@ def short_way(row) -> str | None:
 
 
 def takes_numbers(row) -> bool:
-    return row.coerce in coerce.PROMOTING
+    return row.coerce in coerce.PROMOTING or row.coerce is coerce.integers
 
 
 def entry(row, operator) -> list[str]:
@@ -170,10 +180,13 @@ def entry(row, operator) -> list[str]:
 def computation(row) -> list[str]:
     """`result`, from the fused forward if there is one and it can, or the readable one."""
     arrays, kw = ", ".join(raw(row)), keywords(row)
+    formula = getattr(row.forward, "formula", None)
+    block = re.sub(r"\b([xy])\b", r"a_\1", formula) if formula else f"forward(xp, {arrays}{kw})"
+    plain = row.view or row.outputs > 1 or getattr(row.forward, "plain", False)
     if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
         readable = [f"return forward(ops, {arguments(row)})"]
-    elif row.view or row.outputs > 1:
-        readable = [f"result = forward(xp, {arrays}{kw})"]
+    elif plain:
+        readable = [f"result = {block}"]
     elif not row.inplace:
         readable = [f"result = (large if {is_large(raw(row)[0])} else forward)(xp, {arrays}{kw})"]
     else:
@@ -186,14 +199,14 @@ def computation(row) -> list[str]:
             "elif size >= LARGE and switches.fused:",
             f"    result = large(xp, {arrays}{kw})",
             "else:",
-            f"    result = forward(xp, {arrays}{kw})",
+            f"    result = {block}",
         ]
     fused = row.fused and row.fused[0]
     if not fused:
         return explaining(row, readable)
     return [
         "result = NotImplemented",
-        "if xp is NUMPY and switches.fused:",
+        f"if xp is NUMPY and switches.fused{f' and a_x.size >= {row.least}' if row.least else ''}:",
         *indented(explaining(row, [f"result = fused({arrays}{kw})"])),
         "if result is NotImplemented:",
         *indented(explaining(row, readable)),
@@ -210,16 +223,16 @@ def explaining(row, lines) -> list[str]:
 def wrapping(row) -> list[str]:
     """`out`, the tensor of `result`, or a tuple of them."""
     if row.outputs > 1:
-        return ["out = tuple([wrap(xp.asarray(r)) for r in result])"]
+        return ["out = tuple([wrap(r if type(r) is ndarray else xp.asarray(r)) for r in result])"]
     x = row.parameters[0]
     return [
         "if type(result) is not ndarray:  # NumPy makes a scalar of a result of no dimensions",
         "    result = asarray(result) if isinstance(result, generic) else xp.asarray(result)",
-        "out = new(Tensor)",
+        "out = new()",
         "out._array = result",
         f"out._cell = {x}._cell" if row.view else "out._cell = [0]",
-        "out._node = out._grad = out.hooks = None",
-        f"out._view = View({x}, OP, dict({keywords(row)[2:]}))" if row.view else "out._view = None",
+        "out._node = out._grad = out.hooks = out._view = None",
+        *[f"out._view = View({x}, OP, dict({keywords(row)[2:]}))"] * row.view,
     ]
 
 
@@ -240,7 +253,7 @@ def recording(row) -> list[str]:
     if row.view:  # it has the cell of its source
         return lines
     outs = "out._cell = INFERENCE" if row.outputs == 1 else "for o in out: o._cell = INFERENCE"
-    return [*lines, "elif state.inference:" if nodes else "if state.inference:", f"    {outs}"]
+    return [*lines, "elif state.inference:" if nodes else "if inferring and state.inference:", f"    {outs}"]
 
 
 # ---------------------------------------------------------------------- what the generated source calls

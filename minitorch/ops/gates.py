@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import coerce
 from .compare import where
+from .hot import HOT
 from .pointwise import sigmoid
 from .samples import calls, unary
 from .shape import narrow, reshape
@@ -15,6 +16,7 @@ FLOATS = dict(samples=unary(low=-5, high=5), coerce=coerce.floats, method=False)
 @op(
     vjp=dict(x=lambda xp, g, x: xp.where(xp.le(x, -3), 0, xp.where(xp.lt(x, 3), g * (x / 3 + 0.5), g))),
     torch="nn.functional.hardswish",
+    fused=HOT,
     **FLOATS,
 )
 def hardswish(xp, x):
@@ -52,6 +54,7 @@ def selu(xp, x):
 @op(
     vjp=dict(x=lambda xp, g, x, alpha: xp.where(xp.gt(x, 0), g, g * xp.exp(x / alpha))),
     torch="nn.functional.celu",
+    fused=HOT,
     **FLOATS,
 )
 def celu(xp, x, *, alpha=1.0):
@@ -82,6 +85,7 @@ def _outside(xp, x, lambd):
 @op(
     vjp=dict(x=lambda xp, g, x, lambd: xp.where(_outside(xp, x, lambd), g, 0)),
     torch="nn.functional.hardshrink",
+    fused=HOT,
     inplace=False,
     **(FLOATS | dict(method=True)),
 )
@@ -93,6 +97,7 @@ def hardshrink(xp, x, *, lambd=0.5):
 @op(
     vjp=dict(x=lambda xp, g, x, lambd: xp.where(_outside(xp, x, lambd), g, 0)),
     torch="nn.functional.softshrink",
+    fused=HOT,
     inplace=False,
     **FLOATS,
 )

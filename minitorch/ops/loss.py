@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -21,6 +22,7 @@ PAIR = calls(
     (((), ()), {}),
 )
 LOSS = dict(method=False, inplace=False, coerce=coerce.same)
+NOTHING = {None}
 
 
 def legacy(size_average, reduce, reduction):
@@ -70,22 +72,20 @@ def _check_floating(x, target, kernel):
 
 def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
     """The plain case by kernels/loss.py: one shape, no weights, a sum or a mean."""
-    if x.shape != target.shape or not has_kernel(x, target) or reduction not in ("mean", "sum"):
+    if x.shape != target.shape or target.dtype is not x.dtype or not has_kernel(x):
         return NotImplemented
-    if any(o is not None for o in others.values()):
+    if reduction not in ("mean", "sum") or not NOTHING.issuperset(others.values()):
         return NotImplemented
     if kind in ("binary", "logits") and x.size >= LARGE:
         # NumPy's exp and logarithms take several elements at once, the kernel's one (16 ns)
         return NotImplemented
-    x, target = np.asarray(x, order="C"), np.asarray(target, order="C")
     out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
-    if kind == "binary" and np.isnan(out):
+    if kind == "binary" and math.isnan(out):
         return NotImplemented  # the body says what is wrong, if anything is
     return out if scale == 1.0 else out * out.dtype.type(scale)
 
 
 def _backward(kind, g, x, target, reduction, wanted, delta=0.0, scale=1.0):
-    x, target = np.asarray(x, order="C"), np.asarray(target, order="C")  # which leaves a 0-d array 0-d
     g = float(g) * scale / (x.size if reduction == "mean" else 1)
     dx = kernels.loss.loss_backward(kind, g, x, target, delta)
     if not wanted[1]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+
 import numpy as np
 
 from .. import dtypes
@@ -11,10 +14,14 @@ from .selection import index_select
 from .table import op
 
 
-def _sides(pad, ndim):
-    """(left, right) of every dimension, first to last. `pad` is flat and starts with the last one. RuntimeError if it does not fit."""
+def _ints(pad):
     if isinstance(pad, Tensor):
         raise TypeError("pad(): argument 'pad' (position 2) must be tuple of ints, not Tensor")
+    return tuple(map(int, pad))
+
+
+def _sides(pad, ndim):
+    """(left, right) of every dimension, first to last. `pad` is flat and starts with the last one. RuntimeError if it does not fit."""
     if len(pad) % 2:
         raise RuntimeError(f"Padding length must be divisible by 2, but got {list(pad)}")
     if len(pad) > 2 * ndim:
@@ -22,12 +29,17 @@ def _sides(pad, ndim):
             "Padding length should be less than or equal to two times the input dimension but got padding length "
             f"{len(pad)} and input of dimension {ndim}"
         )
-    pairs = [(int(pad[i]), int(pad[i + 1])) for i in range(0, len(pad), 2)]
+    pairs = [(pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
     return [(0, 0)] * (ndim - len(pairs)) + pairs[::-1]
 
 
 def _places(shape, pad):
     """(index of what is kept of a tensor, index of its place in the result, the result's shape)."""
+    return _slices(tuple(shape), _ints(pad))
+
+
+@functools.lru_cache(256)  # a program pads the same way again and again
+def _slices(shape, pad):
     sides = _sides(pad, len(shape))
     size = tuple(n + left + right for n, (left, right) in zip(shape, sides, strict=True))
     kept = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, sides, strict=True))
@@ -63,8 +75,11 @@ def constant_pad_nd(xp, x, *, pad, value=0):
     if any(n < 0 for n in size):
         raise RuntimeError(f"The padding {list(pad)} of the size {list(x.shape)} gives a negative size: {list(size)}")
     out = xp.zeros_of(x, size)
-    if type(value) is not int or value:
-        out = xp.full_like(out, value)
+    if value != 0 or math.copysign(1, value) < 0:
+        try:
+            out[...] = value
+        except (ValueError, OverflowError):
+            raise RuntimeError(f"value cannot be converted to type {dtypes.OF_RAW[x.dtype].name}_t without overflow") from None
     out[place] = x[kept]
     return out
 
@@ -99,9 +114,10 @@ MODES = dict(reflect=_reflected, replicate=_replicated, circular=_circular)
 def pad(input, pad, mode="constant", value=None):
     """The input with more around its last dimensions: `pad` is (before, after) of the last, then of the one before it ... `mode`:
     "constant" (`value`, 0 unless given), "reflect", "replicate" (the outermost elements) or "circular"."""
+    pad = _ints(pad)
     sides = _sides(pad, input.ndim)
     if mode == "constant":
-        return constant_pad_nd(input, tuple(pad), 0 if value is None else value)
+        return constant_pad_nd(input, pad, 0 if value is None else value)
     if value not in (None, 0):
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in MODES:

@@ -18,7 +18,7 @@ from numpy import ndarray
 from ..autograd.graph import LEAF, Node, Output, next_number, released
 from ..autograd.mode import state
 from ..backends import numpy as NUMPY
-from ..dtypes import OF_RAW
+from ..dtypes import FLOATING, OF_RAW
 from ..kernels.fuse import LARGE, Fused
 from ..tensor import Tensor, wrap
 from .generated import compiled, indented, is_large, switches
@@ -135,7 +135,7 @@ class Plan:
         if self.saved_names:
             lines += [f"{', '.join(self.saved_names)}, = s"]
         if self.op.outputs > 1:
-            lines += [f"{', '.join(f'g{i}' for i in range(self.op.outputs))} = filled(node, g, xp)"]
+            lines += [f"g{i} = filled(node, g, {i}, xp)" for i in range(self.op.outputs) if f"g{i}" in read]
         if self.fused:
             asked = tuple(n in wanted for n in self.op.inputs)
             given = ", ".join(str(asked) if p == "wanted" else p for p in self.fused)
@@ -145,7 +145,7 @@ class Plan:
             pick = "d" if all(asked) else f"({pick})"
             if self.rules:
                 use = [f"d = fused({given})", "if d is not NotImplemented:", f"    return {pick}"]
-                lines += ["if xp is NUMPY and switches.fused:", *indented(use)]
+                lines += [f"if xp is NUMPY and switches.fused{f' and g.size >= {self.op.least}' if self.op.least else ''}:", *indented(use)]
             else:
                 lines += [f"d = fused({given})", f"return {pick}"]
         if self.rules:
@@ -183,7 +183,7 @@ class Plan:
             return replay(node, g, self)
         values = {name: self.saved_tensor(node, name) for name in self.saved_names} | {"g": g, "xp": ops}
         if self.op.outputs > 1:
-            values |= {f"g{i}": gi for i, gi in enumerate(filled(node, g, ops))}
+            values |= {f"g{i}": filled(node, g, i, ops) for i in range(self.op.outputs)}
         return tuple(
             rule(*[values[p] for p in names]) if wanted is None or n in wanted else None
             for n, (rule, names) in self.rules.items()
@@ -240,20 +240,21 @@ def cast_like(tensor, value):
 
 def attach_outputs(node, out):
     """Several results: the node's incoming gradient is a list, filled through one `Output` for each float result."""
-    node.shape, node.dtype = [o._array.shape for o in out], [o._array.dtype for o in out]
-    for i, o in enumerate(out):
-        if o.is_floating_point():
-            o._node = Output(node, i)
+    arrays = [o._array for o in out]
+    node.shape, node.dtype = [a.shape for a in arrays], [a.dtype for a in arrays]
+    for i, a in enumerate(arrays):
+        if OF_RAW[a.dtype].category == FLOATING:
+            out[i]._node = Output(node, i)
 
 
-def filled(node, gradients, xp):
-    """The list of gradients of several results, zeros for those that got none."""
+def filled(node, gradients, i, xp):
+    """The gradient of one of several results: zeros if it got none."""
+    if gradients[i] is not None:
+        return gradients[i]
     found = next(g for g in gradients if g is not None)
     if xp is node.xp:
-        zeros = lambda s, d: xp.zeros_beside(found, s, d)
-    else:
-        zeros = lambda s, d: wrap(node.xp.zeros_beside(found._array, s, d))
-    return [zeros(s, d) if g is None else g for g, s, d in zip(gradients, node.shape, node.dtype, strict=True)]
+        return xp.zeros_beside(found, node.shape[i], node.dtype[i])
+    return wrap(node.xp.zeros_beside(found._array, node.shape[i], node.dtype[i]))
 
 
 def changed(node):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 from .. import dtypes
 from ..kernels.fuse import one_loop
 from ..out import into
 from ..printing import type_name
 from . import coerce
+from .generated import compiled
 from .samples import binary, unary
 from .table import op
 
@@ -228,21 +230,24 @@ def square(xp, x):
     return xp.mul(x, x)
 
 
-def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, **options):
-    """Declares an op that is one call of the namespace: its block has nothing else to say. `hot`: every network calls its rule, which
-    is compiled at the first use."""
+def one_line(name, formula, doc, *, plain=False):
+    """The block of an op that has nothing else to say than a formula of `x`, or `x` and `y`: the front computes that itself. `plain`:
+    no other way is faster, whatever the size."""
+    second = ", y" if re.search(r"\by\b", formula) else ""
+    forward = compiled(name, [f"def {name}(xp, x{second}):", f"return {formula}"], __name__=__name__)
+    forward.formula, forward.plain, forward.__doc__ = formula, plain, doc
+    return forward
 
-    def forward(xp, x):
-        return getattr(xp, name)(x)
 
-    forward.__name__, forward.__doc__, forward.__module__ = name, doc, __name__
+def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, plain=False, **options):
+    """Declares an op that is one function of the namespace. `hot`: every network calls its rule, which is compiled at the first use."""
     return op(
         vjp=None if rule is None else dict(x=rule),
         torch=name,
         samples=unary(low, high),
         fused=(None, one_loop(rule)) if hot else None,
         **(dict(coerce=coerce.floating) | options),
-    )(forward)
+    )(one_line(name, f"xp.{name}(x)", doc, plain=plain))
 
 
 sqrt = namesake("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
@@ -273,7 +278,7 @@ trunc = namesake("trunc", _zero, "x without its fraction.", **NUMBER)
 isnan = namesake("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False)
 isinf = namesake("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False)
 isfinite = namesake("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False)
-logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one)
+logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one, plain=True)
 
 
 @op(vjp=dict(x=_zero), torch="round", samples=unary(), **NUMBER)

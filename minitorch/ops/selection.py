@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..backends import backend_of
+from ..backends.indexing import out_of_range
 from ..out import taking_out
 from ..printing import type_name
 from ..tensor import Tensor, wrap_dim
@@ -18,17 +19,20 @@ from .table import op
 # ---------------------------------------------------------------------- gather and scatter
 
 
+#: the types of an index
+WHOLE = (dtypes.int64, dtypes.int32)
+
+
 def _wrapped(name, x, index, dim):
-    whole = (np.dtype(np.int64), np.dtype(np.int32), dtypes.int64.torch, dtypes.int32.torch)
-    if index.dtype not in whole and 0 not in index.shape:
+    """`dim` from 0 on. RuntimeError for an index of no whole numbers, or out of range; that of NumPy's arrays is left to the function
+    that takes or places, since its kernel looks anyway."""
+    if dtypes.OF_RAW[index.dtype] not in WHOLE and 0 not in index.shape:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     dim = wrap_dim(dim, x.ndim)
-    n = x.shape[dim] if x.ndim else 1
-    if not backend_of(index).within(index, n):
-        if name == "index_select":
-            raise IndexError("index out of range in self")
-        wrong = int(index[(index >= n) | (index < 0)].reshape(-1)[0])
-        raise RuntimeError(f"index {wrong} is out of bounds for dimension {dim} with size {n}")
+    if type(index) is not np.ndarray and name != "index_select":
+        n = x.shape[dim] if x.ndim else 1
+        if not backend_of(index).within(index, n):
+            raise out_of_range(index, n, dim)
     return dim
 
 
@@ -39,18 +43,19 @@ def fitting(name, x, index, dim, src=None):
     ):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     dim = _wrapped(name, x, index, dim)
-    shapes = list(index.shape), list(x.shape)
-    if 0 not in index.shape and any(a > b for d, (a, b) in enumerate(zip(*shapes, strict=False)) if d != dim):
+    own, whole = index.shape, x.shape
+    covers = own[:dim] == whole[:dim] and own[dim + 1 :] == whole[dim + 1 :]
+    if not covers and 0 not in own and any(a > b for d, (a, b) in enumerate(zip(own, whole, strict=False)) if d != dim):
         raise RuntimeError(
-            f"Size does not match at dimension {dim} expected index {shapes[0]} to be no larger than self {shapes[1]} apart from "
+            f"Size does not match at dimension {dim} expected index {list(own)} to be no larger than self {list(whole)} apart from "
             f"dimension {dim}"
         )
     if src is not None:
         if src.dtype != x.dtype:
             raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-        if any(a > b for a, b in zip(index.shape, src.shape, strict=False)):
+        if src.shape != own and any(a > b for a, b in zip(own, src.shape, strict=False)):
             raise RuntimeError(
-                f"Expected index {shapes[0]} to be no larger than self {shapes[1]} apart from dimension {dim} and to be no larger "
+                f"Expected index {list(own)} to be no larger than self {list(whole)} apart from dimension {dim} and to be no larger "
                 f"size than src {list(src.shape)}"
             )
     return dim
@@ -87,7 +92,7 @@ def gather(xp, x, index, *, dim):
 
 @op(
     vjp=dict(
-        x=lambda xp, g, index, dim: xp.scatter(g, index, xp.zeros_of(g, ()), dim=dim),
+        x=lambda xp, g, index, dim: xp.scatter(g, index, xp.zeros_of(g, tuple(index.shape)), dim=dim),
         src=lambda xp, g, index, dim: xp.gather(g, index, dim=dim),
     ),
     torch="scatter",
@@ -128,11 +133,10 @@ def index_select(xp, x, index, *, dim):
     """The parts of a dimension that `index` (1-d) names."""
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
-    return xp.index_select(
-        x,
-        index if index.ndim or not x.ndim else index.reshape(1),
-        dim=_wrapped("index_select", x, index, dim),
-    )
+    dim = _wrapped("index_select", x, index, dim)
+    if not xp.within(index, x.shape[dim] if x.ndim else 1):
+        raise IndexError("index out of range in self")
+    return xp.index_select(x, index if index.ndim or not x.ndim else index.reshape(1), dim=dim)
 
 
 @op(

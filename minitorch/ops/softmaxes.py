@@ -25,7 +25,8 @@ def rows(a):
 
 def has_kernel(x, *others):
     """Whether kernels take `x`, and these arrays (or None) with it."""
-    return x.dtype in KERNELS and 0 not in x.shape and all(a is None or a.dtype == x.dtype for a in others)
+    fits = x.dtype in KERNELS and 0 not in x.shape
+    return fits and (not others or all(a is None or a.dtype == x.dtype for a in others))
 
 
 def _pair(forward, backward):

@@ -16,9 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ..kernels.fuse import MEDIUM
 from . import coerce
 from .front import front
 from .generated import switches, tracers  # noqa: F401  (this is where one looks for them)
+from .hot import HOT, pair
 from .plan import Plan, node_class
 
 #: every operation by name
@@ -66,6 +68,8 @@ class Op:
         self.name = self.name or self.forward.__name__
         self.__doc__ = self.forward.__doc__
         self.vjp = self.vjp or {}
+        self.least = MEDIUM if self.fused == HOT else 0  # elements from which on the fused pair is asked
+        self.fused = pair(self) if self.fused == HOT else self.fused
         self.out = bool(self.out and self.torch and not self.view and "." not in self.torch)
         if self.numbers is None:
             self.numbers = self.coerce in coerce.PROMOTING

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from itertools import chain, groupby
+from typing import NamedTuple
 
 import numpy as np
 
 from ..autograd.mode import enable_grad
 from ..kernels.layout import FLOATS, NDARRAY
-from ..ops.table import switches
+from ..ops.generated import compiled, switches
 from .state import full_like, new_step
 
 NO_STATE: dict = {}
@@ -23,11 +25,39 @@ def _kernels():
     return optim, team
 
 
+class Layout(NamedTuple):
+    """A row of `GroupStep.arrays`.
+
+    kept     the names of its state
+    columns  how many arrays it has
+    places   the columns of the state that `update` takes, -1 for one that these options don't need
+    gather   (parameters, states) -> the parameters that have a gradient, their rows one after the other
+    """
+
+    kept: list
+    columns: int
+    places: list
+    gather: Callable
+
+
 @cache
-def _columns(names: tuple, counts: bool) -> tuple[list, list]:
-    """The names of a row's state and the columns of `names` in it (see `GroupStep`)."""
+def _layout(names: tuple, counts: bool) -> Layout:
+    """Of the state `names` (None: not needed), and a step count if the optimizer counts."""
     kept = [name for name in names if name]
-    return kept + ["step"] * counts, [2 + kept.index(name) if name else -1 for name in names]
+    places = [2 + kept.index(name) if name else -1 for name in names]
+    kept += ["step"] * counts
+    lines = [
+        "def gather(params, states):",
+        "present, arrays = [], []",
+        "for p in params:",
+        "    grad = p._grad",
+        "    if grad is not None:",
+        "        present.append(p)",
+        "        state = states.get(p, NO_STATE)",
+        f"        arrays += p._array, grad._array{''.join(f', state[{name!r}]._array' for name in kept)}",
+        "return present, tuple(arrays)",
+    ]
+    return Layout(kept, 2 + len(kept), places, compiled("gather", lines, NO_STATE=NO_STATE))
 
 
 class GroupStep:
@@ -60,31 +90,16 @@ class GroupStep:
         self.optimizer, self.group, self.added = optimizer, group, NO_STATE
         self.counts = optimizer._counts_steps
         self.scalars, self.names = optimizer._numbers(group), optimizer._state_names(group)
-        kept, self.places = _columns(self.names, self.counts)
-        self.columns = 2 + len(kept)
+        kept, self.columns, self.places, gather = _layout(self.names, self.counts)
         try:
-            self._gather(group["params"], optimizer.state, kept)
+            self.params, self.arrays = gather(group["params"], optimizer.state)
         except (KeyError, AttributeError):  # a state isn't there, or None: mostly in the first step
             self.added = self._new_state(group["params"], kept)
             both = {p: {**optimizer.state.get(p, NO_STATE), **new} for p, new in self.added.items()}
-            self._gather(group["params"], both, kept)
+            self.params, self.arrays = gather(group["params"], both)
         self.size = self._flat_size(self.arrays)
         if self.size < 0:
             self._check_shapes()
-
-    def _gather(self, params: list, states: dict, kept: list[str]) -> None:
-        self.params, arrays = [], []
-        for p in params:
-            grad = p._grad
-            if grad is None:
-                continue
-            self.params.append(p)
-            arrays.append(p._array)
-            arrays.append(grad._array)
-            state = states.get(p, NO_STATE)
-            for name in kept:
-                arrays.append(state[name]._array)
-        self.arrays = tuple(arrays)
 
     def _new_state(self, params: list, kept: list[str]) -> dict:
         """What the states of the parameters lack. "step" comes first, as in torch's."""
