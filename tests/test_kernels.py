@@ -139,6 +139,47 @@ COMPILED = [
 ]
 
 
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_fused_formula_of_rows_and_numbers(dtype, monkeypatch):
+    """Arrays that are repeated in every row, in every matrix, or single numbers, in every place but all."""
+    monkeypatch.setattr(fuse, "EARNED", 0)
+    monkeypatch.setattr(fuse, "WORTH", -1)
+    tried = set()
+    for name, part in ELEMENTWISE:
+        row = OPS[name]
+        formula = row.forward if part == "forward" else row.vjp[part]
+        values, metadata = arguments(row, formula, 240, dtype)
+        places = [i for i, v in enumerate(values) if type(v) is np.ndarray]
+        for full, shape in [((6, 40), (40,)), ((6, 40), ()), ((6, 40), (1, 1)), ((2, 3, 40), (3, 40)), ((2, 3, 40), (40,)), ((240,), (1,))]:
+            for small in ([i] for i in places) if len(places) == 2 else (places[:1], places[1:], places[::2]):
+                given = list(values)
+                for i in places:
+                    given[i] = values[i][: math.prod(shape)].reshape(shape) if i in small else values[i].reshape(full)
+                fused = fuse.Fused(formula)
+                with np.errstate(all="ignore"):
+                    expected, result = formula(*given, **metadata), fused(*given, **metadata)
+                assert np.shape(result) == np.shape(expected), (name, part, full, shape)
+                assert_same(np.asarray(result), np.asarray(expected), (name, part, full, shape))
+                tried |= {(name, part) for program in fused.programs.values() if program}
+    assert {("mul", "forward"), ("addcmul", "forward"), ("addcdiv", "tensor2"), ("atan2", "forward"), ("where", "forward")} <= tried
+
+
+def test_rows_and_numbers_compiled(monkeypatch, in_pieces):
+    monkeypatch.setattr(fuse, "EARNED", 0)
+    formula = lambda x, w, b, s: np.exp(x * w + b) / s
+    x, w, s = (np.asarray(numbers(n, "float32", n).reshape(shape)) for n, shape in [(70_000, (10, 70, 100)), (100, 100), (1, ())])
+    for ns in (None, 3000):
+        in_pieces(ns)
+        fused = fuse.Fused(formula)
+        for given in [(x, w, w[::-1].copy(), s), (x, s, x, w), (x, x, s, s)]:
+            with np.errstate(all="ignore"):
+                assert_same(fused(*given), formula(*given))
+        assert len([p for p in fused.programs.values() if p]) == 3
+    for other in (w[:7], w[::2], x[:, :1], x[:, :, :1].copy(), x[None, :1].copy(), x[0]):
+        assert fuse.roles_of([x, w, other]) is None
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "part"), COMPILED)
 def test_compiled_formula_equals_the_formula(name, part, dtype):
@@ -227,7 +268,7 @@ def test_what_is_left_to_numpy(monkeypatch):
     readonly.flags.writeable = False
     for g, out in [
         (x[::2], x[::2]),
-        (x, x[:1]),
+        (x.reshape(50, 2), x[20:22]),
         (readonly, x),
         (np.arange(100), np.arange(100)),
         (np.ones(100, "float16"), np.ones(100, "float16")),
@@ -254,6 +295,13 @@ def test_one_call_of_other_numbers_is_shared(name, dtype, monkeypatch, in_pieces
         assert given.dtype == expected.dtype
         np.testing.assert_array_equal(given, expected)
         assert fused.program(values, {}) or (dtype == "bool" and name in ("left_shift", "add"))  # they make other types, or are no sums
+
+def test_a_number_that_is_no_element(monkeypatch):
+    monkeypatch.setattr(fuse, "EARNED", 0)
+    x = np.arange(200, dtype="uint8")
+    assert not fuse.Fused(np.less)(x, -1).any()
+    with pytest.raises(OverflowError):
+        fuse.Fused(np.bitwise_and)(x, 256)
 
 
 def test_a_formula_that_branches_on_values_is_not_traced():
@@ -463,6 +511,51 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
             np.testing.assert_array_equal(np.signbit(call()), np.signbit(result))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool", "float16"])
+def test_copies_of_large_arrays(dtype, monkeypatch, in_pieces):
+    """Of every layout: contiguous, equally distant lines of neighbours, one number all over, anything else, read-only."""
+    from minitorch.backends import indexing
+
+    monkeypatch.setattr(indexing, "LARGE", 10)
+    in_pieces(100)
+    x = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, (60, 7, 11)).astype(dtype)
+    readonly = x.copy()
+    readonly.flags.writeable = False
+    layouts = [x, x[::-1], x[::-2, :, :], x[:, :, 1:-1], x[::3, :, 2:], x[:, 1:3, 1:], x[:, ::-1], x[..., ::-1], x.T, x[:0], x[1:2, 1:2]]
+    layouts += [readonly, readonly[:, :, 1:], np.broadcast_to(x[0, 0, 0], (50, 50)), np.broadcast_to(x[:1], x.shape), x[:, 0], x[0, 0, 0]]
+    for a in layouts:
+        given = xp.copied(np.asarray(a))
+        assert given.flags.carray
+        assert given.dtype == x.dtype
+        assert not np.shares_memory(given, x)
+        np.testing.assert_array_equal(given, a)
+    for parts, dim in [((x, x[:3]), 0), ((x, x[:0], x), -3), ((x, x), 1), ((x, x[::2]), 0), ((x.T, x.T), 0), ((x,), 0), ((x[:, 0, 0],) * 2, 0)]:
+        np.testing.assert_array_equal(xp.cat(parts, dim=dim), np.concatenate(parts, dim))
+    for wrong in [(x, x[:, :3]), (x, x[0]), (x[0, 0], x[0, 0, 0])]:
+        with pytest.raises(ValueError, match=r"concatenat|dimensions"):
+            xp.cat(wrong, dim=0)
+    assert np.signbit(xp.copied(np.broadcast_to(np.float32(-0.0), (40, 40)))).all()
+
+
+@pytest.mark.parametrize("columns", [1, 8, 16, 70])
+@pytest.mark.parametrize("skip", [-1, 3])
+def test_rows_of_a_table_and_back(columns, skip, in_pieces):
+    """In parts of the table, each of which looks at the whole index."""
+    from minitorch.kernels import embedding
+
+    r = np.random.default_rng(0)
+    table, index = r.standard_normal((13, columns)).astype("float32"), r.integers(0, 13, 90)
+    rows = r.standard_normal((90, columns)).astype("float32")
+    expected = np.zeros_like(table)
+    np.add.at(expected, index[index != skip], rows[index != skip])
+    for ns in (None, 10):
+        in_pieces(ns)
+        np.testing.assert_array_equal(embedding.take(index, table), table[index])
+        np.testing.assert_array_equal(embedding.add_rows(index, rows, table.shape, skip), expected)
+        assert embedding.take(np.append(index, 13), table) is None
+        assert embedding.take(np.append(index, -1), table) is None
+
+
 @pytest.mark.parametrize("name", ["gather", "scatter", "scatter_add", "index_add"])
 @pytest.mark.parametrize("dtype", ["float32", "int64"])  # by a kernel, and not
 @pytest.mark.parametrize("position", [4, -1, -(2**63)])
@@ -540,7 +633,7 @@ def test_sort_is_stable(descending, monkeypatch):
 
 @pytest.mark.parametrize("descending", [False, True])
 @pytest.mark.parametrize("k", [0, 1, 2, 7, 64, 65, 300, 2999, 3000])
-def test_the_first_of_an_order(k, descending, monkeypatch):
+def test_the_first_of_an_order(k, descending, monkeypatch, in_pieces):
     """Few of many without an order of the others, unless too many are equal; also of -0.0 and NaN, in pieces."""
     r = np.random.default_rng(0)
     x = np.stack([r.standard_normal(3000), r.integers(-1, 2, 3000), np.arange(3000), -np.arange(3000), np.full(3000, math.nan)])
@@ -550,13 +643,15 @@ def test_the_first_of_an_order(k, descending, monkeypatch):
         for worth in (10**9, 0):
             monkeypatch.setattr(threads, "WORTH", worth)
             monkeypatch.setattr(threads, "PIECE", 1000)
+            in_pieces(None if worth else 1000)
             first = xp.sort(a, dim=dim, descending=descending, k=min(k, a.shape[dim]))
             for found, whole in zip(first, expected, strict=True):
                 assert_same(found.swapaxes(dim, -1), whole.swapaxes(dim, -1)[:, :k])
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (2, 3, 4), (2, 0, 3), (1, 1)])
-def test_triangles(shape):
+def test_triangles(shape, in_pieces):
+    in_pieces(10)
     x = np.random.default_rng(0).standard_normal(shape).astype("float32")
     for a in (x, x.swapaxes(-1, -2)):
         for k in (-9, -2, -1, 0, 1, 3, 9):
@@ -585,6 +680,36 @@ def test_running_sums_and_products(shape, dtype, in_pieces):
                 back = np.flip(np.cumsum(np.flip(wide, dim), dim), dim)
                 assert_same(xp.cumsum_back(a, dim=dim), back.astype(dtype))
     assert xp.cumsum_back(np.arange(4), dim=0).tolist() == [6, 6, 5, 3]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["sum", "prod"])
+def test_sums_and_products_of_large_arrays(name, dtype, in_pieces):
+    """On both sides of the thresholds, over any dimensions, in pieces or not; NaN, infinities, an overflow."""
+    from minitorch.backends import sums
+
+    r = np.random.default_rng(0)
+    function, numpys = getattr(xp, name), getattr(np, name)
+    cases = [(n, None) for n in (sums.LARGE - 1, sums.LARGE, sums.LARGE + 1, 5 * sums.ROW + 7)]
+    cases += [((40, 50, 31), dim) for dim in (None, 2, -1, (1, 2), (2, 1, 0), 0, (0, 2), 1, ())]
+    cases += [((1001, 33), 1), ((1001, 33), (1,)), ((2000, 31), 1), ((1, 70_000), 1), ((70_000, 1), 0)]
+    for shape, dim in cases:
+        x = (r.uniform(0.5, 1.5, shape) if name == "sum" else np.exp(r.normal(0, 1e-3, shape))).astype(dtype)
+        for keepdim in (False, True):
+            expected = numpys(x.astype("float64"), dim, keepdims=keepdim)
+            results = []
+            for ns in (None, 1000):
+                in_pieces(ns)
+                results.append(np.asarray(function(x, dim=dim, keepdim=keepdim)))
+            assert (results[0].shape, results[0].dtype) == (np.shape(expected), x.dtype)
+            np.testing.assert_array_equal(*results)
+            np.testing.assert_allclose(results[0], expected, rtol=1e-4 if dtype == "float32" else 1e-11)
+    x = np.ones((6, 20_000), dtype)
+    x[1, 5], x[2, 7], x[3, [1, 9000]], x[4] = math.nan, -math.inf, (math.inf, -math.inf), np.finfo(dtype).max
+    x[5] = 0 if name == "prod" else -0.0
+    with np.errstate(all="ignore"):
+        assert_same(function(x, dim=1), numpys(x, 1))
+    np.testing.assert_array_equal(function(x.T, dim=0), function(np.ascontiguousarray(x), dim=1))
 
 
 def test_the_collector_is_on_again_after_a_compilation():

@@ -46,9 +46,50 @@ def copied(x):
         if not value and math.copysign(1, value) > 0:
             return np.zeros(x.shape, x.dtype)
     out = np.empty(x.shape, x.dtype)
-    flat = (out.reshape(-1), x.reshape(-1)) if x.flags.c_contiguous else (out, x)
-    kernels.threads.run(np.copyto, flat, cost=0.01 * x.itemsize)
+    if x.dtype.type in FLOATS and not builtins.any(x.strides):
+        kernels.team.run(kernels.indexing.fill, (out.reshape(-1),), (x.dtype.type(value),), cost=0.015 * x.itemsize)
+    elif x.flags.carray:
+        _copy(x, out)
+    elif not _copied_lines(x, out):
+        out[...] = x
     return out
+
+
+def _copied_lines(x, out):
+    """Whether out is now x: equally distant lines of neighbours, that several threads can copy."""
+    size = x.itemsize
+    if x.size < 64 * LARGE or x.strides[-1] != size:
+        return False
+    try:
+        lines = x.reshape(-1, x.shape[-1], copy=False)
+    except ValueError:
+        return False
+    step, last, out = lines.strides[0], len(lines) - 1, out.reshape(lines.shape).view(np.uint8)
+    if step % size or not x.flags.writeable:
+        return False
+    first, reach = (-step * last, lines[last]) if step < 0 else (0, lines[0])
+    memory = np.lib.stride_tricks.as_strided(reach, (builtins.abs(step) // size * last + x.shape[-1],), (size,)).view(np.uint8)
+    kernels.team.run_range(kernels.indexing.copy_lines, len(out), (memory, first, step, out), cost=0.02 * out.shape[1])
+    return True
+
+
+def cat(xs, *, dim=0):
+    first = xs[0]
+    alike = first.size >= LARGE and builtins.all(
+        x.flags.carray and x.dtype is first.dtype and x.ndim == first.ndim and x.shape[1:] == first.shape[1:] for x in xs
+    )
+    if not alike or dim % first.ndim:
+        return np.concatenate(xs, axis=dim)
+    out, at = np.empty((builtins.sum(map(len, xs)), *first.shape[1:]), first.dtype), 0
+    for x in xs:
+        _copy(x, out[at : at + len(x)])
+        at += len(x)
+    return out
+
+
+def _copy(x, out):
+    """out = x, both contiguous, by the team."""
+    kernels.team.run(kernels.indexing.copy, tuple([a.reshape(-1).view(np.uint8) for a in (x, out)]), cost=0.01)
 
 
 def blank(x, shape):
@@ -67,8 +108,8 @@ def _fits(x, other, index):
 def _place(kernel, out, other, index, dim, *how):
     """Has the kernel take from `other`, or place it, at the index along `dim` of a new, contiguous `out`."""
     before, after = math.prod(index.shape[:dim]), math.prod(index.shape[dim + 1 :])
-    arrays = _rows(out, before), _rows(other, before), _rows(index, before).view(UNSIGNED)
-    if not _all(kernel, arrays, (after, *how), 0.4):
+    arrays = _rows(index, before).view(UNSIGNED), _rows(out, before), _rows(other, before)
+    if not _all(kernel, arrays, (after, *how), 0.25):
         x = other if kernel is kernels.indexing.take_elements else out
         raise out_of_range(index, x.shape[dim], dim)
 
@@ -270,8 +311,8 @@ def index_add(x, index, source, *, dim):
     if _fits(x, source, index):
         dim %= x.ndim
         out, before, after = copied(x), math.prod(x.shape[:dim]), math.prod(x.shape[dim + 1 :])
-        arrays = _rows(out, before), _rows(source, before)
-        if not _all(kernels.indexing.add_slices, arrays, (index.reshape(-1).view(UNSIGNED), after), 0.4):
+        arrays = _rows(source, before), _rows(out, before)
+        if not _all(kernels.indexing.add_slices, arrays, (index.reshape(-1).view(UNSIGNED), after), 0.25):
             raise out_of_range(index, x.shape[dim], dim)
         return out
     _check(index, x, dim)
@@ -296,10 +337,12 @@ def sort(x, *, dim=-1, descending=False, k=None):
         values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
         if values.size:
             rows = lines.reshape(-1, n), values.reshape(-1, k), indices.reshape(-1, k)
-            if x.size < LARGE:  # asking costs half a microsecond
+            if k <= FEW and n >= OF * k and _take_first(*rows, descending):
+                pass
+            elif x.size < LARGE:  # asking costs half a microsecond
                 _sort_rows(*rows, descending)
             else:
-                kernels.threads.run(_sort_rows, rows, (descending,), cost=0.2 if k <= FEW and n >= OF * k else 2.0)
+                kernels.threads.run(_sort_rows, rows, (descending,), cost=2.0)
         return (values, indices) if last else tuple([np.ascontiguousarray(a.swapaxes(dim, -1)) for a in (values, indices)])
     if descending:  # stable in descending order: sort the mirror image and mirror back
         indices = n - 1 - np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
@@ -313,22 +356,26 @@ def sort(x, *, dim=-1, descending=False, k=None):
 FEW, OF = 64, 32
 
 
+def _take_first(x, values, indices, descending):
+    """The first elements of every row. False: it is not for these."""
+    k = values.shape[1]
+    keys = np.empty((len(x), 2 * k + 16), np.uint64)
+    arrays, lanes = (x, x.view(np.uint32), keys), builtins.max(8 * k, 128)
+    done = _all(kernels.indexing.first_keys, arrays, (descending, k, lanes), cost=0.15)
+    if done:
+        kernels.indexing.unpack(keys, x, values, indices)
+    return done
+
+
 def _sort_rows(x, values, indices, descending):
     """NumPy sorts whole numbers of 64 bits several at once, 8 times as fast as it finds the stable order of floats: numbers whose
     upper half is in the order of the floats, with the place in the lower half."""
-    bits, n, k = x.view(np.uint32), x.shape[1], values.shape[1]
-    keys = None
-    if k <= FEW and n >= OF * k:
-        keys, lanes = np.empty((len(x), 2 * k + 16), np.uint64), np.empty(builtins.max(8 * k, 128), x.dtype)
-        if not kernels.indexing.first_keys(x, bits, descending, lanes, np.empty(k, x.dtype), keys):
-            keys = None
-    if keys is None:
-        keys = np.empty(x.shape, np.uint64)
-        kernels.indexing.keys(bits, descending, keys)
-        if k < n and n >= LARGE:  # shorter rows are sorted sooner than partitioned
-            keys.partition(k)
-            keys = np.ascontiguousarray(keys[:, :k])
-        keys.sort()
+    k, keys = values.shape[1], np.empty(x.shape, np.uint64)
+    kernels.indexing.keys(x.view(np.uint32), descending, keys)
+    if k < len(keys[0]) >= LARGE:  # shorter rows are sorted sooner than partitioned
+        keys.partition(k)
+        keys = np.ascontiguousarray(keys[:, :k])
+    keys.sort()
     kernels.indexing.unpack(keys, x, values, indices)
 
 
@@ -346,7 +393,8 @@ def _triangle(x, diagonal, lower):
         return np.tril(x, diagonal) if lower else np.triu(x, diagonal)
     out = np.empty(x.shape, x.dtype)
     if x.size:
-        kernels.indexing.triangle(_threefold_last(x), diagonal, lower, _threefold_last(out))
+        arguments = _threefold_last(x), diagonal, lower, _threefold_last(out)
+        kernels.team.run_range(kernels.indexing.triangle, x.size // x.shape[-1], arguments, cost=0.08 * x.shape[-1])
     return out
 
 

@@ -32,6 +32,7 @@ from .indexing import (  # noqa: F401
     assign,
     bincount,
     blank,
+    cat,
     copied,
     gather,
     getitem,
@@ -54,6 +55,7 @@ from .indexing import (  # noqa: F401
 from .logic import all, any, count_nonzero, logical_and, logical_not, logical_or, logical_xor, nonzero  # noqa: F401
 from .memory import keep_freed_memory
 from .special import erf, erfc  # noqa: F401
+from .sums import prod, sum  # noqa: F401
 
 keep_freed_memory()
 
@@ -160,14 +162,6 @@ def clamp(x, *, min=None, max=None):
 
 
 # ---------------------------------------------------------------------- reductions: NumPy's words are axis and keepdims
-
-
-def sum(x, *, dim=None, keepdim=False):
-    return np.add.reduce(x, dim, None, None, keepdim)
-
-
-def prod(x, *, dim=None, keepdim=False):
-    return np.multiply.reduce(x, dim, None, None, keepdim)
 
 
 def amax(x, *, dim=None, keepdim=False):
@@ -301,5 +295,3 @@ def roll(x, *, shifts, dims=None):
     return x
 
 
-def cat(xs, *, dim=0):
-    return np.concatenate(xs, axis=dim)

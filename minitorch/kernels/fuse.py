@@ -6,8 +6,8 @@
 The formula is called once with `Symbol`s for arrays, which record what NumPy is asked to do. Of that record a `Program`
 is made, one kernel: each run of simple operations (`EXPRESSIONS`) becomes a loop; exp, tanh and the like are calls of NumPy's own
 loops (loops.py), since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
-be traced, and is left to NumPy, as are arrays of unequal shape or type. A formula of one call, of any type of numbers, gains by
-more threads alone.
+be traced, and is left to NumPy, as are arrays of unequal type, or whose shapes are neither equal nor those of rows and single
+numbers. A formula of one call, of any type of numbers, gains by more threads alone.
 
 Kernels are known by their text: formulas of one form share one, in memory and in Numba's cache on disk. Compiling one
 takes as long as NumPy takes for some 10**8 elements, so a formula has to earn it: see `EARNED`.
@@ -38,6 +38,10 @@ BLOCK = 4096
 
 #: ns that 4 bytes of a loop take (a + b: 0.13), and of a call of NumPy's that is none (exp 0.45, log 0.37, tanh 0.36, sin 0.51, pow 0.69)
 LOOP, CALL = 0.15, 0.45
+
+#: what an array is in a formula: as large as the result, repeated in each of its ROWs (the last dimensions), ONE number; and the shortest row
+FULL, ROW, ONE = range(3)
+SHORT = 32
 
 #: programs that one formula may have: one for each type, and for each value of its numbers; more are left to NumPy
 PROGRAMS = 8
@@ -193,16 +197,18 @@ class Program:
     cost    ns an element
     """
 
-    def __init__(self, result, inputs, number):
+    def __init__(self, result, inputs, number, roles=None):
         from . import team  # and Numba
 
         self.team, self.dtype, self.number = team, result.dtype, number
         self.steps, self.numbers, self.scratch, self.calls = [], [], 0, 0
+        self.roles = roles or (FULL,) * len(inputs)
         self.held = {id(s): f"a{i}" for i, s in enumerate(inputs)}
+        self.ones = {id(s): f"s{i}" for i, s in enumerate(inputs) if self.roles[i] == ONE}
         self.compute(result, "out")
         self.saves = sum(SLOW.get(call.function, 1) for call in calls_of(result)) - len(self.steps)
         self.cost = (CALL * self.calls + LOOP * (len(self.steps) - self.calls)) * number.itemsize / 4
-        self.text = self.written([f"a{i}" for i in range(len(inputs))])
+        self.text = self.written()
         self.loop, self.numbers = compiled(self.text), np.array(self.numbers, number)
 
     def compute(self, symbol, place=None):
@@ -239,11 +245,11 @@ class Program:
         """A call of one of NumPy's loops; its numbers are arrays of equal elements."""
         args = []
         for a in symbol.args:
-            if isinstance(a, Symbol):
+            if isinstance(a, Symbol) and id(a) not in self.ones:
                 args.append(self.compute(a))
             else:
                 args.append(self.new_scratch())
-                self.steps.append([f"{args[-1]}[:] = {self.constant(a)}"])
+                self.steps.append([f"{args[-1]}[:] = {self.ones.get(id(a)) or self.constant(a)}"])
         self.calls += symbol.function in NUMPYS
         return f"{symbol.function.__name__}({', '.join(args)}, RESULT)"
 
@@ -260,6 +266,8 @@ class Program:
                 return self.constant(x)
             if id(x) in names:
                 pass
+            elif id(x) in self.ones:
+                names[id(x)] = self.ones[id(x)]
             elif id(x) in self.held or x.function not in EXPRESSIONS:
                 define(x, f"{self.compute(x)}[i]")
             else:
@@ -273,20 +281,29 @@ class Program:
         last = name(result, result.dtype)
         return ["for i in range(n):", *lines, f"    RESULT[i] = {last}"]
 
-    def written(self, inputs):
-        """The text of the kernel: of all elements if it is one loop, else of so many at a time as stay in the fastest cache."""
+    def named(self, *roles):
+        return [f"a{i}" for i, role in enumerate(self.roles) if role in roles]
+
+    def written(self):
+        """The text of the kernel: of all elements if it is one loop, else of so many at a time as stay in the fastest cache; of matrices
+        row by row if there is something to be repeated in each."""
+        arrays = [*self.named(FULL), "out"]
         head = [
-            f"def loop({', '.join(inputs)}, out, c):",
+            f"def loop({', '.join([*arrays, 'c', *self.named(ROW, ONE)])}):",
             "number = c.dtype.type",
             "zero, one = number(0), number(1)",
             *[f"c{i} = c[{i}]" for i in range(len(self.numbers))],
+            *[f"s{a[1:]} = {a}[0]" for a in self.named(ONE)],
         ]
         lines = [line for step in self.steps for line in step]
-        if len(self.steps) == 1:
+        if len(self.steps) == 1 and ROW not in self.roles:
             return "\n    ".join([*head, "n = out.size", *lines])
-        arrays = [*inputs, "out"]
         scratch = [f"t{i}" for i in range(self.scratch)]
         head += [f"all_{a} = {a}" for a in arrays]
+        if ROW in self.roles:
+            head += [f"{t} = np.empty(out.shape[1], c.dtype)" for t in scratch] + ["for row in range(all_out.shape[0]):"]
+            block = ["n = all_out.shape[1]", *[f"{a} = all_{a}[row]" for a in arrays]]
+            return "\n    ".join([*head, *["    " + line for line in block + lines]])
         head += [f"all_{t} = np.empty(min(out.size, {BLOCK}), c.dtype)" for t in scratch]
         head += [f"for start in range(0, all_out.size, {BLOCK}):"]
         block = [f"n = min({BLOCK}, all_out.size - start)"]
@@ -294,14 +311,35 @@ class Program:
         return "\n    ".join([*head, *["    " + line for line in block + lines]])
 
     def __call__(self, arrays):
-        out = np.empty(arrays[0].shape, self.dtype)
-        flat = [a.reshape(-1) for a in (*arrays, out)]
-        self.team.run(self.loop, flat, (self.numbers,), cost=self.cost / len(flat))
+        parts = [[a for a, role in zip(arrays, self.roles, strict=True) if role == wanted] for wanted in (FULL, ROW, ONE)]
+        out = np.empty(parts[FULL][0].shape, self.dtype)
+        shape = (-1, parts[ROW][0].size) if parts[ROW] else -1
+        full, others = [a.reshape(shape) for a in (*parts[FULL], out)], [a.reshape(-1) for a in parts[ROW] + parts[ONE]]
+        self.team.run(self.loop, full, (self.numbers, *others), cost=self.cost / len(full))
         return out
 
     def is_shared(self, size):
         """Whether the team takes pieces of so many elements."""
         return size * self.cost >= self.team.WORTH
+
+
+def roles_of(arrays):
+    """The role of each array of unequal shapes in a formula, or None: NumPy knows better."""
+    full = max(arrays, key=lambda a: a.size)
+    roles, rows = [], set()
+    for a in arrays:
+        if not a.flags.carray or a.ndim > full.ndim:  # carray: writeable, too, or Numba would compile anew
+            return None
+        if a.shape == full.shape:
+            roles.append(FULL)
+        elif a.size == 1:
+            roles.append(ONE)
+        elif a.shape == full.shape[full.ndim - a.ndim :] and a.size >= SHORT:
+            roles.append(ROW)
+            rows.add(a.size)
+        else:
+            return None
+    return tuple(roles) if len(rows) <= 1 else None
 
 
 class Fused:
@@ -312,32 +350,40 @@ class Fused:
 
     def __call__(self, *values, **metadata):
         arrays = [v for v in values if type(v) is np.ndarray]
-        shape, size = arrays[0].shape, arrays[0].size
+        shape, size, roles = arrays[0].shape, arrays[0].size, None
         for a in arrays:
-            if a.shape != shape or not a.flags.carray:  # which is writeable, too: or Numba would compile anew
-                return self.formula(*values, **metadata)
+            if a.shape != shape or not a.flags.carray:
+                roles = roles_of(arrays)
+                if roles is None:
+                    return self.formula(*values, **metadata)
+                size = max([a.size for a in arrays])
+                break
         self.seen += size
-        program = self.program(values, metadata) if self.seen >= EARNED else None
+        program = self.program(values, metadata, roles) if self.seen >= EARNED else None
         if program is None or (size * program.saves < WORTH and not program.is_shared(size)):
             return self.formula(*values, **metadata)
         return program(arrays)
 
-    def program(self, values, metadata):
+    def program(self, values, metadata, roles=None):
         """The program for arrays of these types and for these numbers. None if there is none."""
-        key = (*[v.dtype if type(v) is np.ndarray else v for v in values], *metadata.items())
+        key = (*[v.dtype if type(v) is np.ndarray else v for v in values], *metadata.items(), roles)
         try:
             if key in self.programs:
                 return self.programs[key]
         except TypeError:  # a list among the numbers: no elementwise formula takes one
             return None
         if len(self.programs) < PROGRAMS:
-            self.programs[key] = self.made(values, metadata)
+            self.programs[key] = self.made(values, metadata, roles)
         return self.programs.get(key)
 
-    def made(self, values, metadata):
+    def made(self, values, metadata, roles):
         try:
-            return Program(*traced(self.formula, values, metadata))
-        except (TypeError, AttributeError):  # not elementwise arithmetic
+            result, inputs, number = traced(self.formula, values, metadata)
+            used = {id(a) for call in calls_of(result) for a in call.args}
+            if roles and not any(role == FULL and id(x) in used for x, role in zip(inputs, roles, strict=True)):
+                return None  # the result is smaller
+            return Program(result, inputs, number, roles)
+        except (TypeError, AttributeError, OverflowError):  # not elementwise arithmetic, or a number that is no element
             return None
 
 

@@ -12,6 +12,30 @@ import numpy as np
 from .jit import kernel
 
 
+@kernel(nogil=True)
+def copy(x, out):
+    """out = x, of bytes"""
+    for i in range(out.size):
+        out[i] = x[i]
+
+
+@kernel(nogil=True)
+def copy_lines(start, stop, memory, first, step, out):
+    """out[i] = the bytes from memory[first + i * step] on, for i from start to stop"""
+    for i in range(start, stop):
+        at, to = np.uint64(first + i * step), out[i]
+        line = memory[at : at + np.uint64(to.size)]
+        for j in range(to.size):
+            to[j] = line[j]
+
+
+@kernel(nogil=True)
+def fill(out, value):
+    """out[:] = value"""
+    for i in range(out.size):
+        out[i] = value
+
+
 @kernel(inner=True)
 def _outside(index, n):
     """Whether some of these whole numbers without a sign are not below n. (In one pass: negative ones have become very large.)"""
@@ -28,7 +52,7 @@ def _loops(size, after):
 
 
 @kernel(nogil=True)
-def take_elements(out, x, index, after):
+def take_elements(index, out, x, after):
     """out = np.take_along_axis(x, index, 1)"""
     step = np.uint64(after)
     outer, inner, moves = _loops(index.shape[1], after)
@@ -43,7 +67,7 @@ def take_elements(out, x, index, after):
 
 
 @kernel(nogil=True)
-def add_elements(out, source, index, after):
+def add_elements(index, out, source, after):
     """out[a, index[a, k, b], b] += source[a, k, b], for a, k and b in this order"""
     step = np.uint64(after)
     outer, inner, moves = _loops(index.shape[1], after)
@@ -61,7 +85,7 @@ PUT, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
 
 
 @kernel(nogil=True)
-def put_elements(out, source, index, after, how):
+def put_elements(index, out, source, after, how):
     """As `add_elements`, but source is written (PUT), multiplied by, or the LARGEST or SMALLEST stays; NaN counts as both."""
     step = np.uint64(after)
     outer, inner, moves = _loops(index.shape[1], after)
@@ -97,7 +121,7 @@ def take_columns(x, out, index):
 
 
 @kernel(nogil=True)
-def add_slices(out, source, index, after):
+def add_slices(source, out, index, after):
     """np.add.at(out, (slice(None), index), source), in the same order; index (K,)"""
     if _outside(index, np.uint64(out.shape[1] // after)):
         return False
@@ -155,15 +179,14 @@ def keys(bits, descending, out):
 
 
 @kernel(nogil=True)
-def first_keys(x, bits, descending, lowest, smallest, out):
-    """out = in order the smallest.size smallest `keys` of a row, and after them whatever. False if too many for `out` are about as
-    small, or NaN.
+def first_keys(x, bits, out, descending, k, lanes):
+    """out = in order the k smallest `keys` of a row, and after them whatever. False if too many for `out` are about as small, or NaN.
 
-    Every element belongs to one of lowest.size lanes, which are looked at side by side. There are k elements up to the k-th
+    Every element belongs to one of the lanes, which are looked at side by side. There are k elements up to the k-th
     smallest of the lanes' smallest ones, so what is above is out; the others are in the few lanes whose smallest is not.
     """
-    (n, lanes, k), infinity = (x.shape[1], lowest.size, smallest.size), x.dtype.type(np.inf)
-    sign = x.dtype.type(-1 if descending else 1)
+    n, infinity, sign = x.shape[1], x.dtype.type(np.inf), x.dtype.type(-1 if descending else 1)
+    lowest, smallest = np.empty(lanes, x.dtype), np.empty(k, x.dtype)
     for i in range(x.shape[0]):
         lowest[:] = infinity
         for start in range(0, n, lanes):
@@ -207,14 +230,18 @@ def unpack(keys, x, values, indices):
             values[i, j] = x[i, at]
 
 
-@kernel
-def triangle(x, diagonal, lower, out):
-    """out = np.tril(x, diagonal), or np.triu; of matrices"""
-    zero = x.dtype.type(0)
-    for a in range(x.shape[0]):
-        for i in range(x.shape[1]):
-            edge = min(max(i + diagonal + lower, 0), x.shape[2])  # the first that is not in a lower, that is in an upper triangle
-            for j in range(edge):
-                out[a, i, j] = x[a, i, j] if lower else zero
-            for j in range(edge, x.shape[2]):
-                out[a, i, j] = zero if lower else x[a, i, j]
+@kernel(nogil=True)
+def triangle(start, stop, x, diagonal, lower, out):
+    """out = np.tril(x, diagonal), or np.triu; rows from start to stop of matrices (a, rows, columns)"""
+    zero, rows, columns = x.dtype.type(0), x.shape[1], x.shape[2]
+    for row in range(start, stop):
+        a, i = row // rows, row % rows
+        edge = min(max(i + diagonal + lower, 0), columns)  # the first that is not in a lower, that is in an upper triangle
+        kept, others = (slice(0, edge), slice(edge, columns)) if lower else (slice(edge, columns), slice(0, edge))
+        part, to = x[a, i, kept], out[a, i, kept]
+        for j in range(to.size):
+            to[j] = part[j]
+        to = out[a, i, others]
+        for j in range(to.size):
+            to[j] = zero
+

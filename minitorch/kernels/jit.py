@@ -108,7 +108,7 @@ event.register("numba:compile", Undisturbed())
 def kernel(function=None, *, parallel: bool = False, reorder: bool = False, nogil: bool = False, inner: bool = False):
     """Compiles a loop at its first call for given types: `@kernel`; `@kernel(parallel=True)` for
     `numba.prange`; `@kernel(reorder=True)` for a helper that only adds: its sum is taken in several lanes at once;
-    `@kernel(nogil=True)` for what `threads.run` calls (35 ns more a call); `@kernel(inner=True)` for what only kernels call.
+    `@kernel(nogil=True)` for what `team.run` calls (35 ns more a call); `@kernel(inner=True)` for what only kernels call.
     Wrappers that nobody needs, for C and for an inner one that for Python, are left out: a tenth of the time of compilation.
 
     `error_model="numpy"`: 1/0 is inf, and without the check the loop vectorises (7 times faster). No

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..dtypes import OF_RAW
+from ..kernels.fuse import LARGE, Fused
 from ..printing import type_name
 from . import coerce
 from .dims import broadcast_shape
@@ -112,7 +113,13 @@ def _matmul_forward(x, y):
     return kernels.blas.matmul(x, y)
 
 
+_scaled = Fused(lambda g, x: g * x)
+
+
 def _matmul_backward(g, x, y, wanted):
+    if x.ndim == y.ndim == 1 and x.size >= LARGE:
+        g = np.asarray(g)  # NumPy makes numbers of arrays without dimensions
+        return _scaled(g, y) if wanted[0] else None, _scaled(g, x) if wanted[1] else None
     if min(x.ndim, y.ndim) < 2 or x.size * y.shape[-1] < WORTH or not kernels.blas.available:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
