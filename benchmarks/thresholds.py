@@ -70,15 +70,6 @@ def product(work):
     return lambda: T.mm(x, y)
 
 
-def layer(numbers):
-    """Of 64 outputs, for a batch of 32."""
-    from minitorch.ops import linalg
-
-    inputs = max(1, numbers // 32)
-    x, weight, bias = random(32, inputs), random(64, inputs), random(64)
-    return lambda: linalg._large_linear(x, weight, bias)
-
-
 def selection(elements):
     import minitorch as T
 
@@ -113,7 +104,6 @@ def sorted_rows(ns):
 THRESHOLDS = [
     Threshold("minitorch.kernels.fuse", "WORTH", "a formula is one kernel, not NumPy's calls", "elements x passes saved", fused_rule),
     Threshold("minitorch.ops.linalg", "WORTH", "a product is a kernel's, not NumPy's call", "multiply-adds", product),
-    Threshold("minitorch.ops.linalg", "INPUT", "bias and product are one kernel, not NumPy's calls", "numbers of the input", layer),
     Threshold("minitorch.kernels.blas", "SHARED", "a product is shared with helpers", "multiply-adds", product, True),
     Threshold("minitorch.kernels.team", "WORTH", "a kernel is shared with helpers", "ns", softmax_rows),
     Threshold("minitorch.kernels.threads", "WORTH", "NumPy's sort is shared by threads", "ns", sorted_rows),

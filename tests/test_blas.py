@@ -26,6 +26,9 @@ SIZES = [
     (128, 10, 130),
     (96, 130, 97),
     (90, 257, 88),
+    (64, 64, 64),
+    (1, 724, 724),
+    (1, 725, 724),
 ]
 EMPTY = [(0, 2, 3), (2, 0, 3), (2, 3, 0)]
 CLOSE = {"float32": dict(rtol=1e-4, atol=3e-4), "float64": dict(rtol=1e-11, atol=1e-11)}
@@ -45,49 +48,32 @@ def numbers(seed, *shape, dtype="float32"):
 @pytest.mark.parametrize("dtype", CLOSE)
 @pytest.mark.parametrize("size", [1, 2, 3, 8])
 def test_linear(size, dtype, team):
+    """On both sides of the size from which on the team takes pieces."""
     team(size)
-    for i, (m, n, k) in enumerate(SIZES + EMPTY):
-        x, w, b, g = (numbers(i, *shape, dtype=dtype) for shape in ((m, k), (n, k), (n,), (m, n)))
-        np.testing.assert_allclose(blas.linear(x, w, b), x @ w.T + b, **CLOSE[dtype])
-        np.testing.assert_allclose(blas.linear(x, w, None), x @ w.T, **CLOSE[dtype])
-        for wanted in WANTED:
-            given = blas.linear_backward(g, x, w, wanted)
-            for a, e, asked in zip(given, (g @ w, g.T @ x, g.sum(0)), wanted, strict=True):
-                if asked:
-                    np.testing.assert_allclose(a, e, **CLOSE[dtype])
-                else:
-                    assert a is None
-
-
-@pytest.mark.parametrize("dtype", CLOSE)
-def test_small_layers(dtype):
-    """kernels/layer.py, on both sides of the size that it leaves to kernels/blas.py."""
-    taken = []
-    for i, (m, n, k) in enumerate([*SIZES, (1, 64, 64), (32, 1, 16), (64, 63, 65), (64, 64, 64), (1, 724, 724), (1, 725, 724)]):
+    works = []
+    for i, (m, n, k) in enumerate(SIZES):
         x, w, b, g = (numbers(i, *shape, dtype=dtype) for shape in ((m, k), (n, k), (n,), (m, n)))
         x.flags.writeable = False
-        out, plain, work = layer.linear(x, w, b), layer.linear(x, w, None), m * n * k
-        assert (out is NotImplemented) == (plain is NotImplemented) == (work >= layer.SHARED)
-        if work < layer.SHARED:
-            np.testing.assert_allclose(out, x @ w.T + b, **CLOSE[dtype])
-            np.testing.assert_allclose(plain, x @ w.T, **CLOSE[dtype])
+        works.append(m * n * k)
+        np.testing.assert_allclose(layer.linear(x, w, b), x @ w.T + b, **CLOSE[dtype])
+        np.testing.assert_allclose(layer.linear(x, w, None), x @ w.T, **CLOSE[dtype])
         for wanted in WANTED:
             given = layer.linear_backward(g, x, w, wanted)
-            assert (given is NotImplemented) == (2 * work > layer.SHARED)
-            if given is NotImplemented:
-                continue
             for a, e, asked in zip(given, (g @ w, g.T @ x, g.sum(0)), wanted, strict=True):
                 assert (a is not None) == asked
                 if asked:
                     np.testing.assert_allclose(a, e, **CLOSE[dtype])
-        taken.append((out is NotImplemented, given is NotImplemented))
-    assert {(False, False), (False, True), (True, True)} == set(taken)
+    assert {w < layer.SHARED for w in works} == {2 * w <= layer.SHARED for w in works} == {True, False}
+    for m, n, k in EMPTY:
+        x, w, g = (np.zeros(shape, dtype) for shape in ((m, k), (n, k), (m, n)))
+        assert layer.linear(x, w, None) is NotImplemented
+        assert layer.linear_backward(g, x, w, WANTED[0]) is NotImplemented
 
 
 @pytest.mark.parametrize("dtype", CLOSE)
 @pytest.mark.parametrize("rows", [5, layer.ROWS - 1, layer.ROWS])
 @pytest.mark.parametrize("columns", [7, layer.COLUMNS - 1, layer.COLUMNS])
-def test_small_layers_with_nan_and_inf(dtype, rows, columns):
+def test_layers_with_nan_and_inf(dtype, rows, columns):
     """Also on both sides of the sizes from which on the weight is turned round."""
     x, w, b = (numbers(i, *shape, dtype=dtype) for i, shape in enumerate([(rows, 6), (columns, 6), (columns,)]))
     x[1, 2], x[2, 3], w[4, 5], b[0], b[1] = np.nan, np.inf, -np.inf, np.nan, np.inf
@@ -98,7 +84,7 @@ def test_small_layers_with_nan_and_inf(dtype, rows, columns):
             np.testing.assert_allclose(a, e, **CLOSE[dtype])
 
 
-def test_what_small_layers_leave_to_others():
+def test_what_layers_leave_to_others():
     """Arrays that a kernel must not read as if they were contiguous, of one type and of fitting shapes."""
     x, w, b, g = numbers(0, 6, 8), numbers(1, 4, 8), numbers(2, 4), numbers(3, 6, 4)
     for odd in (x.astype("float64"), x.astype("float16"), x.astype(">f4"), x.astype("int32"), x[:, :7], x[:0], *list(layouts(x))[1:]):
@@ -162,9 +148,9 @@ def every_product():
     """Results of products that are shared out."""
     x, w, b, g = numbers(0, 96, 160), numbers(1, 200, 160), numbers(2, 200), numbers(3, 96, 200)
     heads, values = numbers(4, 20, 64, 48), numbers(5, 20, 48, 64)
-    yield blas.linear(x, w, b)
-    yield from blas.linear_backward(g, x, w, (True, True, True))
-    yield blas.linear_backward(g, x, w, (False, True, True))[1]
+    yield layer.linear(x, w, b)
+    yield from layer.linear_backward(g, x, w, (True, True, True))
+    yield layer.linear_backward(g, x, w, (False, True, True))[1]
     yield blas.matmul(x, w.T)
     yield blas.matmul(heads, values)
     yield blas.matmul(numbers(6, 600, 16, 16), numbers(7, 600, 16, 16))
@@ -223,7 +209,7 @@ def test_openblas_keeps_its_threads(team):
 
 def program(source, **environment):
     """What a program prints. It has to end."""
-    source = "import numpy as np, minitorch as T\nfrom minitorch.kernels import blas, team\n" + source
+    source = "import numpy as np, minitorch as T\nfrom minitorch.kernels import blas, layer, team\n" + source
     run = subprocess.run(
         [sys.executable, "-c", source],
         env=os.environ | environment,
@@ -238,7 +224,7 @@ def program(source, **environment):
 PRODUCT = """
 x = np.ones((128, 128), "float32")
 for _ in range(3):
-    assert (blas.linear(x, x, x[0]) == 129).all()
+    assert (layer.linear(x, x, x[0]) == 129).all()
 """
 
 
@@ -248,7 +234,7 @@ def test_size_of_the_team():
     assert program(say, **several) == [str(min(2, os.cpu_count()))]
     assert program(say, **several | {"NUMBA_NUM_THREADS": "1"}) == ["1"]
     assert program(
-        "x = np.ones((32, 32), 'float32')\nblas.linear(x, x, None)\nprint(team.words[team.SIZE])"
+        "x = np.ones((32, 32), 'float32')\nlayer.linear(x, x, None)\nprint(team.words[team.SIZE])"
     ) == ["0"]
 
 

@@ -20,7 +20,7 @@ from numba.core import types
 
 from . import team
 from .jit import kernel
-from .team import I32, I64, ONE, SIZE, ZERO, address, load, share
+from .team import I32, I64, ONE, SIZE, ZERO, load, share
 
 # ---------------------------------------------------------------------- functions of C
 
@@ -96,22 +96,9 @@ def compute_rows(table):
 
 
 @kernel(inner=True)
-def fill(x, number):
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            x[i, j] = number
-
-
-@kernel(inner=True)
 def parts_of(words, work):
     """How many threads so much work is for."""
     return max(ONE, load(words, SIZE)) if work >= SHARED and blas_threads() > 1 else ONE
-
-
-@kernel(inner=True)
-def missing(words, work):
-    """Whether there ought to be helpers for so much work, and none were started."""
-    return work >= SHARED and load(words, SIZE) == 0
 
 
 @kernel(inner=True)
@@ -151,61 +138,9 @@ def finish(words, table, count, parts):
 
 
 @kernel(nogil=True)
-def linear_into(words, x, w, b, out):
-    """out = x @ w.T + b (a b of no elements: without). See `missing`."""
-    (m, k), n, size = x.shape, w.shape[0], x.itemsize
-    if m * n * k == 0:
-        for i in range(m):
-            for j in range(n):
-                out[i, j] = b[j] if b.size else b.dtype.type(0)
-        return False
-    parts = parts_of(words, m * n * k)
-    table = np.empty((parts, ROW), np.int64)
-    bias = address(b, 0) if b.size else 0
-    inputs, weights = (PLAIN, address(x, 0), k), (TRANSPOSED, address(w, 0), k)
-    count = put(table, ZERO, parts, (m, n, k), inputs, weights, address(out, 0), bias, size)
-    finish(words, table, count, parts)
-    return missing(words, m * n * k)
-
-
-@kernel(nogil=True)
-def linear_gradients(words, g, x, w, dx, dw, db):
-    """dx = g @ w, dw = g.T @ x, db = sum(g, 0): those that have elements. See `missing`."""
-    (m, n), k, size = g.shape, x.shape[1], x.itemsize
-    if m * n * k == 0:
-        fill(dx, dx.dtype.type(0))
-        fill(dw, dw.dtype.type(0))
-        for j in range(db.size):
-            db[j] = 0
-            for i in range(m):
-                db[j] += g[i, j]
-        return False
-    products = (dx.size > 0) + (dw.size > 0)
-    team = parts_of(words, m * n * k * products)
-    parts = (team + products - 1) // products if products else ONE
-    table = np.empty((parts * products + 1, ROW), np.int64)
-    ones, count = np.empty((ONE, m), g.dtype), ZERO
-    fill(ones, g.dtype.type(1))
-    row, gradient, turned = (
-        (PLAIN, address(ones, 0), m),
-        (PLAIN, address(g, 0), n),
-        (TRANSPOSED, address(g, 0), n),
-    )
-    inputs, weights = (PLAIN, address(x, 0), k), (PLAIN, address(w, 0), k)
-    if db.size:  # the first row of the table is taken last, by who has time
-        count = put(table, count, ONE, (ONE, n, m), row, gradient, address(db, 0), ZERO, size)
-    if dw.size:
-        count = put(table, count, parts, (n, k, m), turned, inputs, address(dw, 0), ZERO, size)
-    if dx.size:
-        count = put(table, count, parts, (m, k, n), gradient, weights, address(dx, 0), ZERO, size)
-    finish(words, table, count, team)
-    return missing(words, m * n * k * products) and ones[0, 0] == 1  # a use, or `ones` would be freed before
-
-
-@kernel(nogil=True)
 def batch_into(words, kinds, shape, a, b, c, size):
     """c[i, j] = op(a[i, j]) @ op(b[i, j]). Of a and b: (address, strides of i and j in bytes, distance of rows); of c,
-    C-contiguous: its address. See `missing`."""
+    C-contiguous: its address. Returns whether helpers ought to be started."""
     outer, inner, m, k, n = shape
     team = parts_of(words, outer * inner * m * n * k)
     parts = team if outer * inner < team else ONE  # a piece is a whole product if there are enough of them
@@ -217,32 +152,12 @@ def batch_into(words, kinds, shape, a, b, c, size):
             into = c + (i * inner + j) * m * n * size
             count = put(table, count, parts, (m, n, k), left, right, into, ZERO, size)
     finish(words, table, count, team)
-    return missing(words, outer * inner * m * n * k)
+    return outer * inner * m * n * k >= SHARED and load(words, SIZE) == 0
 
 
 # ---------------------------------------------------------------------- for operations
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float64))
-NOTHING = {dtype: (np.empty((0, 0), dtype), np.empty(0, dtype)) for dtype in TYPES}
-
-
-def linear(x, w, b):
-    """x @ w.T + b for C-contiguous x (m, k), w (n, k) and b (n) or None."""
-    out = np.empty((x.shape[0], w.shape[0]), x.dtype)
-    if linear_into(team.words, x, w, NOTHING[x.dtype][1] if b is None else b, out):
-        team.start()
-    return out
-
-
-def linear_backward(g, x, w, wanted):
-    """(g @ w, g.T @ x, sum(g, 0)), or None for what is not wanted; all C-contiguous."""
-    no_matrix, no_vector = NOTHING[g.dtype]
-    dx = np.empty_like(x) if wanted[0] else no_matrix
-    dw = np.empty_like(w) if wanted[1] else no_matrix
-    db = np.empty(w.shape[0], g.dtype) if wanted[2] else no_vector
-    if linear_gradients(team.words, g, x, w, dx, dw, db):
-        team.start()
-    return dx if wanted[0] else None, dw if wanted[1] else None, db if wanted[2] else None
 
 
 def matmul(x, y):

@@ -1,4 +1,4 @@
-"""Linear layers too small to be shared out between threads: bias and product, or the three gradients, in one call of a kernel.
+"""Linear layers: bias and product, or the three gradients, in one call of a kernel; large ones by the team, as blas.py's products.
 
 The product of 32x30 and 30x16 takes 0.4 us; what surrounds it is dear. NumPy needs 2.9 us for it and the bias, a kernel that is
 handed five arrays 1.7, as Numba looks at each for 0.1, and whoever calls it 1.0 for checks of their types. A kernel here gets the
@@ -12,12 +12,27 @@ import ctypes
 import numpy as np
 from numpy import empty
 
-from .blas import F32, F64, PLAIN, ROW_MAJOR, SHARED, TRANSPOSED, dgemm, memcpy, sgemm
+from . import team
+from .blas import (
+    F32,
+    F64,
+    PLAIN,
+    ROW,
+    ROW_MAJOR,
+    SHARED,
+    TRANSPOSED,
+    dgemm,
+    finish,
+    memcpy,
+    parts_of,
+    put,
+    sgemm,
+)
 from .blas import available as blas_available
 from .jit import kernel
 from .layout import DATA, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE
 from .optim import vector, word
-from .team import I32, ONE, ZERO, address
+from .team import I32, ONE, SIZE, ZERO, address, load
 
 available = blas_available and bool(FLOATS)
 
@@ -32,6 +47,11 @@ SINGLE, DOUBLE = kind_of(np.float32), kind_of(np.float64)
 #: needs 7.7 us for 64x64 @ (64x64).T, and 5.0 without the .T, for which turning takes 1.1
 ROWS, COLUMNS = 32, 16
 
+#: what a kernel returns: it does nothing, as the arrays aren't as it takes them; it is done; it is, but helpers ought to be started
+NOT, DONE, ALONE = range(3)
+
+WORDS = len(team.words)
+
 #: the bits of two float32 that are 1, and of a float64 that is
 SINGLE_ONES, DOUBLE_ONES = 0x3F8000003F800000, 0x3FF0000000000000
 
@@ -42,6 +62,11 @@ def array_at(place):
     array = word(place)
     ndim = word(array + NDIM) & INT if word(array + FLAGS) & READABLE == READABLE else -ONE
     return word(array + TYPE), word(array + DATA), word(array + SHAPE), word(word(array + DTYPE) + KIND), ndim
+
+
+@kernel(inner=True)
+def team_at(place):
+    return vector(word(word(place) + DATA), WORDS, ZERO)
 
 
 @kernel(inner=True)
@@ -64,51 +89,63 @@ def turn(w, out, n, k):
 
 @kernel
 def forward(objects):
-    """x, w, b (or None), out: out = x @ w.T + b. False, and nothing is done, if the arrays aren't as this kernel takes them."""
+    """x, w, b (or None), out, the team's words: out = x @ w.T + b. Returns `NOT`, `DONE` or `ALONE`."""
     place = objects + ITEMS
     array, x, x_shape, kind, x_ndim = array_at(place)
     _, w, w_shape, w_kind, w_ndim = array_at(place + 8)
     if (kind != SINGLE and kind != DOUBLE) or w_kind != kind or x_ndim != 2 or w_ndim != 2:
-        return False
+        return NOT
     m, k, n = word(x_shape), word(x_shape + 8), word(w_shape)
-    if word(w_shape + 8) != k or not 0 < m * n * k < SHARED:
-        return False
-    out, beta = word(word(place + 24) + DATA), ZERO
+    if word(w_shape + 8) != k or m * n * k == 0:
+        return NOT
+    out, bias, size = word(word(place + 24) + DATA), ZERO, 4 if kind == SINGLE else 8
     if word(word(place + 16) + TYPE) == array:
-        _, b, b_shape, b_kind, b_ndim = array_at(place + 16)
+        _, bias, b_shape, b_kind, b_ndim = array_at(place + 16)
         if b_kind != kind or b_ndim != 1 or word(b_shape) != n:
-            return False
-        row, beta = n * (4 if kind == SINGLE else 8), ONE
-        for i in range(m):
-            memcpy(out + i * row, b, row)
+            return NOT
+    if m * n * k >= SHARED:
+        team = team_at(place + 32)
+        parts = parts_of(team, m * n * k)
+        table = np.empty((parts, ROW), np.int64)
+        count = put(table, ZERO, parts, (m, n, k), (PLAIN, x, k), (TRANSPOSED, w, k), out, bias, size)
+        finish(team, table, count, parts)
+        return DONE if load(team, SIZE) else ALONE
+    for i in range(m if bias else 0):
+        memcpy(out + i * n * size, bias, n * size)
+    beta = ONE if bias else ZERO
     turned = np.empty(n * k if kind == SINGLE and m >= ROWS and n >= COLUMNS else 0, np.float32)
     if turned.size:
         turn(vector(w, n * k, F32(0)), turned, n, k)
         product(kind, PLAIN, PLAIN, (m, n, k), (x, k), (address(turned, 0), n), out, beta)
     else:
         product(kind, PLAIN, TRANSPOSED, (m, n, k), (x, k), (w, k), out, beta)
-    return turned.size >= 0  # a use, or it would be freed before
+    return DONE if turned.size >= 0 else NOT  # a use, or it would be freed before
 
 
 @kernel
 def backward(objects):
-    """g, x, w, dx, dw, db: dx = g @ w, dw = g.T @ x, db = sum(g, 0), as a product with ones (in half the time of a loop over rows); None
-    where one isn't wanted. False as above."""
+    """g, x, w, dx, dw, db, the team's words: dx = g @ w, dw = g.T @ x, db = sum(g, 0), as a product with ones (in half the time of a loop
+    over rows); None where one isn't wanted. Returns as above."""
     place = objects + ITEMS
     array, g, g_shape, kind, g_ndim = array_at(place)
     _, x, x_shape, x_kind, x_ndim = array_at(place + 8)
     _, w, w_shape, w_kind, w_ndim = array_at(place + 16)
     if (kind != SINGLE and kind != DOUBLE) or x_kind != kind or w_kind != kind:
-        return False
+        return NOT
     if g_ndim != 2 or x_ndim != 2 or w_ndim != 2:
-        return False
+        return NOT
     m, n, k = word(g_shape), word(g_shape + 8), word(x_shape + 8)
     if word(x_shape) != m or word(w_shape) != n or word(w_shape + 8) != k or m * n * k == 0:
-        return False
+        return NOT
     ones = np.empty(m, np.int64)
     for i in range(m):
         ones[i] = SINGLE_ONES if kind == SINGLE else DOUBLE_ONES
-    for i in range(3):
+    team, size = team_at(place + 48), 4 if kind == SINGLE else 8
+    products = (word(word(place + 24) + TYPE) == array) + (word(word(place + 32) + TYPE) == array)
+    threads = parts_of(team, m * n * k * products - 1)  # two of 64x64 are not shared: 9 us instead of 16 in a loop, but no less in a step
+    parts = (threads + products - 1) // products if products else ONE
+    table, count = np.empty((2 * parts + 1 if threads > 1 else 0, ROW), np.int64), ZERO
+    for i in range(2, -1, -1):  # the first row of the table is taken last, by who has time
         result = word(place + 24 + 8 * i)
         if word(result + TYPE) == array:
             a_kind, shape, a, b = PLAIN, (m, k, n), (g, n), (w, k)
@@ -116,31 +153,38 @@ def backward(objects):
                 a_kind, shape, b = TRANSPOSED, (n, k, m), (x, k)
             elif i == 2:
                 shape, a, b = (ONE, n, m), (address(ones, 0), m), (g, n)
-            product(kind, a_kind, PLAIN, shape, a, b, word(result + DATA), ZERO)
-    return ones[0] != 0  # a use, or they would be freed before
+            into = word(result + DATA)
+            if threads > 1:
+                count = put(table, count, ONE if i == 2 else parts, shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
+            else:
+                product(kind, a_kind, PLAIN, shape, a, b, into, ZERO)
+    finish(team, table, count, threads)
+    return (DONE if load(team, SIZE) or m * n * k < SHARED else ALONE) if ones[0] else NOT  # a use, or they would be freed before
 
 
 # ---------------------------------------------------------------------- for operations
 
 
 def linear(x, w, b):
-    """x @ w.T + b for matrices x (m, k) and w (n, k), and b (n) or None. NotImplemented for others than small contiguous ones."""
+    """x @ w.T + b for matrices x (m, k) and w (n, k), and b (n) or None. NotImplemented for others than contiguous ones of one type."""
     if not available:
         return NotImplemented
-    arrays = x, w, b, empty((len(x), len(w)), x.dtype)
-    return arrays[3] if forward(id(arrays)) else NotImplemented
+    arrays = x, w, b, empty((len(x), len(w)), x.dtype), team.words
+    done = forward(id(arrays))
+    if done == ALONE:
+        team.start()
+    return arrays[3] if done else NotImplemented
 
 
 def linear_backward(g, x, w, wanted):
-    """(g @ w, g.T @ x, sum(g, 0)), or None for what is not wanted. NotImplemented as above.
-
-    Two products of 64x64 are still done here: shared out they take 9 us instead of 16 in a loop, but in a training step, where the
-    other core has to fetch its arrays, no less.
-    """
-    if not available or 2 * g.size * x.shape[1] > SHARED:
+    """(g @ w, g.T @ x, sum(g, 0)), or None for what is not wanted. NotImplemented as above."""
+    if not available:
         return NotImplemented
     dx = empty(x.shape, x.dtype) if wanted[0] else None
     dw = empty(w.shape, w.dtype) if wanted[1] else None
     db = empty(len(w), w.dtype) if wanted[2] else None
-    arrays = g, x, w, dx, dw, db
-    return arrays[3:] if backward(id(arrays)) else NotImplemented
+    arrays = g, x, w, dx, dw, db, team.words
+    done = backward(id(arrays))
+    if done == ALONE:
+        team.start()
+    return arrays[3:6] if done else NotImplemented

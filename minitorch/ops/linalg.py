@@ -17,8 +17,8 @@ from .samples import calls
 from .table import composite, op
 
 #: multiply-adds from which on a product is a kernel's: its call is 6 us dearer than NumPy's (64x64 @ 64x64: 13.8 us, 7.5), but beyond
-#: 64^3 NumPy's BLAS wakes its own threads, which then spin for 26 ms. Numbers in a layer's input from which on a kernel is faster
-WORTH, INPUT = (1 << 18) + 1, 1 << 11
+#: 64^3 NumPy's BLAS wakes its own threads, which then spin for 26 ms
+WORTH = (1 << 18) + 1
 KERNELS = (np.dtype(np.float32), np.dtype(np.float64))  # the types that they are compiled for
 
 
@@ -187,20 +187,22 @@ def _linear_dw(xp, g, x, weight_shape):
 def _linear_forward(x, weight, bias):
     if x.ndim == weight.ndim == 2:
         out = kernels.layer.linear(x, weight, bias)
-        return _large_linear(x, weight, bias) if out is NotImplemented else out
+        return _other_linear(x, weight, bias) if out is NotImplemented else out
     if weight.ndim != 2 or not x.ndim:
         return NotImplemented
     out = _linear_forward(x.reshape(_two_dims(x)), weight, bias)  # one product, not a batch of them
     return out if out is NotImplemented else out.reshape(*x.shape[:-1], len(weight))
 
 
-def _large_linear(x, weight, bias):
-    """What is too large for kernels/layer.py, or not contiguous."""
+def _other_linear(x, weight, bias):
+    """Of arrays that kernels/layer.py doesn't take: those that are not contiguous are copied for it, others are NumPy's."""
     if x.dtype is not weight.dtype:
         return NotImplemented
+    if x.dtype in KERNELS:
+        out = kernels.layer.linear(*_contiguous(x, weight), bias)
+        if out is not NotImplemented:
+            return out
     try:
-        if x.size >= INPUT and _fit(x, weight, bias):
-            return kernels.blas.linear(x, weight, bias)
         out = np.dot(x, weight.T)
         if bias is not None:
             if bias.dtype is not out.dtype:
@@ -211,13 +213,9 @@ def _large_linear(x, weight, bias):
         return NotImplemented
 
 
-def _fit(x, weight, bias):
-    """Whether the kernels take a layer's input and parameters; the dtypes of the first two are equal."""
-    if x.dtype not in KERNELS or not kernels.blas.available or x.shape[1] != weight.shape[1]:
-        return False
-    if not (x.flags.carray and weight.flags.carray):  # for any other layout Numba would compile anew
-        return False
-    return bias is None or (bias.dtype is x.dtype and bias.flags.carray and bias.shape == weight.shape[:1])
+def _contiguous(*arrays):
+    """Copies of small arrays cost less than NumPy's product, whose threads spin on the cores for 26 ms after it."""
+    return [np.ascontiguousarray(a) for a in arrays]
 
 
 def _linear_backward(g, x, weight, wanted):
@@ -228,10 +226,10 @@ def _linear_backward(g, x, weight, wanted):
         dx, *others = _linear_backward(g, x, weight, wanted)
         return dx if dx is None else dx.reshape(shape), *others
     gradients = kernels.layer.linear_backward(g, x, weight, wanted)
+    if gradients is NotImplemented and x.dtype in KERNELS:
+        gradients = kernels.layer.linear_backward(*_contiguous(g, x, weight), wanted)
     if gradients is not NotImplemented:
         return gradients
-    if x.size >= INPUT and g.flags.carray and _fit(x, weight, None):
-        return kernels.blas.linear_backward(g, x, weight, wanted)
     dx, dw, db = wanted
     return (
         np.dot(g, weight) if dx else None,
