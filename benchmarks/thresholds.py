@@ -90,7 +90,7 @@ def softmax_rows(ns):
 
     x = random(max(1, int(ns / (2 * softmax.COST * 10))), 10)
     out = x.copy()
-    return lambda: team.run(softmax.softmax_rows, (x, out), (), softmax.COST)
+    return lambda: team.run(softmax.softmax_rows, (x, out), (False,), softmax.COST)
 
 
 def sorted_rows(ns):

@@ -134,13 +134,13 @@ def _threefold(a, dim):
 
 
 def running(function, x, dim, backwards=False):
-    """function.accumulate(x, dim), from the end if backwards. Floats are accumulated in float64 by a kernel, as torch does: NumPy takes
+    """function.accumulate(x, dim), from the end if backwards. float32 is accumulated in float64 by a kernel, as torch does: NumPy takes
     4 ns an element, and rounds at every one."""
     if not x.ndim:
         return x + 0
     if x.dtype == np.float16:
         return running(function, x.astype(np.float32), dim, backwards).astype(x.dtype)
-    if x.dtype.type in FLOATS:
+    if x.dtype == np.float32:
         out = np.empty(x.shape, x.dtype)
         arrays = _threefold(x, dim), _threefold(out, dim)
         kernels.team.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
@@ -222,19 +222,19 @@ def _grid(index, dim):
     return tuple(grid)
 
 
-def _placed(kernel, x, index, src, dim, *how):
-    """A copy of x to which the kernel writes or adds src. None: it is not for these."""
+def _placed(x, index, src, dim, how):
+    """A copy of x in which the kernel places src. None: it is not for these."""
     if not (_fits(x, src, index) and _covers(index, x, dim)):
         _check(index, x, dim)
         return None
     out = copied(x)
-    _place(kernel, out, src if src.ndim else np.full(index.shape, src), index, dim % x.ndim, *how)
+    _place(kernels.indexing.put_elements, out, src if src.ndim else np.full(index.shape, src), index, dim % x.ndim, how)
     return out
 
 
 def scatter(x, index, src, *, dim):
     src = _cut_src(src, index)
-    out = _placed(kernels.indexing.put_elements, x, index, src, dim, kernels.indexing.PUT)
+    out = _placed(x, index, src, dim, kernels.indexing.PUT)
     if out is None:
         out = np.array(x)
         (out if out.ndim else out.reshape(index.shape))[_grid(index, dim)] = src
@@ -243,7 +243,7 @@ def scatter(x, index, src, *, dim):
 
 def scatter_add(x, index, src, *, dim):
     src = _cut_src(src, index)
-    out = _placed(kernels.indexing.add_elements, x, index, src, dim)
+    out = _placed(x, index, src, dim, kernels.indexing.ADD)
     if out is None:
         out = np.array(x)
         np.add.at(out if out.ndim else out.reshape(index.shape), _grid(index, dim), src)
@@ -270,7 +270,7 @@ def _met(x, index, src, dim, reduce):
     if reduce in ("sum", "mean"):
         return scatter_add(x, index, src, dim=dim)
     how = dict(prod=kernels.indexing.MULTIPLY, amax=kernels.indexing.LARGEST, amin=kernels.indexing.SMALLEST)[reduce]
-    out = _placed(kernels.indexing.put_elements, x, index, src, dim, how)
+    out = _placed(x, index, src, dim, how)
     if out is None:
         out = np.array(x)
         MEETING[reduce].at(out if out.ndim else out.reshape(index.shape), _grid(index, dim), src)
@@ -389,17 +389,14 @@ def triu(x, *, diagonal=0):
 
 def _triangle(x, diagonal, lower):
     """The elements of the last two dimensions up to (lower) or from a diagonal on, zeros elsewhere."""
-    if x.dtype.type not in FLOATS or x.ndim < 2:
+    if x.ndim < 2:
         return np.tril(x, diagonal) if lower else np.triu(x, diagonal)
     out = np.empty(x.shape, x.dtype)
     if x.size:
-        arguments = _threefold_last(x), diagonal, lower, _threefold_last(out)
-        kernels.team.run_range(kernels.indexing.triangle, x.size // x.shape[-1], arguments, cost=0.08 * x.shape[-1])
+        lines = [np.ascontiguousarray(a).reshape(-1, a.shape[-1]).view(np.uint8) for a in (x, out)]
+        arguments = lines[0], x.shape[-2], x.itemsize, diagonal, lower, lines[1]
+        kernels.team.run_range(kernels.indexing.triangle, len(lines[0]), arguments, cost=0.02 * lines[0].shape[1])
     return out
-
-
-def _threefold_last(a):
-    return np.ascontiguousarray(a).reshape(-1, *a.shape[-2:])
 
 
 def _along(extreme, arg):

@@ -66,27 +66,13 @@ def take_elements(index, out, x, after):
     return True
 
 
-@kernel(nogil=True)
-def add_elements(index, out, source, after):
-    """out[a, index[a, k, b], b] += source[a, k, b], for a, k and b in this order"""
-    step = np.uint64(after)
-    outer, inner, moves = _loops(index.shape[1], after)
-    for a in range(index.shape[0]):
-        if _outside(index[a], np.uint64(out.shape[1]) // step):
-            return False
-        for k in range(outer):
-            for b in range(inner):
-                i = k * inner + b
-                out[a, index[a, i] * step + np.uint64(b) * moves] += source[a, i]
-    return True
-
-
-PUT, MULTIPLY, LARGEST, SMALLEST = 0, 1, 2, 3
+PUT, ADD, MULTIPLY, LARGEST, SMALLEST = range(5)
 
 
 @kernel(nogil=True)
 def put_elements(index, out, source, after, how):
-    """As `add_elements`, but source is written (PUT), multiplied by, or the LARGEST or SMALLEST stays; NaN counts as both."""
+    """out[a, index[a, k, b], b] = source[a, k, b], for a, k and b in this order (PUT), or its sum or product with what is there, or the
+    LARGEST or SMALLEST of both; NaN counts as both."""
     step = np.uint64(after)
     outer, inner, moves = _loops(index.shape[1], after)
     for a in range(index.shape[0]):
@@ -97,7 +83,9 @@ def put_elements(index, out, source, after, how):
                 i = k * inner + b
                 at = index[a, i] * step + np.uint64(b) * moves
                 new = source[a, i]
-                if how != PUT:
+                if how == ADD:
+                    new += out[a, at]
+                elif how != PUT:
                     old = out[a, at]
                     if how == MULTIPLY:
                         new = old * new
@@ -231,17 +219,16 @@ def unpack(keys, x, values, indices):
 
 
 @kernel(nogil=True)
-def triangle(start, stop, x, diagonal, lower, out):
-    """out = np.tril(x, diagonal), or np.triu; rows from start to stop of matrices (a, rows, columns)"""
-    zero, rows, columns = x.dtype.type(0), x.shape[1], x.shape[2]
-    for row in range(start, stop):
-        a, i = row // rows, row % rows
-        edge = min(max(i + diagonal + lower, 0), columns)  # the first that is not in a lower, that is in an upper triangle
-        kept, others = (slice(0, edge), slice(edge, columns)) if lower else (slice(edge, columns), slice(0, edge))
-        part, to = x[a, i, kept], out[a, i, kept]
+def triangle(start, stop, x, rows, size, diagonal, lower, out):
+    """out = np.tril(x, diagonal), or np.triu; the lines from start to stop, as bytes, of matrices of so many rows, of elements of this size"""
+    for line in range(start, stop):
+        edge = line % rows + diagonal + lower  # the first that is not in a lower, that is in an upper triangle
+        edge, end = min(max(edge * size, 0), x.shape[1]), x.shape[1]
+        low, high = (0, edge) if lower else (edge, end)
+        part, to = x[line, low:high], out[line, low:high]
         for j in range(to.size):
             to[j] = part[j]
-        to = out[a, i, others]
+        low, high = (edge, end) if lower else (0, edge)
+        to = out[line, low:high]
         for j in range(to.size):
-            to[j] = zero
-
+            to[j] = 0

@@ -14,6 +14,15 @@ from .jit import kernel
 # ---------------------------------------------------------------------- rows
 
 
+@kernel(inner=True)
+def zeros(n):
+    """np.zeros(n), compiled in half the time"""
+    out = np.empty(n, np.float64)
+    for i in range(n):
+        out[i] = 0.0
+    return out
+
+
 @kernel(reorder=True, inner=True)
 def total(row):
     """sum(row), in float64"""
@@ -61,7 +70,7 @@ def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
     """With y = (x - mean) * rstd: dx = rstd * (g * w - (g * w).mean(1) - y * (g * w * y).mean(1)), dw = (g * y).sum(0),
     db = g.sum(0)"""
     n, c = x.shape
-    sums = np.zeros((2, c))
+    g_sums, gd_sums = zeros(c), zeros(c)
     for i in range(n):
         m, r = mean[i], rstd[i]
         s, t = products(g[i], w, x[i], m)
@@ -69,10 +78,10 @@ def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
         for j in range(c):
             d = x[i, j] - m
             dx[i, j] = r * (g[i, j] * w[j] - s - d * t)
-            sums[0, j] += g[i, j] * d * r
-            sums[1, j] += g[i, j]
+            gd_sums[j] += g[i, j] * d * r
+            g_sums[j] += g[i, j]
     for j in range(c):
-        dw[j], db[j] = sums[0, j], sums[1, j]
+        dw[j], db[j] = gd_sums[j], g_sums[j]
 
 
 # ---------------------------------------------------------------------- columns
@@ -82,7 +91,7 @@ def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
 def column_statistics(x, mean, var):
     """mean, var = x.mean(0), x.var(0)"""
     n, c = x.shape
-    s, t = np.zeros(c), np.zeros(c)
+    s, t = zeros(c), zeros(c)
     for i in range(n):
         for j in range(c):
             s[j] += x[i, j]
@@ -99,7 +108,7 @@ def column_statistics(x, mean, var):
 @kernel
 def reciprocal(var, eps):
     """1 / sqrt(var + eps)"""
-    rstd = np.empty_like(var)
+    rstd = np.empty(var.size, var.dtype)
     for j in range(var.size):
         rstd[j] = var.dtype.type(1) / math.sqrt(var[j] + eps)
     return rstd
@@ -121,7 +130,7 @@ def normalize_columns_backward(g, x, w, mean, var, eps, training, dx, dw, db):
     dx = rstd * w * (g - db / n - y * dw / n) in training, where mean and var are those of x, else rstd * w * g"""
     rstd = reciprocal(var, eps)
     n, c = x.shape
-    s, t = np.zeros(c), np.zeros(c)
+    s, t = zeros(c), zeros(c)
     for i in range(n):
         for j in range(c):
             s[j] += g[i, j] * ((x[i, j] - mean[j]) * rstd[j])

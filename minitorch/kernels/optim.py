@@ -289,10 +289,11 @@ def sgd(start, stop, objects, size, columns, number, buf, numbers):
 def adam(start, stop, objects, size, columns, number, m, v, v_max, numbers):
     for row in range(0, size, columns):
         part, start, stop = part_of(objects, row, start, stop, number)
+        p, g, first, second = cut(part, P), cut(part, G), cut(part, m), cut(part, v)
         if v_max < 0:  # a loop of its own: one with an `if` around the store in it does not vectorise
-            _adam(cut(part, P), cut(part, G), cut(part, m), cut(part, v), None, *numbers)
+            _adam(p, g, first, second, None, *numbers)
         else:
-            _adam(cut(part, P), cut(part, G), cut(part, m), cut(part, v), cut(part, v_max), *numbers)
+            _adam(p, g, first, second, cut(part, v_max), *numbers)
 
 
 @kernel(nogil=True)

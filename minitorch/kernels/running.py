@@ -21,7 +21,8 @@ def running(x, out, product, backwards):
     else:
         sums = np.empty(c)
         for a in range(x.shape[0]):
-            sums[:] = 1.0 if product else 0.0
+            for b in range(c):
+                sums[b] = 1.0 if product else 0.0
             for k in range(first, last, step):
                 for b in range(c):
                     sums[b] = sums[b] * x[a, k, b] if product else sums[b] + x[a, k, b]

@@ -21,7 +21,7 @@ COST, LARGE, BLOCK = 0.4, 1 << 14, 4096
 def softmax(x):
     """exp(x - max) / sum(exp(x - max)) of each row."""
     out = np.empty_like(x)
-    run(softmax_rows, (x, out), (), COST)
+    run(softmax_rows, (x, out), (False,), COST)
     return out
 
 
@@ -35,7 +35,7 @@ def softmax_backward(g, out):
 def log_softmax(x):
     """x - max - log(sum(exp(x - max))) of each row."""
     out = np.empty_like(x)
-    run(log_softmax_rows, (x, out), (), COST)
+    run(softmax_rows, (x, out), (True,), COST)
     return out
 
 
@@ -110,11 +110,6 @@ def dot(a, b):
 
 
 @kernel(inner=True)
-def rows_at_a_time(c):
-    return max(1, BLOCK // c)
-
-
-@kernel(inner=True)
 def shift(x, out):
     """out = x - max(x, 1)"""
     n, c = x.shape
@@ -125,17 +120,25 @@ def shift(x, out):
 
 
 @kernel(nogil=True)
-def softmax_rows(x, out):
+def softmax_rows(x, out, log):
+    """out = softmax(x, 1), or its logarithm"""
     n, c = x.shape
-    step = rows_at_a_time(c)
+    step = BLOCK // c or 1
+    scratch = np.empty((min(n, step) if log else 0, c), x.dtype)
     for start in range(0, n, step):
-        e = out[start : start + step]
-        shift(x[start : start + step], e)
-        exp(e, e)
+        rows = out[start : start + step]
+        e = scratch[: len(rows)] if log else rows
+        shift(x[start : start + step], rows)
+        exp(rows, e)
         for i in range(len(e)):
             s = total(e[i])
-            for j in range(c):
-                e[i, j] /= s
+            if log:
+                s = out.dtype.type(math.log(s))
+                for j in range(c):
+                    rows[i, j] -= s
+            else:
+                for j in range(c):
+                    rows[i, j] /= s
 
 
 @kernel(nogil=True)
@@ -149,26 +152,10 @@ def project(g, out, dx):
 
 
 @kernel(nogil=True)
-def log_softmax_rows(x, out):
-    n, c = x.shape
-    step = rows_at_a_time(c)
-    scratch = np.empty((min(n, step), c), x.dtype)
-    for start in range(0, n, step):
-        rows = out[start : start + step]
-        e = scratch[: len(rows)]
-        shift(x[start : start + step], rows)
-        exp(rows, e)
-        for i in range(len(e)):
-            s = out.dtype.type(math.log(total(e[i])))
-            for j in range(c):
-                rows[i, j] -= s
-
-
-@kernel(nogil=True)
 def spread(g, out, dx):
     """dx = g - exp(out) * sum(g, 1)"""
     n, c = dx.shape
-    step = rows_at_a_time(c)
+    step = BLOCK // c or 1
     for start in range(0, n, step):
         e = dx[start : start + step]
         exp(out[start : start + step], e)
@@ -182,7 +169,7 @@ def spread(g, out, dx):
 def pick(x, target, ignore_index):
     """The sum of the losses, the number of labels that are not `ignore_index`, and of those that are not in [0, C)."""
     n, c = x.shape
-    step = rows_at_a_time(c)
+    step = BLOCK // c or 1
     shifted = np.empty((min(n, step), c), x.dtype)
     scratch = np.empty((len(shifted), c), x.dtype)
     loss, count, wrong = 0.0, 0.0, 0.0
@@ -207,7 +194,7 @@ def pick(x, target, ignore_index):
 def subtract_one_hot(x, target, dx, ignore_index, g, count):
     """dx = (softmax(x) - one_hot(target)) * g / count; if it is negative, the number of the labels that are not `ignore_index`"""
     n, c = x.shape
-    step, zero = rows_at_a_time(c), x.dtype.type(0)
+    step, zero = BLOCK // c or 1, x.dtype.type(0)
     if count < 0:
         count = 0
         for i in range(n):
