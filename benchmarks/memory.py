@@ -33,12 +33,12 @@ def peak(peer: str, threads: int, workload: Workload) -> tuple[int, int]:
     from .worker import current, open_library
 
     open_library(peer, threads)
-    library = current["library"]
-    run(library.build(workload))
+    build = current["build"]
+    run(build(workload))
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # freed memory that the C library keeps would hide the second training
     before = status("VmRSS")
-    step = library.build(workload)
+    step = build(workload)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts again from what is held now
     run(step)
     whole = status("VmHWM")

@@ -242,14 +242,16 @@ class Program:
         return f"c{len(self.numbers) - 1}"
 
     def call_of(self, symbol):
-        """A call of one of NumPy's loops; its numbers are arrays of equal elements."""
+        """A call of one of NumPy's loops; its numbers are arrays of one element."""
         args = []
         for a in symbol.args:
-            if isinstance(a, Symbol) and id(a) not in self.ones:
+            if id(a) in self.ones:
+                args.append(f"a{self.ones[id(a)][1:]}")
+            elif isinstance(a, Symbol):
                 args.append(self.compute(a))
             else:
-                args.append(self.new_scratch())
-                self.steps.append([f"{args[-1]}[:] = {self.ones.get(id(a)) or self.constant(a)}"])
+                i = int(self.constant(a)[1:])
+                args.append(f"c[{i} : {i + 1}]")
         self.calls += symbol.function in NUMPYS
         return f"{symbol.function.__name__}({', '.join(args)}, RESULT)"
 

@@ -53,7 +53,7 @@ def named(ufunc, takes: str, gives: str) -> str | None:
 
 @functools.cache
 def loop(ufunc):
-    """`(x, out)`, or `(x, y, out)`, for kernels: out = ufunc(x, y)."""
+    """`(x, out)`, or `(x, y, out)`, for kernels: out = ufunc(x, y); an x or y of one element is a number (NumPy squares for a power of 2)."""
     names = {(t, g): named(ufunc, CODES[t], CODES[g]) for t in CODES for g in (t, types.boolean)}
     if numba.config.DISABLE_JIT:
         return ufunc
@@ -65,7 +65,9 @@ def loop(ufunc):
 
         def generate(context, builder, signature, args):
             made = [make_array(t)(context, builder, a) for t, a in zip(arrays, args, strict=True)]
-            given = [builder.ptrtoint(a.data, WORD) for a in made] + [made[-1].nitems] + [a.itemsize for a in made]
+            one = [builder.icmp_signed("==", a.nitems, WORD(1)) for a in made]
+            steps = [builder.select(is_one, WORD(0), a.itemsize) for is_one, a in zip(one, made, strict=True)]
+            given = [builder.ptrtoint(a.data, WORD) for a in made] + [made[-1].nitems] + steps
             words = cgutils.alloca_once(builder, WORD, size=len(given))
             places = [builder.gep(words, [WORD(i)]) for i in range(len(given))]
             for place, value in zip(places, given, strict=True):

@@ -106,8 +106,8 @@ MOST = 8
 LOOKS, BETWEEN = 200_000, 1_000
 
 #: places in `words`, each in a cache line of its own: the size of the team (0: not started); calls that want it; pieces that nobody
-#: has taken; pieces that are done; helpers that sleep; whether to end; a semaphore of C; and what the pieces are
-SIZE, WANTED, LEFT, DONE, ASLEEP, END, SEMAPHORE, WORK = range(0, 128, 16)
+#: has taken; those that helpers have; those that are done; helpers that sleep; whether to end; a semaphore of C; and what the pieces are
+SIZE, WANTED, LEFT, HELPED, DONE, ASLEEP, END, SEMAPHORE, WORK = range(0, 144, 16)
 FUNCTION, ARGS, COUNT, STEP = range(WORK, WORK + 4)
 words = np.zeros(WORK + 16, np.int64)
 
@@ -156,13 +156,18 @@ def forget():
 os.register_at_fork(after_in_child=forget)
 
 
+HELPER = np.int64(-1)
+
+
 @kernel(inner=True)
-def take(words):
-    """Does pieces that nobody has taken until there are none."""
+def take(words, last):
+    """Does pieces that nobody has taken until there are none: helpers from the first one on, who has cut them from the last one, so
+    that each finds what the other core doesn't have in its cache at the next call."""
     while load(words, LEFT) > 0:
-        left = add(words, LEFT, -1)
-        if left > 0:  # otherwise another thread was quicker
-            first = (left - 1) * words[STEP]
+        if add(words, LEFT, -1) > 0:  # otherwise another thread was quicker
+            piece = add(words, HELPED, 1) if last < 0 else last
+            last -= 1
+            first = piece * words[STEP]
             call(words[FUNCTION], words[ARGS], first, min(first + words[STEP], words[COUNT]))
             add(words, DONE, 1)
 
@@ -173,7 +178,7 @@ def serve(words):
     looks = 0
     while not load(words, END):
         if load(words, LEFT) > 0:
-            take(words)
+            take(words, HELPER)
             looks = 0
         looks += 1
         if looks % BETWEEN == 0:
@@ -187,7 +192,7 @@ def serve(words):
 
 @kernel(inner=True)
 def do_pieces(words, function, args, count, step):
-    """`call` for every piece, the last one first; by the team unless it has other work."""
+    """`call` for every piece, by the team unless it has other work."""
     shared = load(words, SIZE) > 1 and count > step
     if shared and add(words, WANTED, 1) > 0:  # another thread of Python has it
         add(words, WANTED, -1)
@@ -199,11 +204,12 @@ def do_pieces(words, function, args, count, step):
     words[FUNCTION], words[ARGS], words[COUNT], words[STEP] = function, args, count, step
     pieces = (count + step - 1) // step
     swap(words, DONE, 0)
+    swap(words, HELPED, 0)
     swap(words, LEFT, pieces)
     for _ in range(load(words, ASLEEP)):
         add(words, ASLEEP, -1)
         sem_post(address(words, SEMAPHORE))
-    take(words)
+    take(words, pieces - 1)
     looks = 0
     while load(words, DONE) < pieces:
         looks += 1
@@ -288,7 +294,7 @@ def cut(context, builder, array_type, value, start, stop):
 # ---------------------------------------------------------------------- for kernels that know nothing of it
 
 #: ns of work from which on it is cut into pieces, ns of work in a piece, and the most pieces of one call
-WORTH, PIECE_NS, PIECES = 16_000, 8_000, 512
+WORTH, PIECE_NS, PIECES = 16_000, 4_000, 512
 
 
 def run(loop, arrays: tuple, numbers: tuple = (), cost: float = 0.2, returns=None):
