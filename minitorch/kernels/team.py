@@ -294,7 +294,7 @@ def cut(context, builder, array_type, value, start, stop):
 # ---------------------------------------------------------------------- for kernels that know nothing of it
 
 #: ns of work from which on it is cut into pieces, ns of work in a piece, and the most pieces of one call
-WORTH, PIECE_NS, PIECES = 16_000, 4_000, 512
+WORTH, PIECE_NS, PIECES = 32_000, 4_000, 512
 
 
 def run(loop, arrays: tuple, numbers: tuple = (), cost: float = 0.2, returns=None):
