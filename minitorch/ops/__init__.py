@@ -73,6 +73,7 @@ from .gates import (  # noqa: F401
     hardswish,
     mish,
     prelu,
+    prelu_kernel,
     selu,
     softshrink,
     threshold,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import coerce
-from .compare import where
 from .hot import HOT
 from .pointwise import sigmoid
 from .samples import calls, unary
@@ -120,6 +119,21 @@ def glu(input, dim=-1):
     return narrow(input, dim, 0, n // 2) * sigmoid(narrow(input, dim, n // 2, n // 2))
 
 
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, weight: xp.where(xp.gt(x, 0), g, weight * g),
+        weight=lambda xp, g, x: xp.where(xp.gt(x, 0), 0, x * g),
+    ),
+    coerce=coerce.same,
+    method=False,
+    inplace=False,
+    samples=calls((((3, 4), (3, 4)), {}), (((2, 3, 4), (1, 3, 1)), {}), (((5,), ()), {})),
+)
+def prelu_kernel(xp, x, weight):
+    """x where positive, else weight * x."""
+    return xp.where(xp.gt(x, 0), x, weight * x)
+
+
 @composite(
     torch="nn.functional.prelu",
     samples=calls((((2, 3, 4), (3,)), {}), (((2, 3), (1,)), {}), (((5,), (1,)), {}), (((), (1,)), {})),
@@ -138,5 +152,4 @@ def prelu(xp, x, weight):
             f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()}, and channel size = "
             f"{channels}."
         )
-    weight = reshape(weight, (1, -1, *[1] * (x.ndim - 2)) if x.ndim > 1 else ())
-    return where(x > 0, x, weight * x)
+    return xp.prelu_kernel(x, reshape(weight, (1, -1, *[1] * (x.ndim - 2)) if x.ndim > 1 else ()))
