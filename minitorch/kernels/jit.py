@@ -68,7 +68,7 @@ class OneFileEach(IndexDataCacheFile):
 class Cache(FunctionCache):
     """Numba's cache of one kernel, with `OneFileEach`. The first load of a process does without the 190 modules that only
     compilation needs (0.25 s): loops over arrays call nothing but the C library, Numba's run-time library, and
-    what blas.py has named before.
+    what blas.py and loops.py have named before.
     """
 
     def __init__(self, function):
