@@ -58,6 +58,7 @@ class Node:
     def __repr__(self):
         return f"<{self.name()} object at {id(self):#x}>"
 
+
 class Several(list):
     """The gradients of several results, None for those that have none yet."""
 

@@ -2,7 +2,7 @@
 `after`, the last two of which are given as one.
 
 A kernel that gets positions, as numbers without a sign (or Numba would count negative ones from the end), returns False where one is
-not in [0, n): NumPy then says what is wrong, or counts it from the end.
+not in [0, n); backends/indexing.py then says which.
 """
 
 from __future__ import annotations

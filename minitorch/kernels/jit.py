@@ -105,9 +105,9 @@ class Undisturbed(event.Listener):
 event.register("numba:compile", Undisturbed())
 
 
-def kernel(function=None, *, parallel: bool = False, reorder: bool = False, nogil: bool = False, inner: bool = False):
-    """Compiles a loop at its first call for given types: `@kernel`; `@kernel(parallel=True)` for
-    `numba.prange`; `@kernel(reorder=True)` for a helper that only adds: its sum is taken in several lanes at once;
+def kernel(function=None, *, reorder: bool = False, nogil: bool = False, inner: bool = False):
+    """Compiles a loop at its first call for given types: `@kernel`; `@kernel(reorder=True)` for a helper that only adds: its sum is
+    taken in several lanes at once;
     `@kernel(nogil=True)` for what `team.run` calls (35 ns more a call); `@kernel(inner=True)` for what only kernels call.
     Wrappers that nobody needs, for C and for an inner one that for Python, are left out: a tenth of the time of compilation.
 
@@ -115,10 +115,10 @@ def kernel(function=None, *, parallel: bool = False, reorder: bool = False, nogi
     fastmath: NaN, inf and -0.0 are torch's, and `a * b + c` rounds twice, as written.
     """
     if function is None:
-        return lambda f: kernel(f, parallel=parallel, reorder=reorder, nogil=nogil, inner=inner)
+        return lambda f: kernel(f, reorder=reorder, nogil=nogil, inner=inner)
     fastmath = {"reassoc"} if reorder else False
     wrappers = dict(no_cfunc_wrapper=True, no_cpython_wrapper=inner)
-    compiled = numba.njit(error_model="numpy", fastmath=fastmath, parallel=parallel, nogil=nogil, **wrappers)(function)
+    compiled = numba.njit(error_model="numpy", fastmath=fastmath, nogil=nogil, **wrappers)(function)
     if not numba.config.DISABLE_JIT:
         try:
             compiled._cache = Cache(function)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .jit import kernel
 from .loops import exp
+from .sums import total
 from .team import run
 
 #: ns an element of each array, for `run`; elements from which on it is worth its call; elements of the rows that go through exp at a time
@@ -86,15 +87,6 @@ def largest(row):
         a = row[j] if row[j] > a else a
     a, b = b if b > a else a, d if d > c else c
     return b if b > a else a
-
-
-@kernel(reorder=True, inner=True)
-def total(row):
-    """sum(row)"""
-    s = row.dtype.type(0)
-    for j in range(row.size):
-        s += row[j]
-    return s
 
 
 @kernel(reorder=True, inner=True)

@@ -9,36 +9,38 @@ BLOCK = 128
 
 
 @kernel(reorder=True, inner=True)
-def _sum(x):
-    total = x.dtype.type(0)
-    for i in range(x.size):
-        total += x[i]
-    return total
+def total(row):
+    """sum(row)"""
+    s = row.dtype.type(0)
+    for j in range(row.size):
+        s += row[j]
+    return s
 
 
 @kernel(reorder=True, inner=True)
-def _product(x):
-    total = x.dtype.type(1)
-    for i in range(x.size):
-        total *= x[i]
-    return total
+def product(row):
+    """prod(row)"""
+    s = row.dtype.type(1)
+    for j in range(row.size):
+        s *= row[j]
+    return s
 
 
 @kernel(nogil=True)
 def sums(x, out):
     """out = np.sum(x, 1), float64"""
     for i in range(x.shape[0]):
-        total = 0.0
+        s = 0.0
         for start in range(0, x.shape[1], BLOCK):
-            total += _sum(x[i, start : start + BLOCK])
-        out[i] = total
+            s += total(x[i, start : start + BLOCK])
+        out[i] = s
 
 
 @kernel(nogil=True)
 def products(x, out):
     """out = np.prod(x, 1), float64"""
     for i in range(x.shape[0]):
-        total = 1.0
+        s = 1.0
         for start in range(0, x.shape[1], BLOCK):
-            total *= _product(x[i, start : start + BLOCK])
-        out[i] = total
+            s *= product(x[i, start : start + BLOCK])
+        out[i] = s
