@@ -14,20 +14,21 @@ import numpy as np
 # isort: off
 # fmt: off
 from numpy import (  # noqa: F401  what NumPy has under torch's name and meaning
-    abs, add, bitwise_and, bitwise_or, bitwise_xor, ceil, cos, cosh, exp, exp2, expm1, floor, fmax, fmin,
-    full_like, isfinite, isinf, isnan, log, log1p, log2, log10, matmul, maximum, minimum, ones_like, sin, sinh, sqrt, square, tan, tanh, trunc,
+    abs, add, bitwise_and, bitwise_or, bitwise_xor, ceil, floor, fmax, fmin, full_like, isfinite, isinf, isnan, matmul, maximum, minimum,
+    ones_like, sqrt, square, trunc,
 )
 from numpy import (  # noqa: F401  and under another name
-    arccos as acos, arccosh as acosh, arcsin as asin, arcsinh as asinh, arctan as atan, arctan2 as atan2,
-    arctanh as atanh, equal as eq, greater as gt, greater_equal as ge, invert as bitwise_not,
+    equal as eq, greater as gt, greater_equal as ge, invert as bitwise_not,
     left_shift as bitwise_left_shift, less as lt, less_equal as le, multiply as mul, negative as neg,
-    not_equal as ne, power as pow, right_shift as bitwise_right_shift, subtract as sub, true_divide as div,
+    not_equal as ne, right_shift as bitwise_right_shift, subtract as sub, true_divide as div,
 )
 # fmt: on
 # isort: on
 
 from .. import dtypes
+from . import elementary
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
+from .elementary import erf, erfc, pow, sigmoid  # noqa: F401
 from .indexing import (  # noqa: F401
     assign,
     bincount,
@@ -54,10 +55,15 @@ from .indexing import (  # noqa: F401
 )
 from .logic import all, any, count_nonzero, logical_and, logical_not, logical_or, logical_xor, nonzero  # noqa: F401
 from .memory import keep_freed_memory
-from .special import erf, erfc  # noqa: F401
 from .sums import prod, sum  # noqa: F401
 
 keep_freed_memory()
+
+
+def __getattr__(name):
+    """exp, log, sin ..., when they are first named: ufuncs of the kernels, with which Numba is imported."""
+    ufunc = globals()[name] = elementary.ufunc(name)
+    return ufunc
 
 
 def asarray(x):
@@ -142,10 +148,6 @@ def reciprocal(x):
 
 def rsqrt(x):
     return 1 / np.sqrt(x)
-
-
-def sigmoid(x):
-    return np.reciprocal(1 + np.exp(-x))
 
 
 def round(x, *, decimals=0):

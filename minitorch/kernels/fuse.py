@@ -4,8 +4,8 @@
     tanh_dx(g, out)            # what the lambda gives, bit for bit
 
 The formula is called once with `Symbol`s for arrays, which record what NumPy is asked to do. Of that record a `Program`
-is made, one kernel: each run of simple operations (`EXPRESSIONS`) becomes a loop; exp, tanh and the like are calls of NumPy's own
-loops (loops.py), since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
+is made, one kernel: each run of operations that are simple (`EXPRESSIONS`) or formulas of ours (ufuncs.py) becomes a loop; what has no
+formula is a call of a ufunc's own loop (loops.py), since Numba's would round otherwise. A formula that does anything but elementwise arithmetic cannot
 be traced, and is left to NumPy, as are arrays of unequal type, or whose shapes are neither equal nor those of rows and single
 numbers. A formula of one call, of any type of numbers, gains by more threads alone.
 
@@ -38,7 +38,7 @@ EARNED = 1 << 22
 #: elements that go through a kernel of several steps at a time
 BLOCK = 4096
 
-#: ns that 4 bytes of a loop take (a + b: 0.13), and of a call of NumPy's that is none (exp 0.45, log 0.37, tanh 0.36, sin 0.51, pow 0.69)
+#: ns that 4 bytes of a loop take (a + b: 0.13), and more for each function that is not arithmetic (exp 0.3, log 0.5, tanh 0.9, pow 2.7)
 LOOP, CALL = 0.15, 0.45
 
 #: what an array is in a formula: as large as the result, repeated in each of its ROWs (the last dimensions), ONE number; and the shortest row
@@ -78,13 +78,7 @@ EXPRESSIONS = {
     np.logical_not: "not {}",
     np.where: "{1} if {0} else {2}",
 }
-#: functions whose loops kernels call
-NUMPYS = {
-    *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.power, np.cbrt),
-    *(np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.arctan2),
-    *(np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh),
-}
-#: and of these a call takes no longer than a loop
+#: functions of NumPy whose loops kernels call; those of ufuncs.py are called, too, or computed in a loop
 QUICK = {
     *(np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.rint),
     *(np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum),
@@ -101,12 +95,13 @@ def compiled(text):
     """The kernel, under a name made of its text. For Numba's cache it is a function of this file."""
     import hashlib
 
-    from . import loops
+    from . import loops, ufuncs
     from .jit import kernel
 
     name = "loop_" + hashlib.sha256(text.encode()).hexdigest()[:16]
     env = {"np": np, "__name__": __name__}
-    env |= {u.__name__: loops.loop(u) for u in NUMPYS | QUICK if f" {u.__name__}(" in text}
+    env |= {u.__name__: loops.loop(u) for u in QUICK | ufuncs.MADE if f" {u.__name__}(" in text}
+    env |= {f"one_{name}": formula for name, formula in ufuncs.FORMULAS.items() if f"one_{name}(" in text}
     exec(compile(text.replace("loop", name, 1), __file__, "exec"), env)
     return kernel(nogil=True)(env[name])
 
@@ -121,16 +116,16 @@ class Program:
     """
 
     def __init__(self, result, inputs, number, roles=None):
-        from . import team  # and Numba
+        from . import team, ufuncs  # and Numba
 
-        self.team, self.dtype, self.number = team, result.dtype, number
+        self.team, self.ufuncs, self.dtype, self.number = team, ufuncs, result.dtype, number
         self.steps, self.numbers, self.scratch, self.calls = [], [], 0, 0
         self.roles = roles or (FULL,) * len(inputs)
         self.held = {id(s): f"a{i}" for i, s in enumerate(inputs)}
         self.ones = {id(s): f"s{i}" for i, s in enumerate(inputs) if self.roles[i] == ONE}
         self.compute(result, "out")
         self.saves = sum(SLOW.get(call.function, 1) for call in calls_of(result)) - len(self.steps)
-        self.cost = (CALL * self.calls + LOOP * (len(self.steps) - self.calls)) * number.itemsize / 4
+        self.cost = (CALL * self.calls + LOOP * len(self.steps)) * number.itemsize / 4
         self.text = self.written()
         self.loop, self.numbers = compiled(self.text), np.array(self.numbers, number)
 
@@ -138,7 +133,7 @@ class Program:
         """The name of the array that holds `symbol`, after the steps that put it there."""
         if id(symbol) in self.held:
             return self.held[id(symbol)]
-        if symbol.function in EXPRESSIONS and self.number in FLOATS:
+        if self.expression(symbol) and self.number in FLOATS:
             step = self.loop_of(symbol)
         elif self.has_loop(symbol):
             step = [self.call_of(symbol)]
@@ -149,11 +144,17 @@ class Program:
         self.held[id(symbol)] = place
         return place
 
+    def expression(self, symbol):
+        """What computes it of single elements, `{}` for each; None if nothing does."""
+        if self.ufuncs.in_loop(symbol.function, self.number):
+            return f"one_{symbol.function.__name__}({', '.join(['{}'] * symbol.function.nin)})"
+        return EXPRESSIONS.get(symbol.function)
+
     def has_loop(self, symbol):
-        """Whether a kernel can call NumPy's loop."""
+        """Whether a kernel can call the ufunc's own loop."""
         from .loops import named
 
-        known = symbol.function in NUMPYS | QUICK and set(symbol.takes) == {self.number}
+        known = symbol.function in QUICK | self.ufuncs.MADE and set(symbol.takes) == {self.number}
         return known and symbol.dtype in (self.number, BOOL) and named(symbol.function, self.number.char, symbol.dtype.char) is not None
 
     def new_scratch(self):
@@ -175,7 +176,7 @@ class Program:
             else:
                 i = int(self.constant(a)[1:])
                 args.append(f"c[{i} : {i + 1}]")
-        self.calls += symbol.function in NUMPYS
+        self.calls += symbol.function in self.ufuncs.MADE
         return f"{symbol.function.__name__}({', '.join(args)}, RESULT)"
 
     def loop_of(self, result):
@@ -193,12 +194,13 @@ class Program:
                 pass
             elif id(x) in self.ones:
                 names[id(x)] = self.ones[id(x)]
-            elif id(x) in self.held or x.function not in EXPRESSIONS:
+            elif id(x) in self.held or not self.expression(x):
                 define(x, f"{self.compute(x)}[i]")
             else:
                 logical = x.function in LOGICAL
                 args = [name(a, BOOL if logical else t) for a, t in zip(x.args, x.takes, strict=True)]
-                define(x, EXPRESSIONS[x.function].format(*args))
+                define(x, self.expression(x).format(*args))
+                self.calls += x.function in self.ufuncs.MADE
             if x.dtype == takes:
                 return names[id(x)]
             return f"({names[id(x)]} != zero)" if takes == BOOL else f"number({names[id(x)]})"

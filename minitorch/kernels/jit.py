@@ -24,6 +24,7 @@ from pathlib import Path
 import numba
 from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 
 # The default layer (OpenMP) leaves its threads spinning beside those of OpenBLAS: a 1 ms step became 13 ms.
@@ -127,3 +128,11 @@ def kernel(function=None, *, reorder: bool = False, nogil: bool = False, inner: 
         ):  # no writable place for the cache, as in a read-only container: the kernel works without
             pass
     return compiled
+
+
+def c_function(function, signature) -> int:
+    """The address of a function of C, compiled for `signature`."""
+    compiled = CFunc(function, (signature.args, signature.return_type), {}, dict(error_model="numpy"))
+    compiled._cache = Cache(function)
+    compiled.compile()
+    return compiled.address

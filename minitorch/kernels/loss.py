@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from .exponential import exp
 from .jit import kernel
+from .logarithm import log, log1p
 from .team import run
 
 KINDS = {"squared": 0, "absolute": 1, "huber": 2, "binary": 3, "logits": 4}
@@ -20,10 +22,10 @@ def value(kind, x, t, delta):
     if kind == BINARY:
         if not (t >= 0 and t <= 1):
             return type(x)(math.nan)
-        a, b = math.log(x), math.log1p(-x)
+        a, b = log(x), log1p(-x)
         return (t - one) * (low if b < low else b) - t * (low if a < low else a)
     if kind == LOGITS:
-        return (one - t) * x - ((x if x < 0 else type(x)(0)) - math.log1p(math.exp(-abs(x))))
+        return (one - t) * x - ((x if x < 0 else type(x)(0)) - log1p(exp(-abs(x))))
     d = abs(x - t)
     if kind == SQUARED:
         return d * d
@@ -47,7 +49,7 @@ def binary_slope(kind, x, t):
     """The derivative of a binary loss with respect to x."""
     one = type(x)(1)
     if kind == LOGITS:
-        return (one - t) - one / (one + math.exp(x))
+        return (one - t) - one / (one + exp(x))
     scale = x * (one - x)
     return (x - t) / (type(x)(1e-12) if scale < 1e-12 else scale)
 

@@ -1,7 +1,7 @@
 """Softmax, its logarithm and cross-entropy along the rows of C-contiguous arrays (N, C).
 
-exp is NumPy's, of as many rows at a time as stay in the fastest cache. The largest of a row is subtracted first, so that exp does
-not overflow.
+exp is taken of as many rows at a time as stay in the fastest cache, since a loop of one short row does not vectorise. The largest of
+a row is subtracted first, so that exp does not overflow.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
+from .exponential import exp
 from .jit import kernel
-from .loops import exp
 from .sums import total
 from .team import run
 
@@ -111,6 +111,14 @@ def shift(x, out):
             out[i, j] = x[i, j] - m
 
 
+@kernel(inner=True)
+def exps(x, out):
+    """out = exp(x)"""
+    x, out = x.reshape(x.size), out.reshape(x.size)
+    for i in range(x.size):
+        out[i] = exp(x[i])
+
+
 @kernel(nogil=True)
 def softmax_rows(x, out, log):
     """out = softmax(x, 1), or its logarithm"""
@@ -121,7 +129,7 @@ def softmax_rows(x, out, log):
         rows = out[start : start + step]
         e = scratch[: len(rows)] if log else rows
         shift(x[start : start + step], rows)
-        exp(rows, e)
+        exps(rows, e)
         for i in range(len(e)):
             s = total(e[i])
             if log:
@@ -150,7 +158,7 @@ def spread(g, out, dx):
     step = BLOCK // c or 1
     for start in range(0, n, step):
         e = dx[start : start + step]
-        exp(out[start : start + step], e)
+        exps(out[start : start + step], e)
         for i in range(len(e)):
             s = total(g[start + i])
             for j in range(c):
@@ -169,7 +177,7 @@ def pick(x, target, ignore_index):
         rows = x[start : start + step]
         e = scratch[: len(rows)]
         shift(rows, shifted)
-        exp(shifted[: len(rows)], e)
+        exps(shifted[: len(rows)], e)
         for i in range(len(e)):
             label = target[start + i]
             if label == ignore_index:
@@ -195,7 +203,7 @@ def subtract_one_hot(x, target, dx, ignore_index, g, count):
     for start in range(0, n, step):
         e = dx[start : start + step]
         shift(x[start : start + step], e)
-        exp(e, e)
+        exps(e, e)
         for i in range(len(e)):
             label = target[start + i]
             kept = label != ignore_index

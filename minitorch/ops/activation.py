@@ -5,15 +5,11 @@ from __future__ import annotations
 import math
 from functools import partial
 
-import numpy as np
-
-from .. import kernels
 from ..backends import numpy as NUMPY
 from ..kernels.fuse import one_loop
 from . import coerce
 from .hot import HOT
 from .samples import calls, unary
-from .softmaxes import has_kernel
 from .table import composite, op
 
 
@@ -76,25 +72,9 @@ def _gelu_inner(x):
     return math.sqrt(2 / math.pi) * (x + 0.044715 * (x * x * x))
 
 
-def _gelu(x, approximate):
-    if approximate != "none" or not has_kernel(x):
-        return NotImplemented
-    out = np.empty(x.shape, x.dtype)
-    kernels.team.run(kernels.activation.gelu, (x.ravel(), out.ravel()), cost=0.5)
-    return out
-
-
-def _gelu_backward(g, x, approximate):
-    if approximate != "none" or not has_kernel(x):
-        return NotImplemented
-    dx = np.empty(x.shape, x.dtype)
-    kernels.team.run(kernels.activation.gelu_backward, (g.ravel(), x.ravel(), dx.ravel()), cost=0.6)
-    return (dx,)
-
-
 @op(
     vjp=dict(x=_gelu_dx),
-    fused=(_gelu, _gelu_backward),
+    fused=HOT,
     torch="nn.functional.gelu",
     coerce=coerce.floats,
     method=False,
@@ -114,7 +94,7 @@ def _silu_dx(xp, g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@op(vjp=dict(x=_silu_dx), torch="nn.functional.silu", coerce=coerce.floats, samples=unary(), method=False)
+@op(vjp=dict(x=_silu_dx), fused=HOT, torch="nn.functional.silu", coerce=coerce.floats, samples=unary(), method=False)
 def silu(xp, x):
     """x * sigmoid(x)"""
     return x * xp.sigmoid(x)

@@ -1,0 +1,115 @@
+"""e ** x and its kin: formulas of one number (number.py) for loops of kernels, and for ufuncs.py.
+
+NumPy has loops that take several numbers at once for some functions on some processors, and C's, one by one, for the others (sinh of 10**5
+elements with AVX2: 1.6 ms, here 0.2); torch's are those of SLEEF and of Intel. Ours give the same numbers on every processor. What computes in
+float32 is within an ulp. What computes in float64 for a result in float32 gives the exact one, rounded, but for one in thousands. What
+a `where` leaves out is never infinite or NaN where the result is neither, or NumPy would warn of it. Polynomials without a name are
+Taylor's, or fits of ours. Source: Cody and Waite, Software Manual for the Elementary Functions (1980).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .number import absolute, between, copysign, double, fma, formula, power2, rint, single, where
+
+LN2 = math.log(2.0)
+LN2_HIGH = float(np.float32(LN2))
+LN2_LOW, LN2_REST = LN2 - LN2_HIGH, 2.3190468138462996e-17  # what LN2_HIGH is less than log(2), and LN2
+
+
+def cubic(x, z, a, b, c, d):
+    """a + b * x + c * x**2 + d * x**3, z = x * x: not one term after the other, or a loop would wait for each."""
+    return fma(fma(d, x, c), z, fma(b, x, a))
+
+
+def scaled(k, r):
+    """2 ** k * e ** r in float32, |r| <= log(2) / 2; 2 ** k itself may be denormal, or above the largest number."""
+    p = fma(fma(1.9875691500e-4, r, 1.3981999507e-3), r, 8.3334519073e-3)
+    p = fma(fma(fma(p, r, 4.1665795894e-2), r, 0.16666665459), r, 0.5000000120118)
+    p = fma(p, r * r, r)
+    half = rint(k * 0.5)
+    s = power2(half)
+    return fma(s, p, s) * power2(k - half)
+
+
+def _exp(x):
+    """e ** x = 2 ** k * e ** r for the whole k nearest to x / log(2); beyond the limits it is infinite or 0."""
+    y = between(x, -104.0, 89.0)
+    k = rint(y * (1.0 / LN2))
+    return where(x == x, scaled(k, fma(k, -LN2_LOW, fma(k, -LN2_HIGH, y))), x)
+
+
+def _exp2(x):
+    y = between(x, -160.0, 160.0)
+    k = rint(y)
+    return where(x == x, scaled(k, (y - k) * LN2), x)
+
+
+# ---------------------------------------------------------------------- in float64, for results in float32
+
+T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13 = (1.0 / math.factorial(n) for n in range(2, 14))
+
+
+def expm1_small(r):
+    """e ** r - 1 for |r| <= log(2) / 2, within 1e-10"""
+    z = r * r
+    p = fma(cubic(r, z, T6, T7, T8, T9), z * z, cubic(r, z, T2, T3, T4, T5))
+    return fma(p, z, r)
+
+
+def exp_wide(x):
+    """e ** x for -700 <= x <= 700"""
+    k = rint(x * (1.0 / LN2))
+    s = power2(k)
+    return fma(s, expm1_small(fma(k, -LN2, x)), s)
+
+
+def expm1_wide(x):
+    """e ** x - 1 for -700 <= x <= 700"""
+    k = rint(x * (1.0 / LN2))
+    s = power2(k)
+    return fma(s, expm1_small(fma(k, -LN2, x)), s - 1.0)
+
+
+def _expm1(x):
+    return where((x != x) | (x == 0.0), x, single(expm1_wide(between(double(x), -30.0, 100.0))))
+
+
+def _tanh(x):
+    e = expm1_wide(2.0 * between(double(absolute(x)), 0.0, 20.0))
+    return where(x == x, copysign(single(e / (e + 2.0)), x), x)
+
+
+def _sinh(x):
+    e = expm1_wide(between(double(absolute(x)), 0.0, 100.0))
+    return where(x == x, copysign(single(0.5 * (e + e / (e + 1.0))), x), x)
+
+
+def _cosh(x):
+    e = exp_wide(between(double(absolute(x)), 0.0, 100.0))
+    return where(x == x, single(0.5 * (e + 1.0 / e)), x)
+
+
+# ---------------------------------------------------------------------- in float64
+
+
+def _exp_double(x):
+    """e ** x within an ulp"""
+    y = between(x, -750.0, 710.0)
+    k = rint(y * (1.0 / LN2))
+    r = fma(k, -LN2_REST, fma(k, -LN2, y))
+    z = r * r
+    w = z * z
+    p = fma(cubic(r, z, T10, T11, T12, T13), w, cubic(r, z, T6, T7, T8, T9))
+    p = fma(fma(p, w, cubic(r, z, T2, T3, T4, T5)), z, r)
+    half = rint(k * 0.5)
+    s = power2(half)
+    return where(x == x, fma(s, p, s) * power2(k - half), x)
+
+
+exp = formula(_exp, _exp_double)
+sigmoid = formula(lambda x: 1.0 / (1.0 + _exp(-x)), lambda x: 1.0 / (1.0 + _exp_double(-x)))
+exp2, expm1, tanh, sinh, cosh = map(formula, (_exp2, _expm1, _tanh, _sinh, _cosh))

@@ -1,0 +1,124 @@
+"""exp, log, sin ... : how far from the exact number, in every layout, as ufunc, in a kernel and without a compiler."""
+
+import math
+
+import numpy as np
+import pytest
+
+from minitorch.kernels import angle, error, exponential, logarithm, ufuncs
+from minitorch.kernels.jit import kernel
+
+SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 2.5, 3.4e38]
+ERF, ERFC = np.vectorize(math.erf, otypes="d"), np.vectorize(math.erfc, otypes="d")
+EXACT = {name: getattr(np, ufuncs.NUMPYS.get(name, name), None) for name in ufuncs.FORMULAS}
+EXACT |= {"erf": ERF, "erfc": ERFC, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+#: ulps from the exact number; half of one would be the nearest
+ULPS = dict.fromkeys(ufuncs.FORMULAS, 0.51)
+ULPS |= {"exp": 1, "exp2": 1.02, "log": 0.9, "log2": 1, "log10": 1, "log1p": 0.9, "sigmoid": 2.5, "erf": 1.51, "erfc": 0.52}
+MODULES = exponential, logarithm, angle, error
+
+
+def numbers(count=20_000):
+    """float32 of every size, more of those near 1 and 10, and special ones."""
+    r = np.random.default_rng(0)
+    bits = r.integers(0, 2**32, count, dtype=np.uint32).view(np.float32)
+    near = [(r.standard_normal(count) * scale).astype(np.float32) for scale in (0.3, 3, 30)]
+    return np.concatenate([bits, *near, np.linspace(-11, 11, count, dtype=np.float32), np.float32(SPECIAL)])
+
+
+def arguments(name):
+    x = numbers()
+    if name in ufuncs.PAIRS:
+        pairs = [a.ravel() for a in np.meshgrid(np.float32(SPECIAL), np.float32(SPECIAL))]
+        return [np.concatenate([x, p]) for x, p in zip((x, np.roll(x[::-1], 7)), pairs, strict=True)]
+    return [x]
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with np.errstate(all="ignore"):
+        yield
+
+
+@pytest.mark.parametrize("name", ufuncs.FORMULAS)
+def test_distance_from_the_exact_number(name):
+    x = arguments(name)
+    exact = EXACT[name](*[a.astype(np.float64) for a in x])
+    given, nearest = getattr(ufuncs, name)(*x), exact.astype(np.float32)
+    assert given.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(given), np.isnan(exact))
+    finite = np.isfinite(nearest) & (np.abs(nearest) >= (np.finfo("f").tiny if name == "sigmoid" else 0))
+    off = np.abs(given - exact)[finite] / np.spacing(np.abs(nearest[finite]))
+    assert off.max() <= ULPS[name], [a[finite][off.argmax()] for a in x]
+    rest = ~finite & ~np.isnan(exact)
+    np.testing.assert_allclose(given[rest], nearest[rest], atol=1e-38)
+    np.testing.assert_array_equal(np.signbit(given[given == 0]), np.signbit(nearest[given == 0]))
+
+
+@pytest.mark.parametrize("name", ufuncs.FORMULAS)
+def test_float64_and_float16(name):
+    x = [a.astype(np.float64) for a in arguments(name)]
+    given = getattr(ufuncs, name)(*x)
+    np.testing.assert_allclose(given, EXACT[name](*x), rtol=1e-15)
+    if name not in ("sigmoid", "erf", "erfc"):
+        x = [a.astype(np.float16) for a in x]
+        np.testing.assert_array_equal(getattr(ufuncs, name)(*x), EXACT[name](*x))
+
+
+@pytest.mark.parametrize("name", ["exp", "sin", "erf", "pow", "atan2"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_layouts(name, dtype):
+    """At every size around that of a block: with gaps, backwards, repeated, transposed, where another result or an argument is."""
+    ufunc = getattr(ufuncs, name)
+    for n in (0, 1, 7, 1023, 1024, 1025, 3000):
+        x = [np.roll(numbers()[-n:] if n else numbers()[:0], i).astype(dtype) for i in range(ufunc.nin)]
+        expected = ufunc(*x)
+        for step in (2, -1, -3):
+            spread = [np.zeros(n * abs(step), dtype)[::step] for _ in x]
+            for a, b in zip(spread, x, strict=True):
+                a[...] = b
+            out = np.zeros((n, 2), dtype)[:, 1]
+            np.testing.assert_array_equal(ufunc(*spread), expected)
+            np.testing.assert_array_equal(ufunc(*spread, out), expected)
+            np.testing.assert_array_equal(ufunc(*spread, spread[-1]), expected)
+        np.testing.assert_array_equal(ufunc(*[a.copy() for a in x], x[0]), expected)
+    two = [np.asfortranarray(numbers()[:6000].reshape(60, 100)).astype(dtype) for _ in range(ufunc.nin)]
+    np.testing.assert_array_equal(ufunc(*two), ufunc(*[np.ascontiguousarray(a) for a in two]))
+    one = [a[3, 4] for a in two]
+    assert ufunc(*[np.asarray(a) for a in one]) == ufunc(*two)[3, 4]
+    rows = [two[0], *[a[:1] for a in two[1:]]]
+    np.testing.assert_array_equal(ufunc(*rows), ufunc(*[a.copy() for a in np.broadcast_arrays(*rows)]))
+
+
+@pytest.mark.parametrize("name", [name for name in ufuncs.FORMULAS if name not in ("sigmoid", "log", "log2", "log10")])
+def test_without_a_compiler(name):
+    """The formula is also one of NumPy's numbers."""
+    formula = next(getattr(module, f"_{name}") for module in MODULES if hasattr(module, f"_{name}"))
+    x = [a[::997] for a in arguments(name)]
+    x = [a[np.abs(x[0]) <= angle.WIDEST] for a in x] if name in ufuncs.ANGLES else x
+    given = np.array([formula(*each) for each in zip(*x, strict=True)])
+    assert given.dtype == np.float32
+    np.testing.assert_array_equal(given, getattr(ufuncs, name)(*x))
+
+
+@kernel
+def exps(x, out):
+    for i in range(x.size):
+        out[i] = exponential.exp(x[i])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_in_a_kernel(dtype):
+    x = numbers().astype(dtype)
+    out = np.empty_like(x)
+    exps(x, out)
+    np.testing.assert_array_equal(out, ufuncs.exp(x))
+
+
+@pytest.mark.parametrize("name", ufuncs.FORMULAS)
+def test_no_warning_of_ordinary_numbers(name):
+    ufunc = getattr(ufuncs, name)
+    low, high = (1.01, 9) if name == "acosh" else (0.01, 9) if name in ("log", "log2", "log10", "pow") else (-0.99, 0.99)
+    with np.errstate(all="raise", under="ignore"):
+        for dtype in ("float32", "float64"):
+            ufunc(*[np.linspace(low, high, 1000, dtype=dtype)] * ufunc.nin)
