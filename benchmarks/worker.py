@@ -12,6 +12,7 @@ from functools import partial
 SAMPLE = 2e-4  # seconds of the shortest thing that is timed: the clock and its two calls cost 1e-7
 WAITED = 1e-2  # the same where the end of a sample is waited for: on a GPU steps are queued, and the wait costs 1e-5
 LONGEST_WARM_UP = 50  # steps
+COMPILED = 5e6  # elements after which minitorch has compiled what it will: the warm-up takes no less, whatever its time
 
 current: dict = {}
 
@@ -43,13 +44,14 @@ def prepare(workload, seconds: float):
     wait()
     now = time.perf_counter()
     took, done = 0.0, now + seconds
-    for _ in range(LONGEST_WARM_UP):
+    least = COMPILED / workload.size if workload.size else 0
+    for number in range(LONGEST_WARM_UP):
         begin = now
         step()
         wait()
         now = time.perf_counter()
         took = now - begin
-        if now > done:
+        if now > done and number >= least:
             break
     current["step"], current["calls"] = step, max(1, int(current["sample"] / max(took, 1e-9)))
     return None if first is None else float(first), took

@@ -112,11 +112,11 @@ def shift(x, out):
 
 
 @kernel(inner=True)
-def exps(x, out):
-    """out = exp(x)"""
-    x, out = x.reshape(x.size), out.reshape(x.size)
+def exps(x):
+    """x = exp(x); in place, or the loop would ask whether it is, and not vectorise if so"""
+    x = x.reshape(x.size)
     for i in range(x.size):
-        out[i] = exp(x[i])
+        x[i] = exp(x[i])
 
 
 @kernel(nogil=True)
@@ -129,7 +129,9 @@ def softmax_rows(x, out, log):
         rows = out[start : start + step]
         e = scratch[: len(rows)] if log else rows
         shift(x[start : start + step], rows)
-        exps(rows, e)
+        if log:
+            e[:] = rows
+        exps(e)
         for i in range(len(e)):
             s = total(e[i])
             if log:
@@ -158,7 +160,8 @@ def spread(g, out, dx):
     step = BLOCK // c or 1
     for start in range(0, n, step):
         e = dx[start : start + step]
-        exps(out[start : start + step], e)
+        e[:] = out[start : start + step]
+        exps(e)
         for i in range(len(e)):
             s = total(g[start + i])
             for j in range(c):
@@ -177,7 +180,8 @@ def pick(x, target, ignore_index):
         rows = x[start : start + step]
         e = scratch[: len(rows)]
         shift(rows, shifted)
-        exps(shifted[: len(rows)], e)
+        e[:] = shifted[: len(rows)]
+        exps(e)
         for i in range(len(e)):
             label = target[start + i]
             if label == ignore_index:
@@ -203,7 +207,7 @@ def subtract_one_hot(x, target, dx, ignore_index, g, count):
     for start in range(0, n, step):
         e = dx[start : start + step]
         shift(x[start : start + step], e)
-        exps(e, e)
+        exps(e)
         for i in range(len(e)):
             label = target[start + i]
             kept = label != ignore_index
