@@ -166,6 +166,51 @@ def test_results_do_not_depend_on_the_team(team):
                 np.testing.assert_array_equal(a, b)
 
 
+def blas_threads():
+    return getattr(ctypes.CDLL(np._core._multiarray_umath.__file__), blas.NAMES[2])()
+
+
+#: m, n, k of products in two, four and eight pieces of rows or columns, of odd sizes, where OpenBLAS divides the sum (k above 320, 384,
+#: 448, 512) and where it does not
+CUT = [
+    (97, 83, 701), (83, 97, 513), (131, 50, 385), (25, 211, 321), (700, 41, 33), (41, 700, 33), (13, 200, 449), (200, 13, 320),
+    (4, 640, 700), (640, 4, 700), (1, 2600, 321), (2600, 1, 321), (26001, 5, 7), (5, 26001, 7), (65, 63, 129), (350, 330, 300),
+    (510, 530, 515),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+def test_pieces_do_not_depend_on_the_team(dtype, team):
+    """Whatever the operands' layout, with bias and without."""
+    for i, (m, n, k) in enumerate(CUT):
+        x, y, b = (numbers(i, *shape, dtype=dtype) for shape in ((m, k), (k, n), (n,)))
+        given, turned = [x, np.asfortranarray(x)], [y, np.asfortranarray(y)]
+
+        def products(given=given, turned=turned, b=b):
+            yield from (blas.matmul(x, y) for x in given for y in turned)
+            yield layer.linear(given[0], turned[1].T, b)
+
+        team(1)
+        alone = list(products())
+        np.testing.assert_allclose(alone[0], x @ y, **CLOSE[dtype])
+        for size, helpers in ((8, False), (3, True)):
+            team(size, helpers)
+            for a, e in zip(products(), alone, strict=True):
+                np.testing.assert_array_equal(a, e)
+
+
+def test_large_products_are_cut(team):
+    """Into as many pieces as their size says."""
+    if blas_threads() == 1:
+        pytest.skip("OpenBLAS may use one thread only: nothing is shared")
+    team(2, helpers=True)
+    cut = {(128, 128, 32): 2, (600, 90, 20): 2, (90, 600, 20): 2, (400, 300, 300): 4, (600, 600, 400): 8, (63, 63, 400): 1}
+    for (m, n, k), pieces in cut.items():
+        kernels_team.words[kernels_team.COUNT] = 1
+        blas.matmul(numbers(0, m, k), numbers(1, k, n))
+        assert kernels_team.words[kernels_team.COUNT] == pieces
+
+
 def test_helpers_sleep_and_wake(team):
     team(3, helpers=True)
     expected = list(every_product())
@@ -200,11 +245,10 @@ def test_several_threads_of_python(team):
 
 
 def test_openblas_keeps_its_threads(team):
-    count = getattr(ctypes.CDLL(np._core._multiarray_umath.__file__), blas.NAMES[2])
-    before = count()
+    before = blas_threads()
     team(2)
     list(every_product())
-    assert count() == before
+    assert blas_threads() == before
 
 
 def program(source, **environment):
@@ -236,6 +280,21 @@ def test_size_of_the_team():
     assert program(
         "x = np.ones((32, 32), 'float32')\nlayer.linear(x, x, None)\nprint(team.words[team.SIZE])"
     ) == ["0"]
+
+
+def test_the_first_call_and_the_number_of_threads():
+    """A process without a team yet, with one, and with one thread, of NumPy's BLAS or of ours: the same bits."""
+    source = """
+import hashlib
+r = np.random.default_rng(0)
+x, w, b, g = (r.standard_normal(shape).astype("float32") for shape in ((97, 321), (83, 321), (83,), (97, 83)))
+for function in (lambda: [blas.matmul(x, w.T)], lambda: [layer.linear(x, w, b)], lambda: layer.linear_backward(g, x, w, (True, True, True))):
+    for _ in range(3):
+        print(hashlib.sha256(b"".join(out.tobytes() for out in function())).hexdigest())
+"""
+    printed = [program(source, **{name: "1"}) for name in ("NOTHING", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")]
+    assert printed[0] == printed[1] == printed[2]
+    assert [len(set(printed[0][i : i + 3])) for i in (0, 3, 6)] == [1, 1, 1]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -4,8 +4,10 @@ What NumPy's own call does not give: a layer's bias, product and three gradients
 each); and small products on two threads. OpenBLAS's own threads make them slower (16 products 128x32 @ 32x128: 220 us with
 one thread, 630 with two, 155 here), and for 26 ms after a product they spin on the cores that other threads want.
 
-A call writes a table, a row for each piece of its products, and the team (team.py) computes the rows. A piece is whole columns
-of a result; sums are never split.
+A call writes a table, a row for each piece of its products, and the team (team.py) computes the rows. A piece is whole rows or
+columns of a result; sums are never split. Pieces are cut by the size of the products alone, and OpenBLAS computes each with one thread,
+also where there is no team: its bits for some rows or columns are not those that they have in the whole product (its kernels for AVX2
+take 12 rows at once, and treat a result's first and last columns otherwise than those between), and other ones with its own threads.
 
 Where NumPy has another BLAS (Accelerate, MKL), `available` is False, and these products are NumPy's.
 """
@@ -62,12 +64,15 @@ memcpy = types.ExternalFunction("memcpy", I64(I64, I64, I64))
 # ---------------------------------------------------------------------- a table of products
 
 #: multiply-adds of a call from which on it is shared out: 10 us of one thread. Below, what the other core must fetch costs as much
-#: as it saves (64x64 @ 64x64 in a loop: 8.3 us alone, 6 shared; in a training step no difference)
+#: as it saves (64x64 @ 64x64 in a loop: 8.3 us alone, 6 shared; in a training step no difference), and OpenBLAS uses one thread, too
 SHARED = 1 << 19
 
-#: pieces begin at a multiple of so many columns, and have no less: narrower ones are slower, and OpenBLAS computes them otherwise
-#: than the same columns of the whole
-COLUMNS = 32
+#: and those from which on it is four pieces, and eight, not two: each piece copies a whole operand into the order of OpenBLAS's kernels,
+#: which for 128x784 @ 784x256 takes two threads 5% more time with four pieces, and nothing from here on
+FOUR, EIGHT = 1 << 25, 1 << 27
+
+#: pieces begin at a multiple of so many rows or columns, and have no less: OpenBLAS's kernels take 8 to 32 at once
+STEP = 32
 
 #: words of a row: plain or transposed (2), m, n, k, address and distance of rows of A, of B, of C (6), address of a bias or 0, bytes of
 #: a number
@@ -96,40 +101,44 @@ def compute_rows(table):
 
 
 @kernel(inner=True)
-def parts_of(words, work):
-    """How many threads so much work is for."""
-    return max(ONE, load(words, SIZE)) if work >= SHARED and blas_threads() > 1 else ONE
+def parts_of(work, products):
+    """Into how many pieces each product of a call of so much work is cut."""
+    parts = 1 if work < SHARED else 2 if work < FOUR else 4 if work < EIGHT else 8
+    return (parts + products - 1) // products
 
 
 @kernel(inner=True)
 def put(table, at, parts, shape, a, b, c, bias, size):
-    """C (m, n) = A (m, k) @ B (k, n) + bias as at most `parts` rows of the table from `at` on, each some columns of C; the number of
-    the next row. Shape: m, n, k; A and B: plain or transposed, address, distance of rows; C, contiguous, and bias: address."""
+    """C (m, n) = A (m, k) @ B (k, n) + bias as at most `parts` rows of the table from `at` on, each some rows of C or some columns,
+    whichever there are more of; the number of the next row. Shape: m, n, k; A and B: plain or transposed, address, distance of rows;
+    C, contiguous, and bias: address."""
     (m, n, k), (a_kind, a, a_distance), (b_kind, b, b_distance) = shape, a, b
-    blocks = max(1, n // COLUMNS)
+    whole = max(m, n)
+    blocks = max(1, whole // STEP)
     parts = min(parts, blocks)
     for part in range(parts):
-        first = blocks * part // parts * COLUMNS
-        end = n if part == parts - 1 else blocks * (part + 1) // parts * COLUMNS
+        first = blocks * part // parts * STEP
+        end = whole if part == parts - 1 else blocks * (part + 1) // parts * STEP
+        (i, rows), (j, columns) = ((first, end - first), (ZERO, n)) if m > n else ((ZERO, m), (first, end - first))
         row = table[at]
         row[0], row[1] = a_kind, b_kind
-        row[2], row[3], row[4] = m, end - first, k
-        row[5], row[6] = a, a_distance
-        row[7], row[8] = b + (first if b_kind == PLAIN else first * b_distance) * size, b_distance
-        row[9], row[10] = c + first * size, n
-        row[11], row[12] = bias + first * size if bias else 0, size
+        row[2], row[3], row[4] = rows, columns, k
+        row[5], row[6] = a + (i * a_distance if a_kind == PLAIN else i) * size, a_distance
+        row[7], row[8] = b + (j if b_kind == PLAIN else j * b_distance) * size, b_distance
+        row[9], row[10] = c + (i * n + j) * size, n
+        row[11], row[12] = bias + j * size if bias else 0, size
         at += 1
     return at
 
 
 @kernel(inner=True)
-def finish(words, table, count, parts):
-    """Computes the first `count` rows of the table, the last one first."""
-    if parts == 1:
+def finish(words, table, count):
+    """Computes the first `count` rows of the table, the last one first, by the team if OpenBLAS may use several threads."""
+    before = blas_threads()
+    if before == 1:
         compute_rows(table[:count])
         return
-    before = blas_threads()
-    set_blas_threads(I32(1))  # or OpenBLAS would share the pieces out once more
+    set_blas_threads(I32(1))
     share(words, compute_rows, None, (table,), (), None, count, ONE)
     set_blas_threads(before)
 
@@ -137,13 +146,13 @@ def finish(words, table, count, parts):
 # ---------------------------------------------------------------------- products
 
 
-@kernel(nogil=True)
+@kernel  # keeps Python's lock: another thread must find OpenBLAS's number of threads as it was
 def batch_into(words, kinds, shape, a, b, c, size):
     """c[i, j] = op(a[i, j]) @ op(b[i, j]). Of a and b: (address, strides of i and j in bytes, distance of rows); of c,
     C-contiguous: its address. Returns whether helpers ought to be started."""
     outer, inner, m, k, n = shape
-    team = parts_of(words, outer * inner * m * n * k)
-    parts = team if outer * inner < team else ONE  # a piece is a whole product if there are enough of them
+    work = outer * inner * m * n * k
+    parts = parts_of(work, outer * inner)
     table, count = np.empty((outer * inner * parts, ROW), np.int64), ZERO
     for i in range(outer):
         for j in range(inner):
@@ -151,8 +160,11 @@ def batch_into(words, kinds, shape, a, b, c, size):
             right = (kinds[1], b[0] + i * b[1] + j * b[2], b[3])
             into = c + (i * inner + j) * m * n * size
             count = put(table, count, parts, (m, n, k), left, right, into, ZERO, size)
-    finish(words, table, count, team)
-    return outer * inner * m * n * k >= SHARED and load(words, SIZE) == 0
+    if work < SHARED:
+        compute_rows(table[:count])
+        return False
+    finish(words, table, count)
+    return load(words, SIZE) == 0
 
 
 # ---------------------------------------------------------------------- for operations

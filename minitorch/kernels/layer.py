@@ -105,10 +105,10 @@ def forward(objects):
             return NOT
     if m * n * k >= SHARED:
         team = team_at(place + 32)
-        parts = parts_of(team, m * n * k)
+        parts = parts_of(m * n * k, ONE)
         table = np.empty((parts, ROW), np.int64)
         count = put(table, ZERO, parts, (m, n, k), (PLAIN, x, k), (TRANSPOSED, w, k), out, bias, size)
-        finish(team, table, count, parts)
+        finish(team, table, count)
         return DONE if load(team, SIZE) else ALONE
     for i in range(m if bias else 0):
         memcpy(out + i * n * size, bias, n * size)
@@ -142,9 +142,9 @@ def backward(objects):
         ones[i] = SINGLE_ONES if kind == SINGLE else DOUBLE_ONES
     team, size = team_at(place + 48), 4 if kind == SINGLE else 8
     products = (word(word(place + 24) + TYPE) == array) + (word(word(place + 32) + TYPE) == array)
-    threads = parts_of(team, m * n * k * products - 1)  # two of 64x64 are not shared: 9 us instead of 16 in a loop, but no less in a step
-    parts = (threads + products - 1) // products if products else ONE
-    table, count = np.empty((2 * parts + 1 if threads > 1 else 0, ROW), np.int64), ZERO
+    work = m * n * max(k * products, 1) - 1  # two of 64x64 are not shared: 9 us instead of 16 in a loop, but no less in a step
+    parts = parts_of(work, max(products, 1))
+    table, count = np.empty((2 * parts + 1 if work >= SHARED else 0, ROW), np.int64), ZERO
     for i in range(2, -1, -1):  # the first row of the table is taken last, by who has time
         result = word(place + 24 + 8 * i)
         if word(result + TYPE) == array:
@@ -154,12 +154,13 @@ def backward(objects):
             elif i == 2:
                 shape, a, b = (ONE, n, m), (address(ones, 0), m), (g, n)
             into = word(result + DATA)
-            if threads > 1:
+            if work >= SHARED:
                 count = put(table, count, ONE if i == 2 else parts, shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
             else:
                 product(kind, a_kind, PLAIN, shape, a, b, into, ZERO)
-    finish(team, table, count, threads)
-    return (DONE if load(team, SIZE) or m * n * k < SHARED else ALONE) if ones[0] else NOT  # a use, or they would be freed before
+    if work >= SHARED:
+        finish(team, table, count)
+    return (DONE if load(team, SIZE) or work < SHARED else ALONE) if ones[0] else NOT  # a use, or they would be freed before
 
 
 # ---------------------------------------------------------------------- for operations
