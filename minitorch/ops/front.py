@@ -28,7 +28,7 @@ from .generated import compiled, indented, is_large, switches, tracers
 from .variadic import variadic
 
 #: policies for one tensor that a floating one passes as it is
-ONE_FLOATING = (coerce.floating, coerce.floats, coerce.number)
+ONE_FLOATING = (coerce.floating, coerce.floats, coerce.number, coerce.integers_as_int64)
 FLOATING = frozenset(d.numpy for d in dtypes.ALL if d.is_floating_point)
 WHOLE = frozenset(d.numpy for d in dtypes.ALL) - FLOATING
 INTEGERS = WHOLE - {coerce.BOOL}
