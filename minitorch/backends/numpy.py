@@ -175,11 +175,21 @@ def amin(x, *, dim=None, keepdim=False):
 
 
 def argmax(x, *, dim=None, keepdim=False):
-    return x.argmax(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmax()
+    try:
+        return x.argmax(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmax()
+    except ValueError:
+        raise _no_elements("argmax") from None
 
 
 def argmin(x, *, dim=None, keepdim=False):
-    return x.argmin(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmin()
+    try:
+        return x.argmin(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmin()
+    except ValueError:
+        raise _no_elements("argmin") from None
+
+
+def _no_elements(name):
+    return IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
 
 
 def cumsum(x, *, dim):
@@ -222,6 +232,8 @@ def permute(x, *, dims):
 
 
 def expand(x, *, size):
+    if not x.ndim:  # a scalar of NumPy, too
+        return np.ndarray(size, x.dtype, x, 0, (0,) * len(size))
     new = len(size) - x.ndim
     old = zip(x.shape, x.strides, size[new:], strict=True)
     strides = (0,) * new + tuple([0 if n == 1 != m else stride for n, stride, m in old])

@@ -30,7 +30,7 @@ from .team import I32, I64, ONE, SIZE, ZERO, load, share
 # library finds what the libraries that it was linked with have.
 NAMES = [
     f"scipy_{name}64_"
-    for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads")
+    for name in ("cblas_sgemm", "cblas_dgemm", "openblas_get_num_threads", "openblas_set_num_threads", "cblas_sgemv", "cblas_dgemv")
 ]
 ROW_MAJOR, PLAIN, TRANSPOSED = np.int32(101), np.int64(111), np.int64(112)  # cblas.h
 F32, F64 = types.float32, types.float64
@@ -56,7 +56,14 @@ def gemm(name, number):
     return types.ExternalFunction(name, types.void(*given))
 
 
+def gemv(name, number):
+    """cblas_?gemv: y = alpha * op(A) @ x + beta * y"""
+    given = (I32, I32, I64, I64, number, I64, I64, I64, I64, number, I64, I64)
+    return types.ExternalFunction(name, types.void(*given))
+
+
 sgemm, dgemm = gemm(NAMES[0], F32), gemm(NAMES[1], F64)
+sgemv, dgemv = gemv(NAMES[4], F32), gemv(NAMES[5], F64)
 blas_threads = types.ExternalFunction(NAMES[2], I32())
 set_blas_threads = types.ExternalFunction(NAMES[3], types.void(I32))
 memcpy = types.ExternalFunction("memcpy", I64(I64, I64, I64))

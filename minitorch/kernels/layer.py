@@ -22,11 +22,13 @@ from .blas import (
     SHARED,
     TRANSPOSED,
     dgemm,
+    dgemv,
     finish,
     memcpy,
     parts_of,
     put,
     sgemm,
+    sgemv,
 )
 from .blas import available as blas_available
 from .jit import kernel
@@ -46,6 +48,10 @@ SINGLE, DOUBLE = kind_of(np.float32), kind_of(np.float64)
 #: rows of the input and columns of the result from which on a float32 product is faster with the weight turned round before: OpenBLAS
 #: needs 7.7 us for 64x64 @ (64x64).T, and 5.0 without the .T, for which turning takes 1.1
 ROWS, COLUMNS = 32, 16
+
+#: most multiply-adds of a matrix and a vector for which OpenBLAS wakes no threads (interface/gemv.c: fewer than 9216). One row's product is
+#: so, since as a product of matrices it takes longer, all of w being copied first (64x64: 1.1 us, 0.3)
+FEW = 9215
 
 #: what a kernel returns: it does nothing, as the arrays aren't as it takes them; it is done; it is, but helpers ought to be started
 NOT, DONE, ALONE = range(3)
@@ -77,6 +83,18 @@ def product(kind, a_kind, b_kind, shape, a, b, c, beta):
         sgemm(ROW_MAJOR, left, right, m, n, k, F32(1), a, a_distance, b, b_distance, F32(beta), c, n)
     else:
         dgemm(ROW_MAJOR, left, right, m, n, k, F64(1), a, a_distance, b, b_distance, F64(beta), c, n)
+
+
+@kernel(inner=True)
+def times_vector(kind, w, x, out, n, k, beta):
+    """out (n) = w (n, k) @ x + beta * out, so many rows at a time that OpenBLAS does not wake its threads."""
+    step, size, plain, one = max(ONE, FEW // k), 4 if kind == SINGLE else 8, I32(PLAIN), ONE
+    for i in range(0, n, step):
+        rows, a, y = min(step, n - i), w + i * k * size, out + i * size
+        if kind == SINGLE:
+            sgemv(ROW_MAJOR, plain, rows, k, F32(1), a, k, x, one, F32(beta), y, one)
+        else:
+            dgemv(ROW_MAJOR, plain, rows, k, F64(1), a, k, x, one, F64(beta), y, one)
 
 
 @kernel(inner=True)
@@ -113,6 +131,9 @@ def forward(objects):
     for i in range(m if bias else 0):
         memcpy(out + i * n * size, bias, n * size)
     beta = ONE if bias else ZERO
+    if m == 1 and k <= FEW:
+        times_vector(kind, w, x, out, n, k, beta)
+        return DONE
     turned = np.empty(n * k if kind == SINGLE and m >= ROWS and n >= COLUMNS else 0, np.float32)
     if turned.size:
         turn(vector(w, n * k, F32(0)), turned, n, k)

@@ -76,6 +76,12 @@ def floating(op, x):
     return xp, a
 
 
+def integers_as_int64(op, x):
+    """One tensor; integers and bools become int64, in which sums of small integers do not overflow."""
+    xp, a = one(op, x)
+    return xp, (a if xp.is_floating(a) else xp.astype(a, dtypes.int64))
+
+
 def promote(op, *xs):
     """Tensors and Python numbers, promoted to their common dtype."""
     if len(xs) == 2 and not op.refuses and isinstance(xs[0], Tensor) and isinstance(xs[1], Tensor):

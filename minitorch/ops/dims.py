@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from operator import index
 
 from ..tensor import wrap_dim
@@ -28,29 +29,26 @@ def distinct(x, dims):
 
 def count(shape, dim):
     """How many elements are reduced into one."""
-    n = 1
-    for i, size in enumerate(shape):
-        if (
-            dim is None
-            or dim == ()
-            or (i in [d % len(shape) for d in ((dim,) if isinstance(dim, int) else dim)])
-        ):
-            n *= size
-    return n
+    if dim is None or dim == ():
+        return prod(shape)
+    dims = (dim,) if isinstance(dim, int) else dim
+    return prod([shape[d] for d in {d % len(shape) for d in dims}]) if shape else 1
 
 
 def restore(xp, g, x_shape, dim, keepdim):
     """A reduced gradient (or result) with the reduced dimensions back, size 1."""
-    if not x_shape:
+    if keepdim or not x_shape:
         return g
-    dims = range(len(x_shape)) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
-    dims = {d % len(x_shape) for d in dims}
-    return xp.reshape(g, shape=tuple(1 if i in dims else n for i, n in enumerate(x_shape)))
+    if dim is None or dim == ():
+        return xp.reshape(g, shape=(1,) * len(x_shape))
+    dims = {d % len(x_shape) for d in ((dim,) if isinstance(dim, int) else dim)}
+    return xp.reshape(g, shape=tuple([1 if i in dims else n for i, n in enumerate(x_shape)]))
 
 
 def spread(xp, g, x_shape, dim, keepdim):
     """The same, repeated to the shape before the reduction."""
-    return xp.expand(restore(xp, g, x_shape, dim, keepdim), size=tuple(x_shape))
+    g = restore(xp, g, x_shape, dim, keepdim) if dim is not None else g
+    return xp.expand(g, size=tuple(x_shape))
 
 
 def shape_of(size, numel):

@@ -9,13 +9,14 @@ line; everything else is a call: of the policy (`ops/coerce.py`), of the tracers
 from __future__ import annotations
 
 import re
+from _thread import get_ident
 from functools import partial
 from inspect import Parameter
 
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes, ops
-from ..autograd.mode import INFERENCE, inferring, state
+from ..autograd.mode import INFERENCE, inferring, silent
 from ..autograd.views import View
 from ..backends import numpy as NUMPY
 from ..kernels.fuse import LARGE, Fused
@@ -27,8 +28,10 @@ from .generated import compiled, indented, is_large, switches, tracers
 from .variadic import variadic
 
 #: policies for one tensor that a floating one passes as it is
-ONE_FLOATING = (coerce.floating, coerce.floats, coerce.number)
+ONE_FLOATING = (coerce.floating, coerce.floats, coerce.number, coerce.integers_as_int64)
 FLOATING = frozenset(d.numpy for d in dtypes.ALL if d.is_floating_point)
+WHOLE = frozenset(d.numpy for d in dtypes.ALL) - FLOATING
+INTEGERS = WHOLE - {coerce.BOOL}
 NO_ARRAY = asarray(None)  # it has a dtype, which is no number's
 
 
@@ -54,8 +57,8 @@ def front(row, *, traced=True, operator=None):
     return compiled(
         row.name, lines,
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=large_from(row), INFERENCE=INFERENCE, NUMPY=NUMPY,
-        FLOATING=FLOATING, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
-        tracers=tracers, switches=switches, state=state, inferring=inferring, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
+        FLOATING=FLOATING, WHOLE=WHOLE, INTEGERS=INTEGERS, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
+        tracers=tracers, switches=switches, silent=silent, inferring=inferring, get_ident=get_ident, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
         MISSING=Parameter.empty, missing=missing, into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
     )  # fmt: skip
@@ -140,18 +143,12 @@ def short_way(row) -> str | None:
         if len(arrays) != 2:
             return None
         x, y = arrays
-        any_kind = row.coerce in coerce.AS_THEY_ARE and not row.refuses
-        kind = "" if any_kind else f" and {x}.dtype.kind " + ("in 'iu'" if row.coerce is coerce.integers else "== 'f'")
-        ways = [f"type({x}) is type({y}) is ndarray and {x}.dtype is {y}.dtype{kind}"]
-        if row.coerce is coerce.integers:
-            return ways[0]
-        if row.numbers:
-            number_last = f"type({y}) is float and type({x}) is ndarray and {x}.dtype.kind == 'f'"
-            number_first = f"type({x}) is float and type({y}) is ndarray and {y}.dtype.kind == 'f'"
-            ways += [number_last] if row.coerce is coerce.tensor_first else [number_last, number_first]
-        return " or ".join(ways)
+        if row.coerce in coerce.AS_THEY_ARE and not row.refuses:
+            return f"type({x}) is ndarray and {x}.dtype is {y}.dtype"
+        kinds = "FLOATING" if row.coerce is not coerce.integers else "INTEGERS" if row.refuses else "WHOLE"
+        return f"{x}.dtype is {y}.dtype in {kinds}"
     if row.coerce is coerce.integer:
-        return f"type({arrays[0]}) is ndarray and {arrays[0]}.dtype.kind in 'iub'"
+        return f"{arrays[0]}.dtype in WHOLE"
     if row.coerce in ONE_FLOATING:
         return f"{arrays[0]}.dtype in FLOATING"
     conditions = [
@@ -159,6 +156,17 @@ def short_way(row) -> str | None:
         for i, n in enumerate(row.inputs)
     ]
     return " and ".join(conditions) if row.coerce in (coerce.one, coerce.same) else None
+
+
+def with_number(row) -> list[str]:
+    """The lines by which a Python number beside a floating array is taken as it is."""
+    if not row.numbers or row.coerce is coerce.integers:
+        return []
+    lines = []
+    for n, other in [row.inputs, row.inputs[::-1]][: 1 if row.coerce is coerce.tensor_first else 2]:
+        x = row.public[other]
+        lines += [f"elif type({x}) in NUMBERS and a_{n}.dtype in FLOATING:", "    xp = NUMPY", f"    a_{other} = float({x})"]
+    return lines
 
 
 def takes_numbers(row) -> bool:
@@ -172,14 +180,10 @@ def entry(row, operator) -> list[str]:
     condition = short_way(row)
     if condition is None:
         return [otherwise]
-    lines = []
-    for n in row.inputs:
-        x = row.public[n]
-        other = "NO_ARRAY" if row.coerce in ONE_FLOATING else "None"
-        if takes_numbers(row) and row.numbers:
-            other = f"float({x}) if type({x}) in NUMBERS else None"
-        lines += [f"a_{n} = {x}._array if isinstance({x}, Tensor) else {other}"]
-    return [*lines, f"if {condition}:", "    xp = NUMPY", "else:", f"    {otherwise}"]
+    other = "None" if row.coerce in (coerce.one, coerce.same) else "NO_ARRAY"
+    lines = [f"a_{n} = {row.public[n]}._array if isinstance({row.public[n]}, Tensor) else {other}" for n in row.inputs]
+    numbers = with_number(row) if takes_numbers(row) else []
+    return [*lines, f"if {condition}:", "    xp = NUMPY", *numbers, "else:", f"    {otherwise}"]
 
 
 def computation(row) -> list[str]:
@@ -187,7 +191,7 @@ def computation(row) -> list[str]:
     arrays, kw = ", ".join(raw(row)), keywords(row)
     formula = getattr(row.forward, "formula", None)
     block = re.sub(r"\b([xy])\b", r"a_\1", formula) if formula else f"forward(xp, {arrays}{kw})"
-    plain = row.view or row.outputs > 1 or getattr(row.forward, "plain", False)
+    plain = row.view or row.outputs > 1 or "dim" in row.metadata or getattr(row.forward, "plain", False)  # no loop can replace it
     if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
         readable = [f"return forward(ops, {arguments(row)})"]
     elif plain:
@@ -197,11 +201,15 @@ def computation(row) -> list[str]:
     else:
         first = raw(row)[0]
         scalars = ", ".join(f"{a}[()] if type({a}) is ndarray else {a}" for a in raw(row))
+        single = [
+            f"if size == 1 and {first}.dtype in FLOATING:  # NumPy is twice as fast on its scalars as on arrays of no dimensions",
+            f"    result = forward(NUMPY, {scalars}{kw})",
+        ]
+        floats = row.coerce not in (coerce.integer, coerce.integers)
         readable = [
             f"size = {first}.size if type({first}) is ndarray else 0",
-            f"if size == 1 and {first}.dtype.kind == 'f':  # NumPy is twice as fast on its scalars as on arrays of no dimensions",
-            f"    result = forward(NUMPY, {scalars}{kw})",
-            "elif size >= LARGE and switches.fused:",
+            *(single if floats else []),
+            f"{'el' if floats else ''}if size >= LARGE and switches.fused:",
             f"    result = large(xp, {arrays}{kw})",
             "else:",
             f"    result = {block}",
@@ -254,11 +262,11 @@ def recording(row) -> list[str]:
     if nodes:
         given = ", ".join(["out", "xp", *row.parameters, *raw(row), *[f"n_{n}" for n in nodes], *row.metadata])
         lines += [f"mask = {' | '.join(bits)}", "if mask:", f"    (plans.get(mask) or plan(mask)).record({given})"]
-        lines = ["if state.grad:", *indented(lines)]
+        lines = ["if not silent or get_ident() not in silent:", *indented(lines)]
     if row.view:  # it has the cell of its source
         return lines
     outs = "out._cell = INFERENCE" if row.outputs == 1 else "for o in out: o._cell = INFERENCE"
-    return [*lines, "elif state.inference:" if nodes else "if inferring and state.inference:", f"    {outs}"]
+    return [*lines, f"{'el' if nodes else ''}if inferring and get_ident() in inferring:", f"    {outs}"]
 
 
 # ---------------------------------------------------------------------- what the generated source calls

@@ -26,12 +26,6 @@ ONE_DIM = calls(
 )
 
 
-def integers_as_int64(op, x):
-    """Sums of small integers do not overflow: they are int64."""
-    xp, a = coerce.one(op, x)
-    return xp, (a if xp.is_floating(a) else xp.astype(a, dtypes.int64))
-
-
 def _typed(xp, x, dtype):
     """x as that type, if one was asked for. NOTE: results too, since NumPy widens small integers."""
     return x if dtype is None else xp.astype(x, dtype)
@@ -41,7 +35,7 @@ def _typed(xp, x, dtype):
     vjp=dict(x=lambda xp, g, x_shape, dim, keepdim: spread(xp, g, x_shape, dim, keepdim)),
     torch="sum",
     samples=REDUCTIONS,
-    coerce=integers_as_int64,
+    coerce=coerce.integers_as_int64,
     inplace=False,
 )
 def sum(xp, x, *, dim=None, keepdim=False, dtype=None):
@@ -101,7 +95,7 @@ def _product_of_others(xp, x, dim):
     vjp=dict(x=_prod_dx),
     torch="prod",
     samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})),
-    coerce=integers_as_int64,
+    coerce=coerce.integers_as_int64,
     inplace=False,
 )
 def prod(xp, x, *, dim=None, keepdim=False, dtype=None):
@@ -147,12 +141,11 @@ def _arg(name):
     def forward(xp, x, *, dim=None, keepdim=False):
         if dim is not None:
             dim = wrap_dim(dim, x.ndim) if x.ndim else None
-        if 0 in x.shape and (dim is None or x.shape[dim] == 0):
-            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
-        return getattr(xp, name)(x, dim=dim, keepdim=keepdim)
+        return (xp.argmax if largest else xp.argmin)(x, dim=dim, keepdim=keepdim)
 
+    largest = name == "argmax"
     forward.__name__, forward.__module__ = name, __name__
-    forward.__doc__ = f"The index of the {'largest' if name == 'argmax' else 'smallest'} element over `dim`, or of all, flat."
+    forward.__doc__ = f"The index of the {'largest' if largest else 'smallest'} element over `dim`, or of all, flat."
     return op(
         torch=name,
         samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1)), (((),), {})),
@@ -250,7 +243,7 @@ def cumsum_back(xp, x, *, dim):
     return xp.cumsum_back(x, dim=dim)
 
 
-@op(vjp=dict(x=lambda xp, g, dim: xp.cumsum_back(g, dim=dim)), torch="cumsum", samples=ONE_DIM, coerce=integers_as_int64)
+@op(vjp=dict(x=lambda xp, g, dim: xp.cumsum_back(g, dim=dim)), torch="cumsum", samples=ONE_DIM, coerce=coerce.integers_as_int64)
 def cumsum(xp, x, *, dim, dtype=None):
     """Running sum along `dim`."""
     _not_as_bools("cumsum", dtype)
@@ -271,7 +264,7 @@ def _cumprod_dx(xp, g, x, out, dim):
     return xp.cat(columns, dim=dim % len(x.shape))
 
 
-@op(vjp=dict(x=_cumprod_dx), torch="cumprod", samples=ONE_DIM, coerce=integers_as_int64)
+@op(vjp=dict(x=_cumprod_dx), torch="cumprod", samples=ONE_DIM, coerce=coerce.integers_as_int64)
 def cumprod(xp, x, *, dim, dtype=None):
     """Running product along `dim`."""
     _not_as_bools("cumprod", dtype)

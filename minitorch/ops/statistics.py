@@ -10,11 +10,12 @@ from .. import dtypes
 from ..out import taking_out
 from ..printing import type_name
 from ..tensor import wrap_dim
+from . import coerce
 from .compare import eq, where
 from .dims import reduced, spread
 from .order import sort
 from .pointwise import isnan
-from .reduce import amax, amin, any, integers_as_int64, mean, std, sum, var
+from .reduce import amax, amin, any, mean, std, sum, var
 from .samples import calls
 from .selection import gather
 from .table import composite, op
@@ -157,7 +158,7 @@ def msort(input):
     ),
     torch="nansum",
     samples=DIMS,
-    coerce=integers_as_int64,
+    coerce=coerce.integers_as_int64,
     inplace=False,
 )
 def nansum(xp, x, *, dim=None, keepdim=False, dtype=None):
