@@ -28,6 +28,7 @@ from numpy import (  # noqa: F401  and under another name
 
 from .. import dtypes
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
+from .factors import det, inv, slogdet, solve  # noqa: F401
 from .indexing import (  # noqa: F401
     assign,
     bincount,
@@ -195,8 +196,7 @@ def cumsum_back(x, *, dim):
 # ---------------------------------------------------------------------- linear algebra
 
 
-inv, solve, det, linalg_svd = np.linalg.inv, np.linalg.solve, np.linalg.det, np.linalg.svd
-cholesky, slogdet = np.linalg.cholesky, np.linalg.slogdet
+linalg_svd, cholesky = np.linalg.svd, np.linalg.cholesky
 
 
 # ---------------------------------------------------------------------- shape: the methods, without NumPy's Python before them

@@ -7,12 +7,13 @@ from collections import namedtuple
 import numpy as np
 
 from .. import dtypes
+from ..backends.factors import factored, fit
 from ..printing import type_name
 from . import coerce
 from .compare import where
 from .linalg import _mT
 from .samples import Sample, array, rng
-from .table import op
+from .table import composite, op
 
 
 class LinAlgError(RuntimeError):
@@ -72,19 +73,33 @@ def inv(xp, x):
 # ---------------------------------------------------------------------- linear systems
 
 
+def _solve(x, y, factors):
+    lu = factored(x) if fit(x, y) else None
+    if lu is None or lu.singular:
+        return NotImplemented
+    factors.append(lu)
+    return lu.solved(y)
+
+
+def _solve_backward(g, out, wanted, factors):
+    if not factors:
+        return NotImplemented
+    gy = factors[0].solved(g, transposed=True)
+    return -(gy @ out.swapaxes(-1, -2)) if wanted[0] else None, gy
+
+
 @op(
     vjp=dict(
         x=lambda xp, g, x, out: -xp.matmul(xp.solve(_mT(xp, x), g), _mT(xp, out)),
         y=lambda xp, g, x: xp.solve(_mT(xp, x), g),
     ),
-    torch="linalg.solve",
+    fused=(_solve, _solve_backward),
     coerce=coerce.same,
     names=dict(x="A", y="B"),
-    samples=well_conditioned(((3, 3), ((3, 2),)), ((2, 3, 3), ((3, 4),)), ((3, 3), ((2, 3, 1),))),
     **MATRIX,
 )
-def solve(xp, x, y):
-    """The matrix z with x @ z = y."""
+def factored_solve(xp, x, y, *, factors):
+    """The matrix z with x @ z = y. `factors`: a list in which the kernel of the forward leaves the LU factors to that of the backward."""
     check_matrix("solve", xp, x)
     if x.dtype != y.dtype:
         raise RuntimeError(
@@ -99,6 +114,17 @@ def solve(xp, x, y):
             f"{y.shape[-2]}x{y.shape[-1]})"
         )
     return _succeeding("solve", xp.solve, x, y)
+
+
+@composite(
+    torch="linalg.solve",
+    names=dict(x="A", y="B"),
+    samples=well_conditioned(((3, 3), ((3, 2),)), ((2, 3, 3), ((3, 4),)), ((3, 3), ((2, 3, 1),))),
+    **MATRIX,
+)
+def solve(xp, x, y):
+    """The matrix z with x @ z = y."""
+    return xp.factored_solve(x, y, factors=[])
 
 
 # ---------------------------------------------------------------------- singular values
@@ -191,17 +217,35 @@ def _cofactors(xp, x, out):
     return xp.matmul(u * xp.unsqueeze(orientation * xp.cat(others, dim=-1), dim=-2), vh)
 
 
+def _det(x, factors):
+    lu = factored(x)
+    if lu is None:
+        return NotImplemented
+    factors.append(lu)
+    return lu.determinant()
+
+
+def _det_backward(g, out, factors):
+    if not factors or factors[0].singular or not np.all(out):
+        return NotImplemented
+    return (factors[0].inverse(transposed=True) * (g * out)[..., None, None],)
+
+
 @op(
     vjp=dict(x=lambda xp, g, x, out: xp.unsqueeze(xp.unsqueeze(g, dim=-1), dim=-1) * _cofactors(xp, x, out)),
-    torch="linalg.det",
-    inplace=False,
-    samples=SQUARE,
+    fused=(_det, _det_backward),
+    **MATRIX,
 )
-def det(xp, x):
-    """The determinant. Unlike torch: its derivative at a singular matrix is that of the definition; torch's is 0."""
+def factored_det(xp, x, *, factors):
+    """The determinant. `factors`: as of `factored_solve`."""
     check_matrix("det", xp, x)
     return xp.det(x)
 
+
+@composite(torch="linalg.det", inplace=False, samples=SQUARE)
+def det(xp, x):
+    """The determinant. Unlike torch: its derivative at a singular matrix is that of the definition; torch's is 0."""
+    return xp.factored_det(x, factors=[])
 
 
 def _lower_half(xp, x):
@@ -240,18 +284,37 @@ def cholesky(A, *, upper=False):
 slogdet_result = namedtuple("linalg_slogdet", ["sign", "logabsdet"])
 
 
+def _slogdet(x, factors):
+    lu = factored(x)
+    if lu is None:
+        return NotImplemented
+    factors.append(lu)
+    return lu.sign_and_log()
+
+
+def _slogdet_backward(g1, factors):
+    if not factors or factors[0].singular:
+        return NotImplemented
+    return (factors[0].inverse(transposed=True) * g1[..., None, None],)
+
+
 @op(
     vjp=dict(x=lambda xp, g1, x: xp.unsqueeze(xp.unsqueeze(g1, dim=-1), dim=-1) * _mT(xp, xp.inv(x))),
-    torch="linalg.slogdet",
+    fused=(_slogdet, _slogdet_backward),
     outputs=2,
     returns=slogdet_result,
-    inplace=False,
-    samples=BATCH_FIRST,
+    **MATRIX,
 )
-def slogdet(xp, x):
-    """The sign of the determinant and the logarithm of its absolute value."""
+def factored_slogdet(xp, x, *, factors):
+    """The sign of the determinant and the logarithm of its absolute value. `factors`: as of `factored_solve`."""
     check_matrix("slogdet", xp, x, half=RuntimeError)
     return xp.slogdet(x)
+
+
+@composite(torch="slogdet", out=False, inplace=False, samples=BATCH_FIRST)
+def slogdet(xp, x):
+    """The sign of the determinant and the logarithm of its absolute value."""
+    return xp.factored_slogdet(x, factors=[])
 
 
 def logdet(input):
