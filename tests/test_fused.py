@@ -81,6 +81,7 @@ def matrix(x, n=64):
 CALLS |= {
     "factored_solve": [lambda x, w, b: T.linalg.solve(matrix(x), matrix(x)[:, :3] * 2), lambda x, w, b: T.linalg.solve(matrix(x[:2, :2], 4), matrix(x, 4))],
     "factored_det": [lambda x, w, b: T.linalg.det(matrix(x) / 5), lambda x, w, b: T.linalg.det(matrix(x, 9))],
+    "factored_svdvals": [lambda x, w, b: T.linalg.svdvals(x), lambda x, w, b: T.linalg.svdvals(x.T.repeat(2, 1, 1))],
     "factored_slogdet": [lambda x, w, b: T.slogdet(matrix(x)).logabsdet, lambda x, w, b: T.slogdet(matrix(x.T, 9)).logabsdet],
 }
 TOLERANCE = {"float32": dict(rtol=1e-4, atol=2e-5), "float64": dict(rtol=1e-10, atol=1e-12)}

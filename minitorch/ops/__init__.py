@@ -57,6 +57,7 @@ from .decompositions import (  # noqa: F401
     factored_det,
     factored_slogdet,
     factored_solve,
+    factored_svdvals,
     inv,
     inverse,
     linalg_svd,

@@ -7,6 +7,7 @@ from collections import namedtuple
 import numpy as np
 
 from .. import dtypes
+from ..autograd.mode import state
 from ..backends.factors import factored, fit
 from ..printing import type_name
 from . import coerce
@@ -99,7 +100,7 @@ def _solve_backward(g, out, wanted, factors):
     **MATRIX,
 )
 def factored_solve(xp, x, y, *, factors):
-    """The matrix z with x @ z = y. `factors`: a list in which the kernel of the forward leaves the LU factors to that of the backward."""
+    """The matrix z with x @ z = y. `factors`: a list in which the fused forward leaves the LU factors to the backward."""
     check_matrix("solve", xp, x)
     if x.dtype != y.dtype:
         raise RuntimeError(
@@ -183,13 +184,36 @@ def svd(input, some=True, compute_uv=True):
     return svd_result(u, s, vh.mT)
 
 
+def _svdvals(x, vectors):
+    if x.ndim < 2 or x.dtype == np.float16 or x.dtype.kind != "f":
+        return NotImplemented
+    if vectors is None:
+        return np.linalg.svd(x, compute_uv=False)
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    vectors[:] = u, vh
+    return s
+
+
+def _svdvals_backward(g, vectors):
+    if not vectors:
+        return NotImplemented
+    u, vh = vectors
+    return (np.matmul(u * g[..., None, :], vh),)
+
+
 def _svdvals_dx(xp, g, x):
     u, _, vh = xp.linalg_svd(x, full_matrices=False)
     return xp.matmul(u * xp.unsqueeze(g, dim=-2), vh)
 
 
-@op(
-    vjp=dict(x=_svdvals_dx),
+@op(vjp=dict(x=_svdvals_dx), fused=(_svdvals, _svdvals_backward), names=dict(x="A"), **MATRIX)
+def factored_svdvals(xp, x, *, vectors):
+    """The singular values. `vectors`: a list in which the fused forward leaves the singular vectors to the backward, or None."""
+    check_matrix("svd", xp, x, square=False)
+    return xp.linalg_svd(x, full_matrices=False)[1]
+
+
+@composite(
     torch="linalg.svdvals",
     names=dict(x="A"),
     samples=well_conditioned(((3, 3), ()), ((2, 3, 4), ()), ((4, 2), ()), ((0, 3), ())),
@@ -197,8 +221,7 @@ def _svdvals_dx(xp, g, x):
 )
 def svdvals(xp, x):
     """The singular values in descending order."""
-    check_matrix("svd", xp, x, square=False)
-    return xp.linalg_svd(x, full_matrices=False)[1]
+    return xp.factored_svdvals(x, vectors=[] if x.requires_grad and state.grad else None)
 
 
 # ---------------------------------------------------------------------- determinants
