@@ -71,6 +71,19 @@ CALLS = {
         lambda x, w, b: F.batch_norm(x, w.detach() * 0 + 0.5, w.detach() ** 2 + 0.1),
     ],
 }
+
+
+def matrix(x, n=64):
+    """A regular one with x in it, which is for kernels."""
+    return T.nn.functional.pad(x[:9, :9], (0, n - min(x.shape[1], 9), 0, n - min(x.shape[0], 9))) + 5 * T.eye(n, dtype=x.dtype)
+
+
+CALLS |= {
+    "factored_solve": [lambda x, w, b: T.linalg.solve(matrix(x), matrix(x)[:, :3] * 2), lambda x, w, b: T.linalg.solve(matrix(x[:2, :2], 4), matrix(x, 4))],
+    "factored_det": [lambda x, w, b: T.linalg.det(matrix(x) / 5), lambda x, w, b: T.linalg.det(matrix(x, 9))],
+    "factored_svdvals": [lambda x, w, b: T.linalg.svdvals(x), lambda x, w, b: T.linalg.svdvals(x.T.repeat(2, 1, 1))],
+    "factored_slogdet": [lambda x, w, b: T.slogdet(matrix(x)).logabsdet, lambda x, w, b: T.slogdet(matrix(x.T, 9)).logabsdet],
+}
 TOLERANCE = {"float32": dict(rtol=1e-4, atol=2e-5), "float64": dict(rtol=1e-10, atol=1e-12)}
 TINY = {"float32": 1e-41, "float64": 1e-310}
 
@@ -104,7 +117,12 @@ def run(call, arrays, fused, monkeypatch, second=True):
 
 def check(call, arrays, dtype, monkeypatch, second=True):
     with np.errstate(all="ignore"):
-        ours = run(call, arrays, True, monkeypatch, second)
+        try:
+            ours = run(call, arrays, True, monkeypatch, second)
+        except np.linalg.LinAlgError:  # of a gradient
+            with pytest.raises(np.linalg.LinAlgError):
+                run(call, arrays, False, monkeypatch, second)
+            return
         formula = run(call, arrays, False, monkeypatch, second)
     if isinstance(ours, str):
         assert ours == formula
@@ -177,6 +195,8 @@ SPECIAL = {
 @each
 @pytest.mark.parametrize("special", SPECIAL)
 def test_special_values(name, i, special, dtype, monkeypatch):
+    if name.startswith("factored"):
+        return  # what is left of an inverse then depends on the order of steps: tests/test_lapack.py
     values = [
         {"tiny": TINY[dtype], "-tiny": -TINY[dtype]}.get(v, v) if isinstance(v, str) else v
         for v in SPECIAL[special]

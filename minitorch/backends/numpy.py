@@ -29,6 +29,7 @@ from .. import dtypes
 from . import elementary
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .elementary import erf, erfc, pow, sigmoid  # noqa: F401
+from .factors import det, inv, slogdet, solve  # noqa: F401
 from .indexing import (  # noqa: F401
     assign,
     bincount,
@@ -207,8 +208,7 @@ def cumsum_back(x, *, dim):
 # ---------------------------------------------------------------------- linear algebra
 
 
-inv, solve, det, linalg_svd = np.linalg.inv, np.linalg.solve, np.linalg.det, np.linalg.svd
-cholesky, slogdet = np.linalg.cholesky, np.linalg.slogdet
+linalg_svd, cholesky = np.linalg.svd, np.linalg.cholesky
 
 
 # ---------------------------------------------------------------------- shape: the methods, without NumPy's Python before them

@@ -36,18 +36,18 @@ ROW_MAJOR, PLAIN, TRANSPOSED = np.int32(101), np.int64(111), np.int64(112)  # cb
 F32, F64 = types.float32, types.float64
 
 
-def found() -> bool:
+def found(names) -> bool:
     """Whether the functions are there; they are then known to compiled code by their names."""
     library = ctypes.CDLL(np._core._multiarray_umath.__file__)
-    if not team.available or not all(hasattr(library, name) for name in NAMES):
+    if not team.available or not all(hasattr(library, name) for name in names):
         return False
-    for name in NAMES:
+    for name in names:
         address = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
         llvmlite.binding.add_symbol(name, address)
     return True
 
 
-available = found()
+available = found(NAMES)
 
 
 def gemm(name, number):

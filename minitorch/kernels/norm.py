@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from . import team
 from .jit import kernel
 
 # ---------------------------------------------------------------------- rows
@@ -53,8 +54,8 @@ def products(g, w, row, mean):
     return s, t
 
 
-@kernel
-def normalize_rows(x, w, b, eps, mean, rstd, out):
+@kernel(nogil=True)
+def normalize_rows(x, out, mean, rstd, w, b, eps):
     """mean = x.mean(1), rstd = 1 / sqrt(x.var(1) + eps), out = (x - mean) * rstd * w + b"""
     n, c = x.shape
     for i in range(n):
@@ -65,44 +66,45 @@ def normalize_rows(x, w, b, eps, mean, rstd, out):
             out[i, j] = (x[i, j] - m) * r * w[j] + b[j]
 
 
-@kernel
-def normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db):
-    """With y = (x - mean) * rstd: dx = rstd * (g * w - (g * w).mean(1) - y * (g * w * y).mean(1)), dw = (g * y).sum(0),
-    db = g.sum(0)"""
+@kernel(nogil=True)
+def normalize_rows_backward(start, stop, rows, g, x, w, mean, rstd, dx, sums):
+    """With y = (x - mean) * rstd: dx = rstd * (g * w - (g * w).mean(1) - y * (g * w * y).mean(1)), and of each block of rows
+    sums = (g * y).sum(0), g.sum(0)"""
     n, c = x.shape
-    g_sums, gd_sums = zeros(c), zeros(c)
-    for i in range(n):
-        m, r = mean[i], rstd[i]
-        s, t = products(g[i], w, x[i], m)
-        s, t = x.dtype.type(s / c), x.dtype.type(t / c) * r * r
-        for j in range(c):
-            d = x[i, j] - m
-            dx[i, j] = r * (g[i, j] * w[j] - s - d * t)
-            gd_sums[j] += g[i, j] * d * r
-            g_sums[j] += g[i, j]
-    for j in range(c):
-        dw[j], db[j] = gd_sums[j], g_sums[j]
+    for block in range(start, stop):
+        gd_sums, g_sums = zeros(c), zeros(c)
+        for i in range(block * rows, min(n, block * rows + rows)):
+            m, r = mean[i], rstd[i]
+            s, t = products(g[i], w, x[i], m)
+            s, t = x.dtype.type(s / c), x.dtype.type(t / c) * r * r
+            for j in range(c):
+                d = x[i, j] - m
+                dx[i, j] = r * (g[i, j] * w[j] - s - d * t)
+                gd_sums[j] += g[i, j] * d * r
+                g_sums[j] += g[i, j]
+        sums[block, 0], sums[block, 1] = gd_sums, g_sums
 
 
 # ---------------------------------------------------------------------- columns
 
 
-@kernel
-def column_statistics(x, mean, var):
-    """mean, var = x.mean(0), x.var(0)"""
+@kernel(nogil=True)
+def column_statistics(start, stop, rows, x, sums):
+    """Of each block of rows: sums = x.mean(0), ((x - x.mean(0)) ** 2).sum(0)"""
     n, c = x.shape
-    s, t = zeros(c), zeros(c)
-    for i in range(n):
+    for block in range(start, stop):
+        first, end = block * rows, min(n, block * rows + rows)
+        s, t = zeros(c), zeros(c)
+        for i in range(first, end):
+            for j in range(c):
+                s[j] += x[i, j]
         for j in range(c):
-            s[j] += x[i, j]
-    for j in range(c):
-        s[j] /= n
-    for i in range(n):
-        for j in range(c):
-            d = x[i, j] - s[j]
-            t[j] += d * d
-    for j in range(c):
-        mean[j], var[j] = s[j], t[j] / n
+            s[j] /= end - first
+        for i in range(first, end):
+            for j in range(c):
+                d = x[i, j] - s[j]
+                t[j] += d * d
+        sums[block, 0], sums[block, 1] = s, t
 
 
 @kernel
@@ -114,32 +116,38 @@ def reciprocal(var, eps):
     return rstd
 
 
-@kernel
-def normalize_columns(x, w, b, mean, var, eps, out):
-    """out = (x - mean) / sqrt(var + eps) * w + b"""
-    rstd = reciprocal(var, eps)
+@kernel(nogil=True)
+def normalize_columns(x, out, w, b, mean, rstd):
+    """out = (x - mean) * rstd * w + b"""
     n, c = x.shape
     for i in range(n):
         for j in range(c):
             out[i, j] = (x[i, j] - mean[j]) * rstd[j] * w[j] + b[j]
 
 
-@kernel
-def normalize_columns_backward(g, x, w, mean, var, eps, training, dx, dw, db):
-    """With y = (x - mean) * rstd, rstd = 1 / sqrt(var + eps): dw = (g * y).sum(0), db = g.sum(0), and
-    dx = rstd * w * (g - db / n - y * dw / n) in training, where mean and var are those of x, else rstd * w * g"""
-    rstd = reciprocal(var, eps)
+@kernel(nogil=True)
+def column_products(start, stop, rows, g, x, mean, rstd, sums):
+    """With y = (x - mean) * rstd, of each block of rows: sums = (g * y).sum(0), g.sum(0)"""
     n, c = x.shape
-    s, t = zeros(c), zeros(c)
-    for i in range(n):
-        for j in range(c):
-            s[j] += g[i, j] * ((x[i, j] - mean[j]) * rstd[j])
-            t[j] += g[i, j]
+    for block in range(start, stop):
+        s, t = zeros(c), zeros(c)
+        for i in range(block * rows, min(n, block * rows + rows)):
+            for j in range(c):
+                s[j] += g[i, j] * ((x[i, j] - mean[j]) * rstd[j])
+                t[j] += g[i, j]
+        sums[block, 0], sums[block, 1] = s, t
+
+
+@kernel(nogil=True)
+def columns_dx(g, x, dx, w, mean, rstd, dw, db, n, training):
+    """With y = (x - mean) * rstd: dx = rstd * w * (g - db / n - y * dw / n) in training, where mean and rstd are those of x, else
+    rstd * w * g"""
+    rows, c = x.shape
     number = x.dtype.type
+    s, t = zeros(c), zeros(c)
     for j in range(c):
-        dw[j], db[j] = s[j], t[j]
         s[j], t[j] = dw[j] / number(n) * rstd[j], db[j] / number(n)
-    for i in range(n):
+    for i in range(rows):
         for j in range(c):
             d = g[i, j]
             if training:
@@ -157,39 +165,70 @@ def follow(running_mean, running_var, mean, var, unbiased, momentum):
         running_var[j] = running_var[j] * keep + var[j] * factor * take
 
 
+# ---------------------------------------------------------------------- blocks of rows
+
+#: elements from which on there are several blocks (10**5: sharing costs what it saves), of a block at least, and the most blocks
+LARGE, BLOCK, BLOCKS = 1 << 18, 1 << 15, 32
+
+
+def sums_of(kernel, x, arguments, cost):
+    """The two sums (c) of each block of rows of x, in float64, and how many rows a block has; cost: ns an element."""
+    n, c = x.shape
+    rows = n if x.size < LARGE else -(-n // min(n, BLOCKS, x.size // BLOCK))
+    sums = np.empty((-(-n // rows) if n else 1, 2, c))
+    if len(sums) == 1:
+        kernel(0, 1, rows, *arguments, sums)
+    else:
+        team.run_range(kernel, len(sums), (rows, *arguments, sums), cost * rows * c)
+    return sums, rows
+
+
+def added(sums, dtype):
+    """The sums of all blocks."""
+    return (sums[0] if len(sums) == 1 else sums.sum(0)).astype(dtype)
+
+
 # ---------------------------------------------------------------------- layer norm, batch norm
 
 
 def layer_norm(x, w, b, eps):
     """-> (x normalised by rows, means, reciprocal standard deviations)"""
     out, mean, rstd = np.empty_like(x), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
-    normalize_rows(x, w, b, eps, mean, rstd, out)
+    team.run(normalize_rows, (x, out, mean, rstd), (w, b, eps), cost=0.07)
     return out, mean, rstd
 
 
 def layer_norm_backward(g, x, w, mean, rstd):
     """-> gradients of x, w and b"""
-    dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty_like(w)
-    normalize_rows_backward(g, x, w, mean, rstd, dx, dw, db)
-    return dx, dw, db
+    dx = np.empty_like(x)
+    sums, _ = sums_of(normalize_rows_backward, x, (g, x, w, mean, rstd, dx), cost=0.8)
+    return dx, *added(sums, w.dtype)
 
 
 def statistics(x):
     """-> mean and variance (of n, not n - 1) of each column"""
-    mean, var = np.empty(x.shape[1], x.dtype), np.empty(x.shape[1], x.dtype)
-    column_statistics(x, mean, var)
-    return mean, var
+    sums, rows = sums_of(column_statistics, x, (x,), cost=0.5)
+    means, squares = sums[:, 0], sums[:, 1]
+    if len(sums) == 1:
+        return means[0].astype(x.dtype), (squares[0] / len(x)).astype(x.dtype)
+    counts = np.full((len(sums), 1), rows)
+    counts[-1] = len(x) - rows * (len(sums) - 1)
+    mean = (means * counts).sum(0) / len(x)  # variances of parts: Chan, Golub, LeVeque 1983
+    var = (squares + (means - mean) ** 2 * counts).sum(0) / len(x)
+    return mean.astype(x.dtype), var.astype(x.dtype)
 
 
 def batch_norm(x, w, b, mean, var, eps):
     """x normalised by columns"""
     out = np.empty_like(x)
-    normalize_columns(x, w, b, mean, var, x.dtype.type(eps), out)
+    team.run(normalize_columns, (x, out), (w, b, mean, reciprocal(var, x.dtype.type(eps))), cost=0.15)
     return out
 
 
 def batch_norm_backward(g, x, w, mean, var, eps, training):
     """-> gradients of x, w and b; in training the mean and the variance are those of x"""
-    dx, dw, db = np.empty_like(x), np.empty_like(w), np.empty_like(w)
-    normalize_columns_backward(g, x, w, mean, var, x.dtype.type(eps), training, dx, dw, db)
+    dx, rstd = np.empty_like(x), reciprocal(var, x.dtype.type(eps))
+    sums, _ = sums_of(column_products, x, (g, x, mean, rstd), cost=0.4)
+    dw, db = added(sums, w.dtype)
+    team.run(columns_dx, (g, x, dx), (w, mean, rstd, dw, db, len(x), training), cost=0.1)
     return dx, dw, db

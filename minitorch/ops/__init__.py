@@ -54,6 +54,10 @@ from .compare import *  # noqa: F403
 from .convert import to_device  # noqa: F401
 from .decompositions import (  # noqa: F401
     det,
+    factored_det,
+    factored_slogdet,
+    factored_solve,
+    factored_svdvals,
     inv,
     inverse,
     linalg_svd,

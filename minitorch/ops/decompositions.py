@@ -7,12 +7,14 @@ from collections import namedtuple
 import numpy as np
 
 from .. import dtypes
+from ..autograd.mode import state
+from ..backends.factors import factored, fit
 from ..printing import type_name
 from . import coerce
 from .compare import where
 from .linalg import _mT
 from .samples import Sample, array, rng
-from .table import op
+from .table import composite, op
 
 
 class LinAlgError(RuntimeError):
@@ -72,19 +74,33 @@ def inv(xp, x):
 # ---------------------------------------------------------------------- linear systems
 
 
+def _solve(x, y, factors):
+    lu = factored(x) if fit(x, y) else None
+    if lu is None or lu.singular:
+        return NotImplemented
+    factors.append(lu)
+    return lu.solved(y)
+
+
+def _solve_backward(g, out, wanted, factors):
+    if not factors:
+        return NotImplemented
+    gy = factors[0].solved(g, transposed=True)
+    return -(gy @ out.swapaxes(-1, -2)) if wanted[0] else None, gy
+
+
 @op(
     vjp=dict(
         x=lambda xp, g, x, out: -xp.matmul(xp.solve(_mT(xp, x), g), _mT(xp, out)),
         y=lambda xp, g, x: xp.solve(_mT(xp, x), g),
     ),
-    torch="linalg.solve",
+    fused=(_solve, _solve_backward),
     coerce=coerce.same,
     names=dict(x="A", y="B"),
-    samples=well_conditioned(((3, 3), ((3, 2),)), ((2, 3, 3), ((3, 4),)), ((3, 3), ((2, 3, 1),))),
     **MATRIX,
 )
-def solve(xp, x, y):
-    """The matrix z with x @ z = y."""
+def factored_solve(xp, x, y, *, factors):
+    """The matrix z with x @ z = y. `factors`: a list in which the fused forward leaves the LU factors to the backward."""
     check_matrix("solve", xp, x)
     if x.dtype != y.dtype:
         raise RuntimeError(
@@ -99,6 +115,17 @@ def solve(xp, x, y):
             f"{y.shape[-2]}x{y.shape[-1]})"
         )
     return _succeeding("solve", xp.solve, x, y)
+
+
+@composite(
+    torch="linalg.solve",
+    names=dict(x="A", y="B"),
+    samples=well_conditioned(((3, 3), ((3, 2),)), ((2, 3, 3), ((3, 4),)), ((3, 3), ((2, 3, 1),))),
+    **MATRIX,
+)
+def solve(xp, x, y):
+    """The matrix z with x @ z = y."""
+    return xp.factored_solve(x, y, factors=[])
 
 
 # ---------------------------------------------------------------------- singular values
@@ -157,13 +184,36 @@ def svd(input, some=True, compute_uv=True):
     return svd_result(u, s, vh.mT)
 
 
+def _svdvals(x, vectors):
+    if x.ndim < 2 or x.dtype == np.float16 or x.dtype.kind != "f":
+        return NotImplemented
+    if vectors is None:
+        return np.linalg.svd(x, compute_uv=False)
+    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    vectors[:] = u, vh
+    return s
+
+
+def _svdvals_backward(g, vectors):
+    if not vectors:
+        return NotImplemented
+    u, vh = vectors
+    return (np.matmul(u * g[..., None, :], vh),)
+
+
 def _svdvals_dx(xp, g, x):
     u, _, vh = xp.linalg_svd(x, full_matrices=False)
     return xp.matmul(u * xp.unsqueeze(g, dim=-2), vh)
 
 
-@op(
-    vjp=dict(x=_svdvals_dx),
+@op(vjp=dict(x=_svdvals_dx), fused=(_svdvals, _svdvals_backward), names=dict(x="A"), **MATRIX)
+def factored_svdvals(xp, x, *, vectors):
+    """The singular values. `vectors`: a list in which the fused forward leaves the singular vectors to the backward, or None."""
+    check_matrix("svd", xp, x, square=False)
+    return xp.linalg_svd(x, full_matrices=False)[1]
+
+
+@composite(
     torch="linalg.svdvals",
     names=dict(x="A"),
     samples=well_conditioned(((3, 3), ()), ((2, 3, 4), ()), ((4, 2), ()), ((0, 3), ())),
@@ -171,8 +221,7 @@ def _svdvals_dx(xp, g, x):
 )
 def svdvals(xp, x):
     """The singular values in descending order."""
-    check_matrix("svd", xp, x, square=False)
-    return xp.linalg_svd(x, full_matrices=False)[1]
+    return xp.factored_svdvals(x, vectors=[] if x.requires_grad and state.grad else None)
 
 
 # ---------------------------------------------------------------------- determinants
@@ -191,17 +240,35 @@ def _cofactors(xp, x, out):
     return xp.matmul(u * xp.unsqueeze(orientation * xp.cat(others, dim=-1), dim=-2), vh)
 
 
+def _det(x, factors):
+    lu = factored(x)
+    if lu is None:
+        return NotImplemented
+    factors.append(lu)
+    return lu.determinant()
+
+
+def _det_backward(g, out, factors):
+    if not factors or factors[0].singular or not np.all(out):
+        return NotImplemented
+    return (factors[0].inverse(transposed=True) * (g * out)[..., None, None],)
+
+
 @op(
     vjp=dict(x=lambda xp, g, x, out: xp.unsqueeze(xp.unsqueeze(g, dim=-1), dim=-1) * _cofactors(xp, x, out)),
-    torch="linalg.det",
-    inplace=False,
-    samples=SQUARE,
+    fused=(_det, _det_backward),
+    **MATRIX,
 )
-def det(xp, x):
-    """The determinant. Unlike torch: its derivative at a singular matrix is that of the definition; torch's is 0."""
+def factored_det(xp, x, *, factors):
+    """The determinant. `factors`: as of `factored_solve`."""
     check_matrix("det", xp, x)
     return xp.det(x)
 
+
+@composite(torch="linalg.det", inplace=False, samples=SQUARE)
+def det(xp, x):
+    """The determinant. Unlike torch: its derivative at a singular matrix is that of the definition; torch's is 0."""
+    return xp.factored_det(x, factors=[])
 
 
 def _lower_half(xp, x):
@@ -240,18 +307,37 @@ def cholesky(A, *, upper=False):
 slogdet_result = namedtuple("linalg_slogdet", ["sign", "logabsdet"])
 
 
+def _slogdet(x, factors):
+    lu = factored(x)
+    if lu is None:
+        return NotImplemented
+    factors.append(lu)
+    return lu.sign_and_log()
+
+
+def _slogdet_backward(g1, factors):
+    if not factors or factors[0].singular:
+        return NotImplemented
+    return (factors[0].inverse(transposed=True) * g1[..., None, None],)
+
+
 @op(
     vjp=dict(x=lambda xp, g1, x: xp.unsqueeze(xp.unsqueeze(g1, dim=-1), dim=-1) * _mT(xp, xp.inv(x))),
-    torch="linalg.slogdet",
+    fused=(_slogdet, _slogdet_backward),
     outputs=2,
     returns=slogdet_result,
-    inplace=False,
-    samples=BATCH_FIRST,
+    **MATRIX,
 )
-def slogdet(xp, x):
-    """The sign of the determinant and the logarithm of its absolute value."""
+def factored_slogdet(xp, x, *, factors):
+    """The sign of the determinant and the logarithm of its absolute value. `factors`: as of `factored_solve`."""
     check_matrix("slogdet", xp, x, half=RuntimeError)
     return xp.slogdet(x)
+
+
+@composite(torch="slogdet", out=False, inplace=False, samples=BATCH_FIRST)
+def slogdet(xp, x):
+    """The sign of the determinant and the logarithm of its absolute value."""
+    return xp.factored_slogdet(x, factors=[])
 
 
 def logdet(input):

@@ -49,6 +49,7 @@ class Plan:
         self.saved_names = [
             p for p in dict.fromkeys(read) if p not in ("xp", "wanted") and not is_gradient(p)
         ]
+        self.needed = [i for i in range(row.outputs) if f"g{i}" in read]  # results without whose gradients there is none
         self.guarded = []  # those of them whose memory may be changed in place
         self.record = compiled("record", self._record(), **self._names())
         self.backward = compiled("backward", self._backward(), **self._names())
@@ -135,7 +136,8 @@ class Plan:
         if self.saved_names:
             lines += [f"{', '.join(self.saved_names)}, = s"]
         if self.op.outputs > 1:
-            lines += [f"g{i} = filled(node, g, {i}, xp)" for i in range(self.op.outputs) if f"g{i}" in read]
+            lines += [f"if {' and '.join(f'g[{i}] is None' for i in self.needed)}:", f"    return {(None,) * len(self.wanted)}"]
+            lines += [f"g{i} = filled(node, g, {i}, xp)" for i in self.needed]
         if self.fused:
             asked = tuple(n in wanted for n in self.op.inputs)
             given = ", ".join(str(asked) if p == "wanted" else p for p in self.fused)
@@ -183,6 +185,8 @@ class Plan:
             return replay(node, g, self)
         values = {name: self.saved_tensor(node, name) for name in self.saved_names} | {"g": g, "xp": ops}
         if self.op.outputs > 1:
+            if all(g[i] is None for i in self.needed):
+                return (None,) * len(self.wanted)
             values |= {f"g{i}": filled(node, g, i, ops) for i in range(self.op.outputs)}
         return tuple(
             rule(*[values[p] for p in names]) if wanted is None or n in wanted else None

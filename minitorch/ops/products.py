@@ -55,7 +55,7 @@ def inner(xp, x, y):
             f"inner() the last dimension must match on both input tensors but got shapes {list(x.shape)} and {list(y.shape)}"
         )
     if y.ndim <= 2 and x.is_floating_point():
-        return xp.linear(x, y)
+        return xp.linear(x, y) if y.ndim == 2 else xp.matmul(x, y)
     return tensordot(x, y, ([-1], [-1]))
 
 
