@@ -7,7 +7,6 @@ import numpy as np
 from .. import dtypes
 from ..tensor import Tensor, wrap
 
-
 #: bytes of a line of the cache, and bytes from which on it matters where in a line an array begins
 LINE, LARGE = 64, 1 << 20
 
