@@ -6,9 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from . import charts
+from . import charts, obstacles
 from .rows import OURS, geometric_mean
-from .targets import judge, obstacles
+from .targets import judge
 from .words import bytes_of, figure_of, ratio_of, seconds_of
 
 
@@ -70,9 +70,9 @@ def as_markdown(report):
             for v in found
         ]
         parts.append(table(("target", "threads", "must be", "is", "", "decided by"), rows))
-        if blocked := list(obstacle_cells(found)):
-            parts.append("**" + OBSTACLES + "** " + EXPLAINED)
-            parts.append(table(HEADS, blocked))
+        if blocked := list(obstacles.cells(found)):
+            parts.append(f"**{obstacles.TITLE}** {obstacles.EXPLAINED}")
+            parts.append(table(obstacles.HEADS, blocked))
     if report.left_out:
         parts.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in report.left_out.items()) + ".")
     for (group, threads), rows in grouped(report).items():
@@ -93,24 +93,6 @@ def as_markdown(report):
         ]
         parts.append(table(heads, cells))
     return "\n\n".join(parts) + "\n"
-
-
-OBSTACLES = "What stands in the way of missed targets."
-EXPLAINED = (
-    "Alone: the step's operations, forward and backward, run again on raw arrays, without tensors, graph, modules and optimizer. "
-    "Memory, for operations: their arguments and results at the measured bandwidth. The ratio is what torch would need over the "
-    "arithmetic alone. In the way is the overhead, if without it the target would be reached; else the calls of NumPy and kernels, of "
-    "which there would have to be fewer or faster ones; or memory, if even its bandwidth does not allow the target (torch's gradient "
-    "may then be a view where ours is a copy, or its arrays fit the cache)."
-)
-HEADS = ("missed", "threads", "step", "alone", "memory", "torch", "torch x alone", "in the way", "dearest operations")
-
-
-def obstacle_cells(verdicts):
-    for o in obstacles(verdicts):
-        seconds = [seconds_of(s) if s else "" for s in (o.step, o.alone, o.memory, o.torch)]
-        operations = ", ".join(f"{calls} {name} {seconds_of(f + b)}" for name, calls, f, b in o.row.alone["operations"][:3])
-        yield o.row.title, str(o.row.threads), *seconds, ratio_of(o.ratio), o.what, operations
 
 
 def grouped(report):
@@ -151,8 +133,8 @@ def as_html(report):
     return environment.get_template("report.html.j2").render(
         report=report,
         verdicts=(found := judge(report)),
-        obstacles=list(obstacle_cells(found)),
-        obstacle_words=(OBSTACLES, EXPLAINED, HEADS),
+        obstacles=list(obstacles.cells(found)),
+        obstacle_words=(obstacles.TITLE, obstacles.EXPLAINED, obstacles.HEADS),
         plots=plots(report),
         groups=grouped(report),
         measured=measured,
