@@ -68,12 +68,12 @@ def held(workload: Workload) -> dict:
 
     def watch(node, g, call):
         if hasattr(node.plan, "op"):
-            count(f"saved by {node.plan.op.name},", node.saved)
+            count(f"array saved by {node.plan.op.name},", node.saved)
         return call()
 
     tensors = [t for t in gc.get_objects() if isinstance(t, T.Tensor)]
     gradients = {id(t._grad) for t in tensors}
-    count("of parameters, states and data,", [t._array for t in tensors if id(t) not in gradients])
+    count("array of parameters, states and data,", [t._array for t in tensors if id(t) not in gradients])
     del tensors
     watchers.append(watch)
     try:

@@ -9,16 +9,19 @@ from .rows import Row
 from .targets import allowed
 from .words import figure_in, ratio_of
 
-TITLE = "What stands in the way of missed targets."
-EXPLAINED = (
-    "Allowed: what the target leaves. Bound: what the machine needs for the row if nothing else took time: bytes at the measured bandwidth "
-    "(of an optimizer: of as many streams as its update has), products at the measured rate, `import numpy` of an import, arrays that must be "
-    "kept of a step's memory. Alone: the same calls of NumPy and kernels on raw arrays, without tensors, graph, modules and optimizer. In the "
-    "way is the machine, by the larger part of the bound, if even the bound is more than is allowed (torch's gradient may then be a view where "
-    "ours is a copy, or its arrays fit the cache); else the calls, of which there would have to be fewer or faster ones, if they alone take "
-    "more; else the overhead of Python around them."
-)
+TITLE = "What stands in the way of missed targets"
 HEADS = ("missed", "threads", "is", "allowed", "bound", "alone", "torch", "torch x alone", "in the way", "dearest parts")
+#: how the columns are read
+EXPLAINED = {
+    "allowed": "what the target leaves for the row.",
+    "bound": "what the machine needs if nothing else takes time: bytes at the measured bandwidth (of an optimizer: of a kernel with as many "
+    "streams as its update has), products at the measured rate; of an import `import numpy`; of memory the arrays that must be kept.",
+    "alone": "the same calls of NumPy and kernels on raw arrays, without tensors, graph, modules and optimizer; "
+    "`torch x alone` is the ratio to torch if those were all.",
+    "in the way": "the larger part of the bound, if the bound is more than is allowed (torch's gradient may then be a view where ours is a "
+    "copy, or its arrays fit the cache); else the calls, if alone they take more: there would have to be fewer or faster ones; else the "
+    "overhead of Python around them.",
+}
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,13 @@ def cells(verdicts):
         row = o.row
         values = [row.median(), o.allowed, row.bound, o.alone, row.median("torch")]
         figures = [figure_in(row.unit, value) if value else "" for value in values]
-        dearest = ", ".join(f"{calls} {name} {figure_in(row.unit, f + b)}" for name, calls, f, b in row.alone["operations"][:4])
+        dearest = ", ".join(part(row.unit, *operation) for operation in row.alone["operations"][:4])
         yield row.title, str(row.threads), *figures, ratio_of(o.ratio), o.what, dearest
+
+
+def part(unit, name, calls, forward, backward):
+    """`3 x linear 400 us`: forward and backward together."""
+    return f"{calls} x " * (calls > 1) + f"{name} {figure_in(unit, forward + backward)}"
 
 
 def explain(row, workload, worker, roof) -> None:

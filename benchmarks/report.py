@@ -60,7 +60,8 @@ def as_markdown(report):
     if found := judge(report):
         parts.append(table(VERDICTS, map(verdict_cells, found)))
         if blocked := list(obstacles.cells(found)):
-            parts += [f"**{obstacles.TITLE}** {obstacles.EXPLAINED}", table(obstacles.HEADS, blocked)]
+            words = "\n".join(f"* *{head}*: {text}" for head, text in obstacles.EXPLAINED.items())
+            parts += [f"**{obstacles.TITLE}**", words, table(obstacles.HEADS, blocked)]
     if report.left_out:
         parts.append("Left out: " + "; ".join(f"{name} ({reason})" for name, reason in report.left_out.items()) + ".")
     parts += [group_table(*key, rows) for key, rows in grouped(report.rows).items()]

@@ -72,7 +72,7 @@ def explain(rows, numpy, python):
         return
     imported, stepped = rows[0].median() - numpy, rows[1].median() - rows[0].median()
     parts = [("import numpy", 1, numpy, 0.0), ("import minitorch after it", 1, imported, 0.0)]
-    before = ("start of Python, before the import and not counted,", 1, python, 0.0)
+    before = ("Python's own start, before all that and not counted,", 1, python, 0.0)
     for row, more in zip(rows, ([], [("first step", 1, stepped, 0.0)]), strict=True):
         row.bound = numpy
         row.alone = {"seconds": numpy, "bounds": {"import numpy": numpy}, "operations": [*parts, *more, before]}
