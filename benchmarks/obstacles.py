@@ -15,7 +15,7 @@ HEADS = ("missed", "threads", "is", "allowed", "bound", "alone", "torch", "torch
 EXPLAINED = {
     "allowed": "what the target leaves for the row.",
     "bound": "what the machine needs if nothing else takes time: bytes at the measured bandwidth (of an optimizer: of a kernel with as many "
-    "streams as its update has), products at the measured rate; of an import `import numpy`; of memory the arrays that must be kept.",
+    "streams as its update has), products at the measured rate; of an import, NumPy's own; of memory, the arrays that must be kept.",
     "alone": "the same calls of NumPy and kernels on raw arrays, without tensors, graph, modules and optimizer; "
     "`torch x alone` is the ratio to torch if those were all.",
     "in the way": "the larger part of the bound, if the bound is more than is allowed (torch's gradient may then be a view where ours is a "
