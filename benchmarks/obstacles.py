@@ -67,7 +67,7 @@ def cells(verdicts):
         row = o.row
         values = [row.median(), o.allowed, row.bound, o.alone, row.median("torch")]
         figures = [figure_in(row.unit, value) if value else "" for value in values]
-        dearest = ", ".join(part(row.unit, *operation) for operation in row.alone["operations"][:4])
+        dearest = ", ".join(part(row.unit, *operation) for operation in row.alone["operations"][:5])
         yield row.title, str(row.threads), *figures, ratio_of(o.ratio), o.what, dearest
 
 

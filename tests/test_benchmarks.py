@@ -319,7 +319,7 @@ def test_a_missed_update_is_explained():
 def test_a_slow_import_is_explained(numpy, what):
     report = fixture_report()
     report.rows[5:6] = rows = [row([0.4] * 3, [1.5] * 3, "startup", name) for name in ("import", "import and first step")]
-    startup.explain(rows, numpy, 0.02)
+    startup.explain(rows, numpy, 0.0, 0.02)
     (found,) = obstacles(judge(report))
     assert (found.row, found.allowed, found.what) == (rows[0], 0.2, what)
     assert f"import minitorch after it {seconds_of(0.4 - numpy)}, Python's own start" in as_markdown(report)
