@@ -171,34 +171,6 @@ def test_threads_give_the_same(name, options, team, in_pieces):
             np.testing.assert_array_equal(x, y)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_pieces_that_begin_lines_are_the_whole(dtype, team, in_pieces):
-    """Wherever in a line of the cache the parameters begin, every element is updated once."""
-    team(2, helpers=True)
-    in_pieces(37)
-    bases = [np.zeros(5000 + i, dtype) for i in range(17)]
-    leaves = [minitorch.from_numpy(base[i:]).requires_grad_() for i, base in enumerate(bases)]
-    for w in leaves:
-        w.grad = minitorch.ones_like(w)
-    mine.SGD(leaves, lr=1.0).step()
-    for i, base in enumerate(bases):
-        assert (base[i:] == -1).all()
-        assert (base[:i] == 0).all()
-
-
-@pytest.mark.parametrize("size", [1, 1 << 17, 1 << 18, (1 << 18) + 3])
-def test_state_begins_where_its_parameter_does_in_a_line(size):
-    w = minitorch.from_numpy(np.zeros(size + 5, np.float32)[5:]).requires_grad_()
-    w.grad = minitorch.ones(size)
-    optimizer = mine.Adam([w], lr=0.1)
-    optimizer.step()
-    for name in ("exp_avg", "exp_avg_sq"):
-        state = optimizer.state[w][name].numpy()
-        assert (state.shape, state.dtype) == ((size,), np.float32)
-        assert state.nbytes < 1 << 20 or (state.ctypes.data - w.detach().numpy().ctypes.data) % 64 == 0
-    assert len(pickle.dumps(optimizer.state_dict())) < 8 * size + 4096
-
-
 def test_threads_and_one_memory_twice(team, in_pieces):
     team(2, helpers=True)
     in_pieces(1000)

@@ -260,27 +260,14 @@ def _adagrad(p, g, total, rate, eps, weight_decay, maximize):
 #: the columns of parameter and gradient (of a type, as literals would be types of their own)
 P, G = np.int64(0), np.int64(1)
 
-#: bytes of a line of the cache
-LINE = 64
-
-
-@kernel(inner=True)
-def edge(at, n, data, number):
-    """`at` within an array of `n` elements, moved down to where a cache line begins: vectors that lie in two lines take longer to
-    write. What the optimizer keeps for a large parameter begins at the same place of a line (`optim.state.beside`)."""
-    if at <= 0 or at >= n:
-        return min(max(at, 0), n)
-    size = vector(data, 1, number).itemsize
-    return max(at - (data + at * size) % LINE // size, 0)
-
 
 @kernel(inner=True)
 def part_of(objects, row, start, stop, number):
     """What the elements from `start` to `stop` of the flat view, counted from this row, have in it; and `start` and `stop` counted
     from the next one."""
-    p = item(objects, row)
-    n, data = elements(p), word(p + DATA)
-    return (objects, row, edge(start, n, data, number), edge(stop, n, data, number), number), start - n, stop - n
+    n = elements(item(objects, row))
+    low = min(max(start, 0), n)
+    return (objects, row, low, max(low, min(stop, n)), number), start - n, stop - n
 
 
 @kernel(inner=True)
