@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
+from . import obstacles
 from .rows import OURS, Row, geometric_mean
 from .targets import judge
 from .terminal import terminal
@@ -60,6 +61,19 @@ def verdicts(report):
         mark = Text("reached", "green") if v.reached else Text("missed", "red")
         table.add_row(v.target.title, str(v.threads), v.limit, v.words, mark, v.detail)
     console.print(table)
+    if blocked := list(obstacles.cells(found)):
+        console.print(obstacles_table(blocked))
+
+
+def obstacles_table(blocked, most=20):
+    """The first so many lines of it; all are in the files."""
+    more = f" ({most} of {len(blocked)})" if len(blocked) > most else ""
+    table = Table(title=obstacles.TITLE + more, title_justify="left")
+    for i, name in enumerate(obstacles.HEADS):
+        table.add_column(name, justify="right" if 0 < i < 8 else "left")
+    for cells in blocked[:most]:
+        table.add_row(*cells)
+    return table
 
 
 def compared(before, after, found, groups):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from . import peers, turns
 from .process import Process, ProcessError
-from .rows import Row
+from .rows import OURS, Row
 from .steps import perceptron, row
+from .targets import misses
 from .workload import Workload
 
 ROUNDS, STEPS = 2, 5
@@ -43,6 +44,45 @@ def peak(peer: str, threads: int, workload: Workload) -> tuple[int, int]:
     run(step)
     whole = status("VmHWM")
     return whole - before, whole
+
+
+def held(workload: Workload) -> dict:
+    """Bytes that minitorch must hold at the end of a step's forward, `{"seconds": all of them, "operations": [(what, arrays, bytes, 0)]}`:
+    parameters, states and data, and what the nodes of the graph have saved."""
+    import minitorch as T
+    from minitorch.autograd.engine import watchers
+
+    step = workload.build(T)
+    run(step)
+    seen, rows = {}, {}
+
+    def count(name, arrays):
+        row = rows.setdefault(name, [0, 0])
+        for array in arrays:
+            while getattr(array, "base", None) is not None and hasattr(array.base, "nbytes"):
+                array = array.base
+            if hasattr(array, "nbytes") and id(array) not in seen:
+                seen[id(array)] = array  # kept, so that no other one gets its number
+                row[0] += 1
+                row[1] += array.nbytes
+
+    def watch(node, g, call):
+        if hasattr(node.plan, "op"):
+            count(f"array saved by {node.plan.op.name},", node.saved)
+        return call()
+
+    tensors = [t for t in gc.get_objects() if isinstance(t, T.Tensor)]
+    gradients = {id(t._grad) for t in tensors}
+    count("array of parameters, states and data,", [t._array for t in tensors if id(t) not in gradients])
+    del tensors
+    watchers.append(watch)
+    try:
+        step()
+    finally:
+        watchers.remove(watch)
+    operations = sorted(((name, *row, 0) for name, row in rows.items() if row[1]), key=lambda row: -row[2])
+    total = sum(size for _, _, size, _ in operations)
+    return {"seconds": total, "bounds": {"arrays that are kept": total}, "operations": operations}
 
 
 def measurable():
@@ -82,6 +122,10 @@ def measure(choices, names, threads, progress):
         else:
             own.rounds = {name: [a for a, _ in values] for name, values in rounds.items()}
             whole.rounds = {name: [b for _, b in values] for name, values in rounds.items()}
+            if misses(own):
+                with Process(OURS, peers.environment(threads)) as process:
+                    own.alone = process.ask(f"{__name__}:held", workload)
+                own.bound = own.alone["seconds"]
         found += [own, whole] if whole.rounds else [own]
         advance(workload.name, 1)
     return found

@@ -29,14 +29,19 @@ def fastest(T, optimizer):
     return next(({word: True} for word in ("fused", "foreach")[gpu:] if word in known), {})
 
 
-def update(T, name, size, options):
-    """One step of the optimizer with fixed gradients."""
+def prepared(T, name, size, options):
+    """The optimizer, its parameters' gradients given."""
     T.manual_seed(0)
     parameters = [T.nn.Parameter(T.randn(size // TENSORS)) for _ in range(TENSORS)]
     for p in parameters:
         p.grad = T.randn(size // TENSORS)
     optimizer = getattr(T.optim, name)
-    optimizer = optimizer(parameters, lr=1e-3, **fastest(T, optimizer), **options)
+    return optimizer(parameters, lr=1e-3, **fastest(T, optimizer), **options)
+
+
+def update(T, name, size, options):
+    """One step of the optimizer with fixed gradients."""
+    optimizer = prepared(T, name, size, options)
 
     def step():
         optimizer.step()
@@ -67,13 +72,5 @@ def workloads(choices):
         for variant, options in VARIANTS.get(name, {"plain": {}}).items():
             title = name if variant == "plain" else f"{name}, {variant}"
             for size in FEWER if choices.brief else SIZES:
-                traffic = 4 * size * PASSES.get(title, 0)
-                function = f"{__name__}:update"
-                found.append(
-                    Workload("optim", title, function, (name, size, options), size=size, traffic=traffic)
-                )
+                found.append(Workload("optim", title, f"{__name__}:update", (name, size, options), size=size))
     return found
-
-
-#: how often an update must read or write an array of all parameters: parameter (twice), gradient, moments (twice)
-PASSES = {"SGD": 3, "SGD, momentum": 5, "SGD, Nesterov": 5, "Adam": 7, "AdamW": 7, "RMSprop": 5, "Adagrad": 5}

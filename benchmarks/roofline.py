@@ -121,16 +121,9 @@ def measure(threads, device, with_torch, process):
     return {"gemm": peak, "bandwidth": rates}
 
 
-def bound(workload, roof):
-    """Seconds that the peaks allow for the workload's products and traffic; None if it states neither."""
-    if not (workload.flops or workload.traffic):
-        return None
-    return workload.flops / roof["gemm"] + memory_bound(workload.traffic, roof)
-
-
-def memory_bound(traffic, roof):
-    """Seconds in which that many bytes can be read and written."""
-    return traffic / rate_at(traffic, roof["bandwidth"])
+def bounds(flops, traffic, roof):
+    """Seconds that the peaks allow for the products, and in which that many bytes can be read and written."""
+    return {"products": flops / roof["gemm"], "memory": traffic / rate_at(traffic, roof["bandwidth"])}
 
 
 def rate_at(traffic, bandwidth):

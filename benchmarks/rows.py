@@ -21,7 +21,7 @@ class Row:
     unit: str = "s"
     shares: int = 1
     bound: float | None = None  # seconds that the machine's peaks allow
-    alone: dict | None = None  # minitorch's arithmetic without the rest, see floor.py
+    alone: dict | None = None  # minitorch's arithmetic without the rest, in the row's unit, see floor.py and obstacles.py
     rounds: dict = field(default_factory=dict)
     errors: dict = field(default_factory=dict)  # library -> last line of its error
     note: str = ""
@@ -66,6 +66,19 @@ class Row:
         """Median of `ratios`; None if one of the two was not measured."""
         found = self.ratios(library)
         return statistics.median(found) if found else None
+
+
+def grouped(rows):
+    """`{(group, threads): rows}` in the order they were measured."""
+    found = {}
+    for row in rows:
+        found.setdefault((row.group, row.threads), []).append(row)
+    return found
+
+
+def measured(rows):
+    """The libraries of the rows."""
+    return list(dict.fromkeys(name for row in rows for name in row.rounds))
 
 
 def geometric_mean(values):

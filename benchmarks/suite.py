@@ -9,7 +9,21 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from . import data, memory, ops, optim, peers, roofline, scale, startup, steps, targets, thresholds, turns
+from . import (
+    data,
+    memory,
+    obstacles,
+    ops,
+    optim,
+    peers,
+    roofline,
+    scale,
+    startup,
+    steps,
+    targets,
+    thresholds,
+    turns,
+)
 from .process import Process
 from .rows import OURS
 from .turns import Budget
@@ -30,8 +44,8 @@ FRESH = {"memory": memory.measure, "startup": startup.measure, "thresholds": thr
 #: groups that can be asked for on another device than the CPU: in the others no device takes part
 ON_DEVICES = ("steps", "ops", "optim")
 
-#: groups of whose workloads the arithmetic alone is measured too; of operations, of those that miss their target
-FLOORS = ("steps", "own")
+#: groups of whose workloads the arithmetic alone is measured too, and those where it is of the rows that miss their target
+FLOORS, MISSED = ("steps", "own"), ("ops", "optim")
 
 GROUPS = ("steps", "ops", "optim", "data", "memory", "startup", "scale", "thresholds")
 PEER_NAMES = tuple(name for name in peers.PEERS if name != OURS)
@@ -133,12 +147,10 @@ def run_threads(report, names, threads, progress):
                 for workload in rows:
                     advance(workload.name, 0)
                     row = turns.measure(workload, workers, budget, threads)
-                    row.bound = roofline.bound(workload, roof)
-                    wanted = group in FLOORS or (group == "ops" and targets.misses(row))
+                    row.bound = sum(roofline.bounds(workload.flops, workload.traffic, roof).values()) or None
+                    wanted = group in FLOORS or (group in MISSED and targets.misses(row))
                     if wanted and choices.device == "cpu" and OURS in workers and row.rounds.get(OURS):
-                        row.alone = workers[OURS].ask("benchmarks.floor:measure", workload)
-                        if group == "ops":
-                            row.bound = roofline.memory_bound(row.alone["bytes"], roof)
+                        obstacles.explain(row, workload, workers[OURS], roof)
                     report.rows.append(row)
                     advance(workload.name, 1)
     for group in choices.groups:

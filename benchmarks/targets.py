@@ -105,6 +105,16 @@ def said(target, value):
     return seconds_of(value) if target.figure == "seconds" else ratio_of(value)
 
 
+def allowed(target, row) -> float | None:
+    """What of the row's unit minitorch may need to reach the target."""
+    if target.figure == "seconds":
+        return target.limit
+    if target.figure == "bound":
+        return target.limit * row.bound
+    theirs = row.median("torch")
+    return theirs / target.limit if theirs else None
+
+
 def judge(report) -> list[Verdict]:
     """A verdict for every target and thread count of which the run measured something. The targets are about the CPU."""
     if report.choices.device != "cpu":
@@ -147,42 +157,3 @@ def misses(row) -> bool:
     ratio = row.ratio("torch")
     limits = [t.limit for t in TARGETS if t.figure == "ratio" and not t.mean and t.wanted(row)]
     return ratio is not None and any(ratio < limit for limit in limits)
-
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Why a row misses a target: seconds of its step, of its arithmetic alone, of that arithmetic's traffic at the memory's bandwidth
-    (None: not a row of operations), and of torch."""
-
-    row: Row
-    limit: float | None  # that torch's time over ours has to reach; None: the target is no such ratio
-    step: float
-    alone: float
-    memory: float | None
-    torch: float
-
-    @property
-    def ratio(self) -> float:
-        """What torch needs over the arithmetic alone: the row's ratio if everything else took no time."""
-        return self.torch / self.alone
-
-    @property
-    def what(self) -> str:
-        if self.limit is None:
-            return ""
-        if self.memory and self.torch < self.limit * self.memory:
-            return "memory"
-        return "calls" if self.ratio < self.limit else "overhead"
-
-
-def obstacles(verdicts) -> list[Obstacle]:
-    """Of every row that misses a target and whose arithmetic was measured alone."""
-    found = {}
-    for v in verdicts:
-        limit = v.target.limit if v.target.figure == "ratio" else None
-        for row in v.missed:
-            torch = row.median("torch")
-            if row.key not in found and row.alone and row.alone["seconds"] and torch is not None:
-                memory = row.bound if row.group == "ops" else None
-                found[row.key] = Obstacle(row, limit, row.median(), row.alone["seconds"], memory, torch)
-    return list(found.values())

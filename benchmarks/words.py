@@ -31,4 +31,8 @@ def figure_of(row, library):
     value = row.bound if library == "bound" else row.median(library)
     if value is None:
         return "failed" if library in row.errors else ""
-    return bytes_of(value) if row.unit == "B" else seconds_of(value)
+    return figure_in(row.unit, value)
+
+
+def figure_in(unit, value):
+    return bytes_of(value) if unit == "B" else seconds_of(value)

@@ -60,6 +60,7 @@ from .dtypes import (  # noqa: F401
     uint8,
 )
 from .ops.attach import attach as _attach
+from .ops.bytecode import keep as _keep
 from .out import taking_out
 from .tensor import Size, Tensor  # noqa: F401
 
@@ -103,6 +104,7 @@ globals().update(  # torch.sqrt_(x) and the like
 )
 detach, detach_, fill_, zero_ = Tensor.detach, Tensor.detach_, Tensor.fill_, Tensor.zero_
 __version__ = "2.13.0"
+_keep()
 
 
 def __getattr__(name):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
-import multiprocessing.context
 import os
 import warnings
 
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .fetch import Rows, make_fetch
-from .processes import Iterator, WorkersIterator
-from .sampler import BatchSampler, RandomSampler, SequentialSampler, batches_in_arrays, random_seed
+from .iterator import HereIterator
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 
 class DataLoader:
@@ -117,7 +114,7 @@ class DataLoader:
         self.multiprocessing_context = multiprocessing_context
         self.generator = generator
         self.in_order = in_order
-        self._iterator: WorkersIterator | None = None
+        self._iterator = None  # of persistent workers
         self._promised_batches: int | None = None
         self._made = True
 
@@ -130,7 +127,10 @@ class DataLoader:
 
     def __iter__(self):
         if not self.num_workers:
-            return _HereIterator(self)
+            return HereIterator(self)
+        # Here, as what Python needs for processes would take a tenth of `import minitorch`.
+        from .processes import WorkersIterator
+
         if not self.persistent_workers:
             return WorkersIterator(self)
         if self._iterator is None or self._iterator.closed:
@@ -170,24 +170,6 @@ class _Forever:
         return itertools.repeat(None)
 
 
-class _HereIterator(Iterator):
-    """Fetches in this process."""
-
-    def __init__(self, loader):
-        super().__init__(loader)
-        if loader.timeout:
-            raise AssertionError(
-                f"timeout={loader.timeout} is for workers: set num_workers > 0, or timeout=0"
-            )
-        random_seed(loader.generator)  # NOTE: torch draws the workers' seed even without workers
-        self._fetch = make_fetch(*loader._how_to_fetch)
-        if isinstance(self._fetch, Rows):
-            self._indices = batches_in_arrays(loader.batch_sampler) or self._indices
-
-    def _next(self):
-        return self._fetch(next(self._indices))
-
-
 def _check(num_workers, timeout, prefetch_factor, persistent_workers):
     if num_workers < 0:
         raise ValueError(
@@ -214,6 +196,10 @@ def _check_context(context, num_workers):
             "multiprocessing_context can only be used with multi-process loading (num_workers > 0), "
             f"but got num_workers={num_workers}"
         )
+    if not num_workers:
+        return
+    import multiprocessing.context
+
     methods = multiprocessing.get_all_start_methods()
     if isinstance(context, str) and context not in methods:
         raise ValueError(f"multiprocessing_context should be one of {methods}, but got {context!r}")

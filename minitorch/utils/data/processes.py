@@ -7,9 +7,9 @@ import multiprocessing
 import os
 import sys
 import time
-import warnings
 from multiprocessing.connection import wait
 
+from .iterator import Iterator
 from .sampler import random_seed
 from .worker import RESUME, End, Failure, run_worker
 
@@ -18,39 +18,6 @@ PATIENCE = 5.0
 
 #: this process's ends of the pipes to all workers: a forked worker closes its copies, which would keep others alive
 _open_pipes = set()
-
-
-class Iterator:
-    """One pass through a DataLoader. Holds no reference to it: a cycle would keep persistent workers alive."""
-
-    def __init__(self, loader):
-        self._source = loader._indices
-        self._indices = iter(self._source)
-        self._promised = loader._promised_batches
-        self._dataset = loader.dataset
-        self._count = 0
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        batch = self._next()
-        self._count += 1
-        if self._promised is not None and self._count > self._promised:
-            warnings.warn(
-                f"Length of IterableDataset {self._dataset} was reported to be {self._promised}, but {self._count} "
-                "batches have been fetched. With workers, each should give its share: use get_worker_info().",
-                stacklevel=2,
-            )
-        return batch
-
-    def __len__(self) -> int:
-        return len(self._source)
-
-    def __getstate__(self):
-        raise NotImplementedError(
-            f"{type(self).__name__} cannot be pickled: send the DataLoader, and iterate there"
-        )
 
 
 class WorkersIterator(Iterator):

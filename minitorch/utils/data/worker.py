@@ -12,33 +12,15 @@ import random
 import signal
 import threading
 import traceback
-from dataclasses import dataclass
 from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 
+from . import info
 from .dataset import IterableDataset
 from .fetch import make_fetch
 
 RESUME = "resume"  # a task: start over, for the next epoch of a persistent worker
-
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """Which worker this is: `id` in `range(num_workers)`, its random `seed`, its copy of the `dataset`."""
-
-    id: int
-    num_workers: int
-    seed: int
-    dataset: object
-
-
-_info: WorkerInfo | None = None
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a worker process, its `WorkerInfo`; in the main process None."""
-    return _info
 
 
 class End:
@@ -77,13 +59,12 @@ def run_worker(connection, to_close, dataset, batched, collate_fn, drop_last, ba
 
     `to_close`: the parent's ends of pipes that a fork has copied; open here, they would hide that it is gone.
     """
-    global _info
     for other in to_close:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
     seed = base_seed + id
     _seed_everything(base_seed, id)
-    _info = WorkerInfo(id, count, seed, dataset)
+    info.current = info.WorkerInfo(id, count, seed, dataset)
     send = _sender(connection)
 
     def begin():
