@@ -74,12 +74,12 @@ memcpy = types.ExternalFunction("memcpy", I64(I64, I64, I64))
 #: as it saves (64x64 @ 64x64 in a loop: 8.3 us alone, 6 shared; in a training step no difference), and OpenBLAS uses one thread, too
 SHARED = 1 << 19
 
-#: and those from which on it is four pieces, and eight, not two: each piece copies a whole operand into the order of OpenBLAS's kernels,
-#: which for 128x784 @ 784x256 takes two threads 5% more time with four pieces, and nothing from here on
-FOUR, EIGHT = 1 << 25, 1 << 27
-
 #: pieces begin at a multiple of so many rows or columns, and have no less: OpenBLAS's kernels take 8 to 32 at once
 STEP = 32
+
+#: a call is at least two pieces, for the two cores of most machines. Each copies a whole operand into the order of OpenBLAS's kernels:
+#: four pieces of 1024x1024 take 5% more time than two, eight 15%. So there are more, up to `MOST`, if they have so many rows or columns
+WIDE, MOST = 1024, 8
 
 #: words of a row: plain or transposed (2), m, n, k, address and distance of rows of A, of B, of C (6), address of a bias or 0, bytes of
 #: a number
@@ -108,21 +108,20 @@ def compute_rows(table):
 
 
 @kernel(inner=True)
-def parts_of(work, products):
-    """Into how many pieces each product of a call of so much work is cut."""
-    parts = 1 if work < SHARED else 2 if work < FOUR else 4 if work < EIGHT else 8
-    return (parts + products - 1) // products
+def pieces(m, n, products):
+    """Into how many a result (m, n) is cut in a call of so many products that is shared out."""
+    whole = max(m, n)
+    return min(max((1 + products) // products, whole // WIDE), max(1, whole // STEP), MOST)
 
 
 @kernel(inner=True)
 def put(table, at, parts, shape, a, b, c, bias, size):
-    """C (m, n) = A (m, k) @ B (k, n) + bias as at most `parts` rows of the table from `at` on, each some rows of C or some columns,
-    whichever there are more of; the number of the next row. Shape: m, n, k; A and B: plain or transposed, address, distance of rows;
-    C, contiguous, and bias: address."""
+    """C (m, n) = A (m, k) @ B (k, n) + bias as so many rows of the table from `at` on, each some rows of C or some columns, whichever
+    there are more of; the number of the next row. Shape: m, n, k; A and B: plain or transposed, address, distance of rows; C,
+    contiguous, and bias: address."""
     (m, n, k), (a_kind, a, a_distance), (b_kind, b, b_distance) = shape, a, b
     whole = max(m, n)
-    blocks = max(1, whole // STEP)
-    parts = min(parts, blocks)
+    blocks = whole // STEP
     for part in range(parts):
         first = blocks * part // parts * STEP
         end = whole if part == parts - 1 else blocks * (part + 1) // parts * STEP
@@ -159,7 +158,7 @@ def batch_into(words, kinds, shape, a, b, c, size):
     C-contiguous: its address. Returns whether helpers ought to be started."""
     outer, inner, m, k, n = shape
     work = outer * inner * m * n * k
-    parts = parts_of(work, outer * inner)
+    parts = pieces(m, n, outer * inner) if work >= SHARED else 1
     table, count = np.empty((outer * inner * parts, ROW), np.int64), ZERO
     for i in range(outer):
         for j in range(inner):

@@ -16,6 +16,7 @@ from . import team
 from .blas import (
     F32,
     F64,
+    MOST,
     PLAIN,
     ROW,
     ROW_MAJOR,
@@ -25,7 +26,7 @@ from .blas import (
     dgemv,
     finish,
     memcpy,
-    parts_of,
+    pieces,
     put,
     sgemm,
     sgemv,
@@ -123,7 +124,7 @@ def forward(objects):
             return NOT
     if m * n * k >= SHARED:
         team = team_at(place + 32)
-        parts = parts_of(m * n * k, ONE)
+        parts = pieces(m, n, 1)
         table = np.empty((parts, ROW), np.int64)
         count = put(table, ZERO, parts, (m, n, k), (PLAIN, x, k), (TRANSPOSED, w, k), out, bias, size)
         finish(team, table, count)
@@ -164,8 +165,7 @@ def backward(objects):
     team, size = team_at(place + 48), 4 if kind == SINGLE else 8
     products = (word(word(place + 24) + TYPE) == array) + (word(word(place + 32) + TYPE) == array)
     work = m * n * max(k * products, 1) - 1  # two of 64x64 are not shared: 9 us instead of 16 in a loop, but no less in a step
-    parts = parts_of(work, max(products, 1))
-    table, count = np.empty((2 * parts + 1 if work >= SHARED else 0, ROW), np.int64), ZERO
+    table, count = np.empty((3 * MOST if work >= SHARED else 0, ROW), np.int64), ZERO
     for i in range(2, -1, -1):  # the first row of the table is taken last, by who has time
         result = word(place + 24 + 8 * i)
         if word(result + TYPE) == array:
@@ -176,7 +176,7 @@ def backward(objects):
                 shape, a, b = (ONE, n, m), (address(ones, 0), m), (g, n)
             into = word(result + DATA)
             if work >= SHARED:
-                count = put(table, count, ONE if i == 2 else parts, shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
+                count = put(table, count, pieces(shape[0], shape[1], 2 if i == 2 else products), shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
             else:
                 product(kind, a_kind, PLAIN, shape, a, b, into, ZERO)
     if work >= SHARED:
