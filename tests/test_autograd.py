@@ -1,6 +1,7 @@
 """Programs written once, run in torch and in minitorch: the results must be equal, errors included."""
 
 import gc
+import threading
 import warnings
 
 import numpy as np
@@ -678,3 +679,28 @@ def test_an_input_handed_on_can_be_non_differentiable(T):
     x, y = T.ones(2, requires_grad=True), T.ones(2, requires_grad=True)
     a, b = Split.apply(x, y)
     assert (a.requires_grad, b.requires_grad) == (True, False)
+
+
+def test_a_thread_that_ends_without_recording_leaves_nothing_to_the_next():
+    """Threads are known by an ident, which the next thread may be given."""
+    found = []
+
+    def forget():
+        minitorch.set_grad_enabled(False)
+        found.append(minitorch.is_grad_enabled())
+
+    def work():
+        with minitorch.inference_mode():
+            found.append(minitorch.is_inference_mode_enabled() and not minitorch.is_grad_enabled())
+        found.append(minitorch.is_grad_enabled() and (minitorch.ones(1, requires_grad=True) * 2).requires_grad)
+
+    for target in (forget, work) * 3:
+        thread = threading.Thread(target=target)
+        thread.start()
+        thread.join()
+    assert found == [False, True, True] * 3
+    assert minitorch.is_grad_enabled()
+    from minitorch.autograd.mode import inferring, silent
+
+    assert not silent
+    assert not inferring

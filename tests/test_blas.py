@@ -367,3 +367,17 @@ def test_gradients_of_products_of_every_form(shapes, wanted, monkeypatch):
         results.append([out.detach().numpy(), *[d.numpy() for d in grads]])
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (64, 64), (784, 256), (9215, 3), (9216, 3)], ids=str)
+def test_a_layer_of_one_row(shape, dtype):
+    """It is a matrix times a vector, by rows of it for which OpenBLAS wakes no threads; NaN and infinity are where they belong."""
+    k, n = shape
+    x, w, b = (numbers(i, *s).astype(dtype) for i, s in enumerate(((1, k), (n, k), (n,))))
+    tolerance = dict(rtol=1e-3, atol=2e-3) if dtype == "float32" else dict(rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(layer.linear(x, w, b), x.astype("f8") @ w.T.astype("f8") + b, **tolerance)
+    np.testing.assert_allclose(layer.linear(x, w, None), x.astype("f8") @ w.T.astype("f8"), **tolerance)
+    w[n // 2, 0], b[0] = np.nan, np.inf
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(np.isfinite(layer.linear(x, w, b)), np.isfinite(x @ w.T + b))

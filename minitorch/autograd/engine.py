@@ -7,6 +7,7 @@ and runs hooks; rules only compute.
 
 from __future__ import annotations
 
+from _thread import get_ident
 from heapq import heappop, heappush, heappushpop
 from sys import getrefcount
 
@@ -16,7 +17,7 @@ from ..dtypes import OF_RAW
 from ..tensor import Tensor, wrap
 from .graph import Node, Output, hooked_leaves
 from .hooks import copy_of, run_post_hooks, run_pre_hooks, run_tensor_hooks
-from .mode import INFERENCE, state
+from .mode import INFERENCE, silent
 
 #: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
 watchers: list = []
@@ -40,8 +41,8 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
     for edge, g in zip(roots, gradients):  # noqa: B905
         add(grads, heap, edge, g)
     node = heappop(heap)[1] if heap else None
-    before = state.grad
-    state.grad = create_graph
+    silent_before = (thread := get_ident()) in silent  # `state.grad`, in line
+    (silent.discard if create_graph else silent.add)(thread)
     try:
         while node is not None:
             g, following = grads.pop(node), None
@@ -87,7 +88,7 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
                     continue
             deliver(leaf, g, captured, create_graph)
     finally:
-        state.grad = before
+        (silent.add if silent_before else silent.discard)(thread)
     return None if captured is None else [captured[e] for e in inputs]
 
 

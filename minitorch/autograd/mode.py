@@ -15,25 +15,14 @@ from _thread import get_ident
 silent: set = set()
 inferring: dict = {}
 
-MAIN, _own = threading.main_thread().ident, threading.local()
+_own = threading.local()
 
 
-class _End:
-    """Dies with its thread, whose ident may then be given to another."""
-
-    def __init__(self):
-        self.thread = get_ident()
+class _End(int):
+    """The ident of a thread, which may be given to another when this dies with it."""
 
     def __del__(self):
-        silent.discard(self.thread)
-        inferring.pop(self.thread, None)
-
-
-def silence(thread):
-    """This thread records nothing from now on."""
-    if thread != MAIN and not hasattr(_own, "end"):
-        _own.end = _End()
-    silent.add(thread)
+        silent.discard(int(self))
 
 
 class _State:
@@ -45,10 +34,7 @@ class _State:
 
     @grad.setter
     def grad(self, value):
-        if value:
-            silent.discard(get_ident())
-        else:
-            silence(get_ident())
+        (silent.discard if value else silent.add)(get_ident())
 
     @property
     def inference(self) -> bool:
@@ -80,24 +66,19 @@ class _NoVersion:
 INFERENCE = _NoVersion()
 
 
-def restore(was_silent, asked):
-    """Sets both of this thread. asked: None outside inference mode."""
-    thread = get_ident()
-    if was_silent:
-        silence(thread)
+def ask(asked):
+    """Sets what was asked for in inference mode; None: this thread is not in it."""
+    if asked is None:
+        inferring.pop(get_ident(), None)
     else:
-        silent.discard(thread)
-    if asked is not None:
-        inferring[thread] = asked
-    elif inferring:
-        inferring.pop(thread, None)
+        inferring[get_ident()] = asked
 
 
 class _Mode:
     """A context manager and decorator that sets what this thread records, and restores it.
 
     grad    what is set
-    before  (was silent, what was asked for in inference mode, what was before that): the same object may be entered again,
+    before  (what it was, what was asked for in inference mode, what was before that): the same object may be entered again,
             as torch allows
     """
 
@@ -109,18 +90,17 @@ class _Mode:
 
     def __enter__(self):
         thread = get_ident()
-        self.before = thread in silent, inferring.get(thread), self.before
-        if inferring and thread in inferring:  # where nothing is recorded, whatever is asked for
+        self.before = thread not in silent, inferring.get(thread), self.before
+        if inferring and thread in inferring:  # nothing is recorded, whatever is asked for
             inferring[thread] = self.grad
-        elif self.grad:
-            silent.discard(thread)
-        if not self.grad:
-            silence(thread)
+        (silent.discard if self.grad and thread not in inferring else silent.add)(thread)
         return self
 
     def __exit__(self, *exc):
-        was_silent, asked, self.before = self.before
-        restore(was_silent, asked)
+        grad, asked, self.before = self.before
+        (silent.discard if grad else silent.add)(get_ident())
+        if inferring or asked is not None:
+            ask(asked)
 
     def clone(self):
         return type(self)()
@@ -171,6 +151,8 @@ class set_grad_enabled(_Mode):
         self.grad = bool(mode)
         super().__enter__()
         *self.at_once, self.before = self.before
+        if not mode and not hasattr(_own, "end"):  # nobody else leaves a thread so
+            _own.end = _End(get_ident())
 
     def __enter__(self):
         super().__enter__()
@@ -181,7 +163,8 @@ class set_grad_enabled(_Mode):
         return set_grad_enabled(self.grad)
 
     def __call__(self, function):
-        restore(*self.at_once)  # as a decorator it acts only inside the function
+        state.grad = self.at_once[0]  # as a decorator it acts only inside the function
+        ask(self.at_once[1])
         return super().__call__(function)
 
 
@@ -197,7 +180,8 @@ class inference_mode(_Mode):
 
     def __enter__(self):
         super().__enter__()
-        restore(self.inference, False if self.inference else None)
+        state.grad = self.grad
+        ask(False if self.inference else None)
         return self
 
     def clone(self):

@@ -56,7 +56,7 @@ from .indexing import (  # noqa: F401
 )
 from .logic import all, any, count_nonzero, logical_and, logical_not, logical_or, logical_xor, nonzero  # noqa: F401
 from .memory import keep_freed_memory
-from .sums import prod, sum  # noqa: F401
+from .sums import argmax, argmin, prod, sum  # noqa: F401
 
 keep_freed_memory()
 
@@ -173,24 +173,6 @@ def amax(x, *, dim=None, keepdim=False):
 
 def amin(x, *, dim=None, keepdim=False):
     return np.minimum.reduce(x, dim, None, None, keepdim)
-
-
-def argmax(x, *, dim=None, keepdim=False):
-    try:
-        return x.argmax(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmax()
-    except ValueError:
-        raise _no_elements("argmax") from None
-
-
-def argmin(x, *, dim=None, keepdim=False):
-    try:
-        return x.argmin(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmin()
-    except ValueError:
-        raise _no_elements("argmin") from None
-
-
-def _no_elements(name):
-    return IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
 
 
 def cumsum(x, *, dim):

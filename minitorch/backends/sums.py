@@ -1,4 +1,4 @@
-"""Sums and products for `backends/numpy.py`: of large arrays by kernels, which threads share."""
+"""Sums and products for `backends/numpy.py`, of large arrays by kernels, which threads share; and where the extremes are."""
 
 from __future__ import annotations
 
@@ -64,3 +64,21 @@ def first_reduced(ndim, dim):
         return 0
     dims = sorted([d % ndim for d in dim]) if isinstance(dim, tuple) else [dim % ndim]
     return dims[0] if dims == list(range(ndim - len(dims), ndim)) and dims else None
+
+
+def argmax(x, *, dim=None, keepdim=False):
+    try:
+        return x.argmax(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmax()
+    except ValueError:
+        raise _no_elements("argmax") from None
+
+
+def argmin(x, *, dim=None, keepdim=False):
+    try:
+        return x.argmin(dim, keepdims=keepdim) if dim is not None or keepdim else x.argmin()
+    except ValueError:
+        raise _no_elements("argmin") from None
+
+
+def _no_elements(name):
+    return IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")

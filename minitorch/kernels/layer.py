@@ -35,7 +35,7 @@ from .blas import available as blas_available
 from .jit import kernel
 from .layout import DATA, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE
 from .optim import vector, word
-from .team import I32, ONE, SIZE, ZERO, address, load
+from .team import I32, ONE, SIZE, ZERO, address, load, words
 
 available = blas_available and bool(FLOATS)
 
@@ -57,7 +57,7 @@ FEW = 9215
 #: what a kernel returns: it does nothing, as the arrays aren't as it takes them; it is done; it is, but helpers ought to be started
 NOT, DONE, ALONE = range(3)
 
-WORDS = len(team.words)
+WORDS = len(words)
 
 #: the bits of two float32 that are 1, and of a float64 that is
 SINGLE_ONES, DOUBLE_ONES = 0x3F8000003F800000, 0x3FF0000000000000
@@ -191,7 +191,7 @@ def linear(x, w, b):
     """x @ w.T + b for matrices x (m, k) and w (n, k), and b (n) or None. NotImplemented for others than contiguous ones of one type."""
     if not available:
         return NotImplemented
-    arrays = x, w, b, empty((len(x), len(w)), x.dtype), team.words
+    arrays = x, w, b, empty((len(x), len(w)), x.dtype), words
     done = forward(id(arrays))
     if done == ALONE:
         team.start()
@@ -205,7 +205,7 @@ def linear_backward(g, x, w, wanted):
     dx = empty(x.shape, x.dtype) if wanted[0] else None
     dw = empty(w.shape, w.dtype) if wanted[1] else None
     db = empty(len(w), w.dtype) if wanted[2] else None
-    arrays = g, x, w, dx, dw, db, team.words
+    arrays = g, x, w, dx, dw, db, words
     done = backward(id(arrays))
     if done == ALONE:
         team.start()

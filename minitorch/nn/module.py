@@ -44,7 +44,7 @@ class Module:
     def __call__(self, *args, **kwargs):
         if self._hooked:
             return hooks.call(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+        return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
 
     register_forward_pre_hook = hooks.register_forward_pre_hook
     register_forward_hook = hooks.register_forward_hook

@@ -25,6 +25,15 @@ def not_a_tensor(op, position, value):
     )
 
 
+def missing(op, name):
+    raise TypeError(f'{op.name}() missing 1 required positional arguments: "{name}"')
+
+
+def checked(op, x, *others):
+    if not isinstance(x, Tensor):
+        raise not_a_tensor(op, 0, x)
+
+
 def same(op, *xs):
     """Tensors (or None) as they are: the op itself says what dtypes it takes."""
     xp, arrays = None, []

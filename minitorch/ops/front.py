@@ -60,7 +60,7 @@ def front(row, *, traced=True, operator=None):
         FLOATING=FLOATING, WHOLE=WHOLE, INTEGERS=INTEGERS, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, silent=silent, inferring=inferring, get_ident=get_ident, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
-        MISSING=Parameter.empty, missing=missing, into=into, call_traced=call_traced, variadic=variadic, checked=checked, explained=explained,
+        MISSING=Parameter.empty, missing=coerce.missing, into=into, call_traced=call_traced, variadic=variadic, checked=coerce.checked, explained=explained,
     )  # fmt: skip
 
 
@@ -182,8 +182,7 @@ def entry(row, operator) -> list[str]:
         return [otherwise]
     other = "None" if row.coerce in (coerce.one, coerce.same) else "NO_ARRAY"
     lines = [f"a_{n} = {row.public[n]}._array if isinstance({row.public[n]}, Tensor) else {other}" for n in row.inputs]
-    numbers = with_number(row) if takes_numbers(row) else []
-    return [*lines, f"if {condition}:", "    xp = NUMPY", *numbers, "else:", f"    {otherwise}"]
+    return [*lines, f"if {condition}:", "    xp = NUMPY", *with_number(row), "else:", f"    {otherwise}"]
 
 
 def computation(row) -> list[str]:
@@ -201,15 +200,11 @@ def computation(row) -> list[str]:
     else:
         first = raw(row)[0]
         scalars = ", ".join(f"{a}[()] if type({a}) is ndarray else {a}" for a in raw(row))
-        single = [
+        readable = [
+            f"size = {first}.size if {f'type({first}) is ndarray' if row.numbers else 'xp is NUMPY'} else 0",
             f"if size == 1 and {first}.dtype in FLOATING:  # NumPy is twice as fast on its scalars as on arrays of no dimensions",
             f"    result = forward(NUMPY, {scalars}{kw})",
-        ]
-        floats = row.coerce not in (coerce.integer, coerce.integers)
-        readable = [
-            f"size = {first}.size if type({first}) is ndarray else 0",
-            *(single if floats else []),
-            f"{'el' if floats else ''}if size >= LARGE and switches.fused:",
+            "elif size >= LARGE and switches.fused:",
             f"    result = large(xp, {arrays}{kw})",
             "else:",
             f"    result = {block}",
@@ -282,15 +277,6 @@ def call_traced(row, inputs, metadata):
 
     watching = tuple(tracers)
     return call()
-
-
-def missing(row, name):
-    raise TypeError(f'{row.name}() missing 1 required positional arguments: "{name}"')
-
-
-def checked(row, x, *others):
-    if not isinstance(x, Tensor):
-        raise coerce.not_a_tensor(row, 0, x)
 
 
 def explained(error, row, *arrays):
