@@ -78,9 +78,20 @@ def matrix(x, n=64):
     return T.nn.functional.pad(x[:9, :9], (0, n - min(x.shape[1], 9), 0, n - min(x.shape[0], 9))) + 5 * T.eye(n, dtype=x.dtype)
 
 
+def many(x):
+    """x in an array of more elements."""
+    return T.nn.functional.pad(x, (0, 4096))
+
+
 CALLS |= {
     "factored_solve": [lambda x, w, b: T.linalg.solve(matrix(x), matrix(x)[:, :3] * 2), lambda x, w, b: T.linalg.solve(matrix(x[:2, :2], 4), matrix(x, 4))],
     "factored_det": [lambda x, w, b: T.linalg.det(matrix(x) / 5), lambda x, w, b: T.linalg.det(matrix(x, 9))],
+    "kron": [
+        lambda x, w, b: T.kron(many(x), w[:3]),
+        lambda x, w, b: T.kron(many(x), x.T[:2, :5]),
+        lambda x, w, b: T.kron(many(x)[None].transpose(1, 2), b[:2] + w.sum()),
+        lambda x, w, b: T.kron(many(x)[0], x[:2, :3]),
+    ],
     "factored_svdvals": [lambda x, w, b: T.linalg.svdvals(x), lambda x, w, b: T.linalg.svdvals(x.T.repeat(2, 1, 1))],
     "factored_slogdet": [lambda x, w, b: T.slogdet(matrix(x)).logabsdet, lambda x, w, b: T.slogdet(matrix(x.T, 9)).logabsdet],
 }

@@ -17,7 +17,7 @@ from .number import absolute, between, copysign, double, fma, formula, power2, r
 
 LN2 = math.log(2.0)
 LN2_HIGH = float(np.float32(LN2))
-LN2_LOW, LN2_REST = LN2 - LN2_HIGH, 2.3190468138462996e-17  # what LN2_HIGH is less than log(2), and LN2
+LN2_LOW = LN2 - LN2_HIGH
 
 
 def cubic(x, z, a, b, c, d):
@@ -96,18 +96,24 @@ def _cosh(x):
 # ---------------------------------------------------------------------- in float64
 
 
+#: log(2) in two parts, the product of the first with a whole number is exact
+LN2_SHORT, LN2_TAIL = 0.6931471803691238, 1.9082149292705877e-10
+
+
 def _exp_double(x):
-    """e ** x within an ulp"""
+    """e ** x within 0.7 ulp: of the sums that matter, what rounding took away is added later."""
     y = between(x, -750.0, 710.0)
     k = rint(y * (1.0 / LN2))
-    r = fma(k, -LN2_REST, fma(k, -LN2, y))
+    whole, tail = fma(k, -LN2_SHORT, y), k * LN2_TAIL
+    r = whole - tail
     z = r * r
     w = z * z
     p = fma(cubic(r, z, T10, T11, T12, T13), w, cubic(r, z, T6, T7, T8, T9))
-    p = fma(fma(p, w, cubic(r, z, T2, T3, T4, T5)), z, r)
+    p = fma(p, w, cubic(r, z, T2, T3, T4, T5))
+    t = 1.0 + r
+    y = t + ((1.0 - t + r) + fma(z, p, whole - r - tail))
     half = rint(k * 0.5)
-    s = power2(half)
-    return where(x == x, fma(s, p, s) * power2(k - half), x)
+    return where(x == x, y * power2(half) * power2(k - half), x)
 
 
 exp = formula(_exp, _exp_double)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from . import coerce
 from .samples import calls
 from .shape import permute, reshape
@@ -106,8 +108,44 @@ def _kron_dy(xp, g, x, y_shape):
     return xp.reshape(xp.matmul(flat, _blocks(xp, g, x.shape, y_shape)), shape=tuple(y_shape))
 
 
+#: elements of y up to which, and of x from which on, a pass over x for each element of y is faster than loops as short as y's rows
+FEW, MANY = 16, 4096
+
+
+def _places(x_shape, y_shape):
+    """The shape in which the product of x with each element of y has a place of its own, and the places by y's indices."""
+    a, b = _paired(x_shape, y_shape)
+    places = [(at, tuple(p for i in at for p in (slice(None), i))) for at in np.ndindex(*b)]
+    return tuple(s for pair in zip(a, b, strict=True) for s in pair), places
+
+
+def _kron(x, y):
+    if y.size > FEW or x.size < MANY:
+        return NotImplemented
+    shape, places = _places(x.shape, y.shape)
+    out, x, y = np.empty(shape, x.dtype), x.reshape(shape[::2]), y.reshape(shape[1::2])
+    for at, place in places:
+        np.multiply(x, y[at], out=out[place])
+    return out.reshape([p * q for p, q in zip(x.shape, y.shape, strict=True)])
+
+
+def _kron_backward(g, x, y, wanted):
+    if y.size > FEW or x.size < MANY:
+        return NotImplemented
+    shape, places = _places(x.shape, y.shape)
+    g, flat, factors = g.reshape(shape), x.reshape(shape[::2]), y.reshape(shape[1::2])
+    dx, dy = np.zeros(flat.shape, x.dtype), np.empty(factors.shape, y.dtype)
+    for at, place in places:
+        if wanted[0]:
+            dx += g[place] * factors[at]
+        if wanted[1]:
+            dy[at] = (g[place] * flat).sum()
+    return dx.reshape(x.shape), dy.reshape(y.shape)
+
+
 @op(
     vjp=dict(x=_kron_dx, y=_kron_dy),
+    fused=(_kron, _kron_backward),
     torch="kron",
     samples=calls((((5,), (4,)), {}), (((2,), (3, 2)), {}), (((3,), (2, 3, 2)), {}), (((), (3,)), {})),
     coerce=coerce.promote,
