@@ -334,7 +334,7 @@ def factored_slogdet(xp, x, *, factors):
     return xp.slogdet(x)
 
 
-@composite(torch="slogdet", out=False, inplace=False, samples=BATCH_FIRST)
+@composite(torch="linalg.slogdet", inplace=False, samples=BATCH_FIRST)
 def slogdet(xp, x):
     """The sign of the determinant and the logarithm of its absolute value."""
     return xp.factored_slogdet(x, factors=[])
