@@ -17,7 +17,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from ..backends import backend_of
 from .graph import LEAF
-from .mode import INFERENCE, state
+from .mode import INFERENCE, get_ident, silent, state
 
 
 class View:
@@ -33,7 +33,7 @@ class View:
         else:
             self.base, self.steps = parent.base, (*parent.steps, (op, metadata))
         self.history = self.base._node
-        self.no_grad = not state.grad
+        self.no_grad = bool(silent) and get_ident() in silent
         self.own = False
 
     def node(self, tensor):

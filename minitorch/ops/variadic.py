@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from _thread import get_ident
+
 from ..autograd.graph import LEAF, next_number, released
-from ..autograd.mode import INFERENCE, state
+from ..autograd.mode import INFERENCE, inferring, silent
 from ..tensor import wrap
 
 
@@ -15,11 +17,11 @@ def variadic(row, tensors, **metadata):
         )
     xp, *arrays = row.coerce(row, *tensors)
     out = wrap(xp.asarray(row.forward(xp, *arrays, **metadata)))
-    if state.grad:
+    if not silent or get_ident() not in silent:
         nodes = [t._edge for t in tensors]
         if any(n is not None for n in nodes):
             VariadicPlan(row, nodes, arrays, metadata).record(out, xp, tensors, nodes)
-    elif state.inference:
+    elif get_ident() in inferring:
         out._cell = INFERENCE
     return out
 
