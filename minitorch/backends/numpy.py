@@ -57,6 +57,7 @@ from .indexing import (  # noqa: F401
 from .logic import all, any, count_nonzero, logical_and, logical_not, logical_or, logical_xor, nonzero  # noqa: F401
 from .memory import keep_freed_memory
 from .sums import argmax, argmin, prod, sum  # noqa: F401
+from .windows import diagonal, diagonal_placed, strided, unfold, unfold_placed  # noqa: F401
 
 keep_freed_memory()
 
@@ -222,13 +223,6 @@ def expand(x, *, size):
     return strided(x, size, strides)
 
 
-def strided(x, shape, strides):
-    """A view of the same memory: np.lib.stride_tricks.as_strided in a fifth of its time, where x is contiguous."""
-    if x.flags.c_contiguous and x.size:
-        return np.ndarray(shape, x.dtype, x, 0, strides)
-    return np.lib.stride_tricks.as_strided(x, shape, strides)
-
-
 def unsqueeze(x, *, dim):
     return x[(slice(None),) * (dim % (x.ndim + 1)) + (None, ...)]  # np.expand_dims in a tenth of its time
 
@@ -243,36 +237,6 @@ def select(x, *, dim, index):
 
 def slice_dim(x, *, dim, start, end, step):
     return x[(slice(None),) * dim + (slice(start, end, step),)]
-
-
-def diagonal(x, *, offset=0, dim1=0, dim2=1):
-    d = x.diagonal(offset, dim1, dim2)
-    d.flags.writeable = x.flags.writeable  # NumPy's is never
-    return d
-
-
-def unfold(x, *, dimension, size, step):
-    shape, strides = list(x.shape), list(x.strides)
-    shape[dimension] = (shape[dimension] - size) // step + 1
-    strides[dimension] *= step
-    return strided(x, (*shape, size), (*strides, x.strides[dimension]))
-
-
-def diagonal_placed(x, *, shape, offset, dim1, dim2):
-    """Zeros of `shape` with x on a diagonal."""
-    out = zeros_of(x, shape)
-    diagonal(out, offset=offset, dim1=dim1, dim2=dim2)[...] = x
-    return out
-
-
-def unfold_placed(x, *, shape, dimension, size, step):
-    """Zeros of `shape` to which the windows x are added."""
-    out = zeros_of(x, shape)
-    dim = dimension % len(shape)
-    at, last = (slice(None),) * dim, (x.shape[dim] - 1) * step
-    for i in range(size):  # the i-th elements of all windows are different places
-        out[(*at, slice(i, i + last + 1, step))] += x[..., i]
-    return out
 
 
 def flip(x, *, dims):
