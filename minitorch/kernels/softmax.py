@@ -1,7 +1,7 @@
 """Softmax, its logarithm and cross-entropy along the rows of C-contiguous arrays (N, C).
 
-exp is taken of as many rows at a time as stay in the fastest cache, since a loop of one short row does not vectorise. The largest of
-a row is subtracted first, so that exp does not overflow.
+exp is taken of as many rows at a time as stay in the fastest cache. The largest of a row is subtracted first, so that exp does not
+overflow.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from .jit import kernel
 from .sums import total
 from .team import run
 
-#: ns an element of each array, for `run`; elements from which on it is worth its call; elements of the rows that go through exp at a time
-COST, LARGE, BLOCK = 0.4, 1 << 14, 4096
+#: ns an element of each array, for `run`; elements from which on it is worth its call; elements of the rows that go through exp at a time;
+#: shorter rows go through it together
+COST, LARGE, BLOCK, SHORT = 0.4, 1 << 14, 4096, 32
 
 
 def softmax(x):
@@ -102,21 +103,27 @@ def dot(a, b):
 
 
 @kernel(inner=True)
-def shift(x, out):
-    """out = x - max(x, 1)"""
+def exps(x, high, e):
+    """e = exp(x - high), a number for each row; of short rows all at once, since a loop of few numbers does not vectorise"""
     n, c = x.shape
     for i in range(n):
-        m = largest(x[i])
-        for j in range(c):
-            out[i, j] = x[i, j] - m
+        if c < SHORT:
+            for j in range(c):
+                e[i, j] = x[i, j] - high[i]
+        else:
+            for j in range(c):
+                e[i, j] = exp(x[i, j] - high[i])
+    if c < SHORT:
+        flat = e.reshape(e.size)
+        for i in range(flat.size):
+            flat[i] = exp(flat[i])
 
 
 @kernel(inner=True)
-def exps(x):
-    """x = exp(x); in place, or the loop would ask whether it is, and not vectorise if so"""
-    x = x.reshape(x.size)
-    for i in range(x.size):
-        x[i] = exp(x[i])
+def highest(x, high):
+    """high = max(x, 1)"""
+    for i in range(len(x)):
+        high[i] = largest(x[i])
 
 
 @kernel(nogil=True)
@@ -124,23 +131,21 @@ def softmax_rows(x, out, log):
     """out = softmax(x, 1), or its logarithm"""
     n, c = x.shape
     step = BLOCK // c or 1
-    scratch = np.empty((min(n, step) if log else 0, c), x.dtype)
+    high, scratch = np.empty(min(n, step), x.dtype), np.empty((min(n, step) if log else 0, c), x.dtype)
     for start in range(0, n, step):
-        rows = out[start : start + step]
-        e = scratch[: len(rows)] if log else rows
-        shift(x[start : start + step], rows)
-        if log:
-            e[:] = rows
-        exps(e)
+        rows, results = x[start : start + step], out[start : start + step]
+        e = scratch[: len(rows)] if log else results
+        highest(rows, high)
+        exps(rows, high, e)
         for i in range(len(e)):
             s = total(e[i])
             if log:
                 s = out.dtype.type(math.log(s))
                 for j in range(c):
-                    rows[i, j] -= s
+                    results[i, j] = rows[i, j] - high[i] - s
             else:
                 for j in range(c):
-                    rows[i, j] /= s
+                    results[i, j] /= s
 
 
 @kernel(nogil=True)
@@ -158,10 +163,10 @@ def spread(g, out, dx):
     """dx = g - exp(out) * sum(g, 1)"""
     n, c = dx.shape
     step = BLOCK // c or 1
+    zero = np.zeros(min(n, step), dx.dtype)
     for start in range(0, n, step):
         e = dx[start : start + step]
-        e[:] = out[start : start + step]
-        exps(e)
+        exps(out[start : start + step], zero, e)
         for i in range(len(e)):
             s = total(g[start + i])
             for j in range(c):
@@ -173,15 +178,13 @@ def pick(x, target, ignore_index):
     """The sum of the losses, the number of labels that are not `ignore_index`, and of those that are not in [0, C)."""
     n, c = x.shape
     step = BLOCK // c or 1
-    shifted = np.empty((min(n, step), c), x.dtype)
-    scratch = np.empty((len(shifted), c), x.dtype)
+    high, scratch = np.empty(min(n, step), x.dtype), np.empty((min(n, step), c), x.dtype)
     loss, count, wrong = 0.0, 0.0, 0.0
     for start in range(0, n, step):
         rows = x[start : start + step]
         e = scratch[: len(rows)]
-        shift(rows, shifted)
-        e[:] = shifted[: len(rows)]
-        exps(e)
+        highest(rows, high)
+        exps(rows, high, e)
         for i in range(len(e)):
             label = target[start + i]
             if label == ignore_index:
@@ -189,7 +192,7 @@ def pick(x, target, ignore_index):
             if label < 0 or label >= c:
                 wrong += 1
                 continue
-            loss += math.log(total(e[i])) - shifted[i, label]
+            loss += math.log(total(e[i])) - (rows[i, label] - high[i])
             count += 1
     return loss, count, wrong
 
@@ -199,15 +202,16 @@ def subtract_one_hot(x, target, dx, ignore_index, g, count):
     """dx = (softmax(x) - one_hot(target)) * g / count; if it is negative, the number of the labels that are not `ignore_index`"""
     n, c = x.shape
     step, zero = BLOCK // c or 1, x.dtype.type(0)
+    high = np.empty(min(n, step), x.dtype)
     if count < 0:
         count = 0
         for i in range(n):
             count += target[i] != ignore_index
     scale = x.dtype.type(g / count)
     for start in range(0, n, step):
-        e = dx[start : start + step]
-        shift(x[start : start + step], e)
-        exps(e)
+        rows, e = x[start : start + step], dx[start : start + step]
+        highest(rows, high)
+        exps(rows, high, e)
         for i in range(len(e)):
             label = target[start + i]
             kept = label != ignore_index
