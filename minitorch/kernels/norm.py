@@ -16,12 +16,11 @@ from .jit import kernel
 
 
 @kernel(inner=True)
-def zeros(n):
-    """np.zeros(n), compiled in half the time"""
-    out = np.empty(n, np.float64)
-    for i in range(n):
-        out[i] = 0.0
-    return out
+def cleared(row):
+    """row = 0"""
+    for j in range(row.size):
+        row[j] = 0.0
+    return row
 
 
 @kernel(reorder=True, inner=True)
@@ -72,7 +71,7 @@ def normalize_rows_backward(start, stop, rows, g, x, w, mean, rstd, dx, sums):
     sums = (g * y).sum(0), g.sum(0)"""
     n, c = x.shape
     for block in range(start, stop):
-        gd_sums, g_sums = zeros(c), zeros(c)
+        gd_sums, g_sums = cleared(sums[block, 0]), cleared(sums[block, 1])
         for i in range(block * rows, min(n, block * rows + rows)):
             m, r = mean[i], rstd[i]
             s, t = products(g[i], w, x[i], m)
@@ -82,7 +81,6 @@ def normalize_rows_backward(start, stop, rows, g, x, w, mean, rstd, dx, sums):
                 dx[i, j] = r * (g[i, j] * w[j] - s - d * t)
                 gd_sums[j] += g[i, j] * d * r
                 g_sums[j] += g[i, j]
-        sums[block, 0], sums[block, 1] = gd_sums, g_sums
 
 
 # ---------------------------------------------------------------------- columns
@@ -94,7 +92,7 @@ def column_statistics(start, stop, rows, x, sums):
     n, c = x.shape
     for block in range(start, stop):
         first, end = block * rows, min(n, block * rows + rows)
-        s, t = zeros(c), zeros(c)
+        s, t = cleared(sums[block, 0]), cleared(sums[block, 1])
         for i in range(first, end):
             for j in range(c):
                 s[j] += x[i, j]
@@ -104,7 +102,6 @@ def column_statistics(start, stop, rows, x, sums):
             for j in range(c):
                 d = x[i, j] - s[j]
                 t[j] += d * d
-        sums[block, 0], sums[block, 1] = s, t
 
 
 @kernel
@@ -130,12 +127,11 @@ def column_products(start, stop, rows, g, x, mean, rstd, sums):
     """With y = (x - mean) * rstd, of each block of rows: sums = (g * y).sum(0), g.sum(0)"""
     n, c = x.shape
     for block in range(start, stop):
-        s, t = zeros(c), zeros(c)
+        s, t = cleared(sums[block, 0]), cleared(sums[block, 1])
         for i in range(block * rows, min(n, block * rows + rows)):
             for j in range(c):
                 s[j] += g[i, j] * ((x[i, j] - mean[j]) * rstd[j])
                 t[j] += g[i, j]
-        sums[block, 0], sums[block, 1] = s, t
 
 
 @kernel(nogil=True)
@@ -144,7 +140,7 @@ def columns_dx(g, x, dx, w, mean, rstd, dw, db, n, training):
     rstd * w * g"""
     rows, c = x.shape
     number = x.dtype.type
-    s, t = zeros(c), zeros(c)
+    s, t = cleared(np.empty(c)), cleared(np.empty(c))
     for j in range(c):
         s[j], t[j] = dw[j] / number(n) * rstd[j], db[j] / number(n)
     for i in range(rows):
