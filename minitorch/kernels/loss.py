@@ -1,4 +1,5 @@
-"""Losses of an input and a target in one pass each way. What a loss of this `kind` is, `value` and `slope` say for one element."""
+"""Losses of an input and a target in one pass each way. What a loss of this `kind` is, `value` and `slope`, `binary_value` and
+`binary_slope` say for one element."""
 
 from __future__ import annotations
 
@@ -17,22 +18,22 @@ SQUARED, ABSOLUTE, HUBER, BINARY, LOGITS = KINDS.values()
 
 @kernel(inner=True)
 def value(kind, x, t, delta):
-    """The loss of one element; NaN for the binary one if x or t is outside [0, 1]."""
+    """The loss of one element, of those of the difference"""
+    d = abs(x - t)
+    m = delta if d > delta else d
+    return d * d if kind == SQUARED else d if kind == ABSOLUTE else m * (d - type(x)(0.5) * m)
+
+
+@kernel(inner=True)
+def binary_value(kind, x, t):
+    """A binary loss of one element; NaN for that of probabilities if x or t is outside [0, 1]."""
     one, low = type(x)(1), type(x)(-100)
-    if kind == BINARY:
-        if not (t >= 0 and t <= 1):
-            return type(x)(math.nan)
-        a, b = log(x), log1p(-x)
-        return (t - one) * (low if b < low else b) - t * (low if a < low else a)
     if kind == LOGITS:
         return (one - t) * x - ((x if x < 0 else type(x)(0)) - log1p(exp(-abs(x))))
-    d = abs(x - t)
-    if kind == SQUARED:
-        return d * d
-    if kind == ABSOLUTE:
-        return d
-    m = delta if d > delta else d
-    return m * (d - type(x)(0.5) * m)
+    if not (t >= 0 and t <= 1):
+        return type(x)(math.nan)
+    a, b = log(x), log1p(-x)
+    return (t - one) * (low if b < low else b) - t * (low if a < low else a)
 
 
 @kernel(inner=True)
@@ -58,8 +59,12 @@ def binary_slope(kind, x, t):
 def accumulate(x, target, kind, delta):
     """sum(value), in float64"""
     s, delta = 0.0, x.dtype.type(delta)
-    for i in range(x.size):
-        s += value(kind, x[i], target[i], delta)
+    if kind < BINARY:
+        for i in range(x.size):
+            s += value(kind, x[i], target[i], delta)
+    else:
+        for i in range(x.size):
+            s += binary_value(kind, x[i], target[i])
     return s
 
 
