@@ -1,6 +1,9 @@
 """exp, log, sin ... : how far from the exact number, in every layout, as ufunc, in a kernel and without a compiler."""
 
 import math
+import os
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -99,6 +102,24 @@ def test_without_a_compiler(name):
     given = np.array([formula(*each) for each in zip(*x, strict=True)])
     assert given.dtype == np.float32
     np.testing.assert_array_equal(given, getattr(ufuncs, name)(*x))
+
+
+PROGRAM = """
+import minitorch as T
+F = T.nn.functional
+x = T.tensor([[-1.0, 0.5], [2.0, 3.0]], requires_grad=True)
+for f in (T.sigmoid, T.erf, T.erfc, T.exp, F.gelu, F.silu, lambda x: F.softmax(x, 1), lambda x: F.mse_loss(x, x.detach() * 2)):
+    y, x.grad = f(x), None
+    y.sum().backward()
+    print([round(v, 3) + 0.0 for v in (y.sum().item(), *x.grad.flatten().tolist())])
+"""
+
+
+def test_a_program_without_a_compiler():
+    """The same numbers."""
+    programs = [subprocess.run([sys.executable, "-c", PROGRAM], env={**os.environ, "NUMBA_DISABLE_JIT": off}, capture_output=True, text=True) for off in "01"]
+    assert programs[0].stdout.count("\n") == 8
+    assert programs[1].stdout == programs[0].stdout, programs[1].stderr
 
 
 @numba.njit(error_model="numpy")

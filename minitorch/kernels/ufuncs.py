@@ -171,13 +171,23 @@ NUMPYS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan
 NUMPYS |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
 
 
+def one_by_one(formula):
+    """In place of a ufunc, without a compiler."""
+
+    def function(x):
+        x = np.asarray(x)
+        return np.array([formula(v) for v in x.reshape(-1)], x.dtype).reshape(x.shape)
+
+    return function
+
+
 def __getattr__(name):
     """The ufunc of this name."""
     if name not in FORMULAS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     numpys = getattr(np, NUMPYS.get(name, name), None)
     if numba.config.DISABLE_JIT:
-        ufunc = numpys or np.frompyfunc(FORMULAS[name], 1, 1)
+        ufunc = numpys or one_by_one(FORMULAS[name])
     else:
         half = dict(e=loop_of(numpys, "e")) if numpys else {}
         double = compiled(name, types.float64) if name in DOUBLE else loop_of(numpys, "d")
