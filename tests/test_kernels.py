@@ -424,6 +424,14 @@ def test_no_writable_place_at_all(installation):
     assert finished(installation(**nowhere)) == "1 0"
 
 
+def test_functions_without_a_writable_place(installation):
+    """Loops of C are compiled like kernels."""
+    installation.folder.parent.joinpath("__pycache__").write_text("not a folder")
+    nowhere = {"PYTHONDONTWRITEBYTECODE": "1", "XDG_CACHE_HOME": os.devnull + "/x"}
+    source = "import sys; sys.path.insert(0, {folder!r}); import minitorch as T; print(T.exp(T.zeros(3)).tolist())"
+    assert finished(installation(source=source, **nowhere)) == "[1.0, 1.0, 1.0]"
+
+
 def test_processes_that_compile_at_once(installation):
     """Of two types, which Numba's own cache would give the same file."""
     for process in [installation(dtype) for dtype in ("float32", "float64", "float32", "float64")]:

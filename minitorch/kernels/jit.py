@@ -121,18 +121,20 @@ def kernel(function=None, *, reorder: bool = False, nogil: bool = False, inner: 
     wrappers = dict(no_cfunc_wrapper=True, no_cpython_wrapper=inner)
     compiled = numba.njit(error_model="numpy", fastmath=fastmath, nogil=nogil, **wrappers)(function)
     if not numba.config.DISABLE_JIT:
-        try:
-            compiled._cache = Cache(function)
-        except (
-            RuntimeError
-        ):  # no writable place for the cache, as in a read-only container: the kernel works without
-            pass
+        keep_in_cache(compiled, function)
     return compiled
+
+
+def keep_in_cache(compiled, function):
+    try:
+        compiled._cache = Cache(function)
+    except RuntimeError:  # no writable place for the cache, as in a read-only container: the kernel works without
+        pass
 
 
 def c_function(function, signature) -> int:
     """The address of a function of C, compiled for `signature`."""
     compiled = CFunc(function, (signature.args, signature.return_type), {}, dict(error_model="numpy"))
-    compiled._cache = Cache(function)
+    keep_in_cache(compiled, function)
     compiled.compile()
     return compiled.address
