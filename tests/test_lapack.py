@@ -1,11 +1,14 @@
 """LU factors by kernels/lapack.py: NumPy's results in the arrays' own type, whatever the layout and whoever computes them."""
 
+import ctypes
+import threading
+
 import numpy as np
 import pytest
 
 import minitorch as T
 from minitorch.backends import factors
-from minitorch.kernels import lapack
+from minitorch.kernels import blas, lapack
 from minitorch.ops.table import switches
 
 pytestmark = pytest.mark.skipif(not lapack.available, reason="NumPy has another LAPACK than its wheels for Linux")
@@ -127,3 +130,23 @@ def test_gradients(available, monkeypatch):
         close(ours.detach().numpy(), formula.detach().numpy(), "float64")
     plain = [T.autograd.grad(f(x), x)[0] for x in [x.clone().requires_grad_()] for f in (lambda x: T.slogdet(x)[1].sum(),)]
     close(plain[0].numpy(), np.linalg.inv(x.numpy()).swapaxes(-1, -2), "float64")
+
+
+def test_several_threads_of_python():
+    """None finds, and leaves behind, OpenBLAS's number of threads as another has set it."""
+    library = ctypes.CDLL(np._core._multiarray_umath.__file__)
+    threads, x = getattr(library, blas.NAMES[2]), np.random.default_rng(0).standard_normal((120, 120))
+    before, expected = threads(), lapack.LU(x).inverse()
+    same = []
+
+    def work():
+        same.extend(np.array_equal(lapack.LU(x).inverse(), expected) for _ in range(300))
+
+    callers = [threading.Thread(target=work) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(same) == 1200
+    assert all(same)
+    assert threads() == before

@@ -58,7 +58,7 @@ def substitute(start, stop, sizes, size, matrices, pivots, sides):
             dgetrs(how, rows, many, a, rows, p, b, rows, info)
 
 
-@kernel(nogil=True)
+@kernel  # keeps Python's lock, as blas.py's `batch_into` does: another thread must find OpenBLAS's number of threads as it was
 def factor_all(words, n, size, matrices, pivots, info):
     before, count = blas_threads(), len(info)
     if count > 1 or n[0] < BLAS_THREADS:
@@ -67,7 +67,7 @@ def factor_all(words, n, size, matrices, pivots, info):
     set_blas_threads(before)
 
 
-@kernel(nogil=True)
+@kernel
 def substitute_all(words, sizes, size, matrices, pivots, sides, count):
     before = blas_threads()
     set_blas_threads(I32(1))
