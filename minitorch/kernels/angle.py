@@ -13,6 +13,7 @@ from .number import (
     floor,
     fma,
     formula,
+    is_odd,
     rint,
     signbit,
     single,
@@ -47,11 +48,6 @@ def quarters(x):
     v = double(x)
     k = rint(v * (2.0 / math.pi))
     return k, fma(k, -REST, fma(k, -QUARTER, v))
-
-
-def is_odd(k):
-    half = k * 0.5
-    return floor(half) != half
 
 
 def turned(k, r):

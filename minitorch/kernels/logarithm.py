@@ -15,6 +15,7 @@ from .number import (
     floor,
     fma,
     formula,
+    is_odd,
     library,
     power2,
     signbit,
@@ -54,13 +55,19 @@ def log_sum(k, f, rest, base):
     return fma(k, two, fma(f, one, fma(rest, one, fma(f, one_low, k * two_low))))
 
 
-def _log(x, base):
+def split_any(x):
+    """Whether x is a positive, finite float32; and k and m of it as from `split`, also of a denormal one, or of 1 if it is none."""
     inside = (x > 0.0) & (x <= LARGEST)
     v = where(inside, x, 1.0)
     tiny = v < SMALLEST
     k, m = split(where(tiny, v * 2.0**24, v))
+    return inside, where(tiny, k - 24.0, k), m
+
+
+def _log(x, base):
+    inside, k, m = split_any(x)
     f = m - 1.0
-    y = log_sum(where(tiny, k - 24.0, k), f, log_rest(f), base)
+    y = log_sum(k, f, log_rest(f), base)
     y = where(inside, y, where(x == 0.0, -math.inf, x * math.nan))
     return where(x == math.inf, x, y)
 
@@ -121,16 +128,12 @@ def _atanh(x):
 
 def _pow(x, y):
     a, b = absolute(x), double(y)
-    inside = (a > 0.0) & (a <= LARGEST)
-    v = where(inside, a, 1.0)
-    tiny = v < SMALLEST
-    k, m = split(where(tiny, v * 2.0**24, v))
-    log = log_wide(double(where(tiny, k - 24.0, k)), double(m) - 1.0)
+    inside, k, m = split_any(a)
+    log = log_wide(double(k), double(m) - 1.0)
     log = where(inside, log, where(a == 0.0, -1e300, log + 1e300))
     p = single(exp_wide(between(b * log, -300.0, 300.0)))
-    half = 0.5 * b
     whole = floor(b) == b
-    odd = whole & (floor(half) != half)
+    odd = whole & is_odd(b)
     p = where(whole | (x >= 0.0) | (a == math.inf), p, x * math.nan)
     p = where(odd & signbit(x), -p, p)
     p = where((x == x) & (y == y), p, x + y)

@@ -1,7 +1,7 @@
-"""NumPy's own loops inside kernels: `exp(x, out)` of contiguous vectors of one type, equal to NumPy's to the last bit.
+"""Loops of ufuncs inside kernels: `sin(x, out)` of contiguous vectors of one type, equal to the ufunc's to the last bit.
 
-NumPy's exp of float32 computes several elements at once; that of Numba is C's, one by one (10**5 elements: 47 us against 500). A
-ufunc is a table of loops of C, one for each type: numpy.org/doc/stable/reference/c-api/types-and-structures.html
+They compute several elements at once; what Numba has is C's, one by one (exp of 10**5 elements: 47 us against 500). A ufunc
+is a table of loops of C, one for each type: numpy.org/doc/stable/reference/c-api/types-and-structures.html
 """
 
 from __future__ import annotations
@@ -91,4 +91,3 @@ def loop(ufunc):
     if ufunc.nin == 1:
         return intrinsic(lambda typing_context, x, out: typed(x, out))
     return intrinsic(lambda typing_context, x, y, out: typed(x, y, out))
-

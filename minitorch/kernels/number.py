@@ -117,6 +117,12 @@ def signbit(x):
     return x.of(x.builder.icmp_signed("<", x.builder.bitcast(x.ir, whole), whole(0)))
 
 
+def is_odd(k):
+    """Whether a whole number is odd."""
+    half = k * 0.5
+    return floor(half) != half
+
+
 def between(x, low, high):
     """x, but no less than `low` and no more than `high`; `low` of NaN"""
     x = where(x > low, x, low)

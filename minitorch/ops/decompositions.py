@@ -74,6 +74,14 @@ def inv(xp, x):
 # ---------------------------------------------------------------------- linear systems
 
 
+def _left_in(factors, x):
+    """The LU factors of x, which the backward finds in the list, too. None: there are none."""
+    lu = factored(x)
+    if lu is not None:
+        factors.append(lu)
+    return lu
+
+
 def _solve(x, y, factors):
     lu = factored(x) if fit(x, y) else None
     if lu is None or lu.singular:
@@ -241,11 +249,8 @@ def _cofactors(xp, x, out):
 
 
 def _det(x, factors):
-    lu = factored(x)
-    if lu is None:
-        return NotImplemented
-    factors.append(lu)
-    return lu.determinant()
+    lu = _left_in(factors, x)
+    return NotImplemented if lu is None else lu.determinant()
 
 
 def _det_backward(g, out, factors):
@@ -308,11 +313,8 @@ slogdet_result = namedtuple("linalg_slogdet", ["sign", "logabsdet"])
 
 
 def _slogdet(x, factors):
-    lu = factored(x)
-    if lu is None:
-        return NotImplemented
-    factors.append(lu)
-    return lu.sign_and_log()
+    lu = _left_in(factors, x)
+    return NotImplemented if lu is None else lu.sign_and_log()
 
 
 def _slogdet_backward(g1, factors):
