@@ -12,7 +12,6 @@ addresses and shapes itself: see "arrays in a tuple".
 
 from __future__ import annotations
 
-import ctypes
 import math
 
 import numba
@@ -20,22 +19,13 @@ import numpy as np
 
 from .jit import kernel
 from .layout import DATA, DTYPE, FLAGS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE, WRITABLE
+from .raw import vector, word
 
 if numba.config.DISABLE_JIT:
 
     def fma(a, b, c):
         """`a * b + c`, rounded once (float64: twice)."""
         return type(a)(np.float64(a) * np.float64(b) + np.float64(c))
-
-    def word(address):
-        """The 64-bit integer at an address."""
-        return ctypes.c_int64.from_address(int(address)).value
-
-    def vector(address, size, number):
-        """The array of `size` elements of the type of `number` at an address."""
-        return np.ndarray(
-            size, number.dtype, (ctypes.c_char * (size * number.itemsize)).from_address(int(address))
-        )
 
 else:
     from numba.extending import intrinsic
@@ -48,26 +38,6 @@ else:
             return builder.fma(*args)
 
         return a(a, a, a), generate
-
-    @intrinsic
-    def pointer(typing_context, address, number):
-        """An address as a pointer to elements of the type of `number`."""
-        target = numba.types.CPointer(number)
-
-        def generate(context, builder, signature, args):
-            return builder.inttoptr(args[0], context.get_value_type(target))
-
-        return target(address, number), generate
-
-    ZERO = np.int64(0)
-
-    @kernel(inner=True)
-    def word(address):
-        return pointer(address, ZERO)[0]
-
-    @kernel(inner=True)
-    def vector(address, size, number):
-        return numba.carray(pointer(address, number), size)
 
 
 # ---------------------------------------------------------------------- arrays in a tuple, see `layout`
