@@ -28,10 +28,7 @@ def has_kernel(x, *others):
     dtype = x.dtype
     if dtype not in KERNELS or 0 in x.shape:
         return False
-    for a in others:
-        if a is not None and a.dtype is not dtype and a.dtype != dtype:
-            return False
-    return True
+    return all(not (a is not None and a.dtype is not dtype and a.dtype != dtype) for a in others)
 
 
 def _pair(forward, backward):
