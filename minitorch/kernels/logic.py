@@ -4,32 +4,6 @@ from __future__ import annotations
 
 from .jit import kernel
 
-AND, OR, XOR = range(3)
-
-
-@kernel(nogil=True)
-def logical(x, y, out, how):
-    """out = np.logical_and(x, y), np.logical_or or np.logical_xor"""
-    zero = x.dtype.type(0)
-    if how == AND:
-        for i in range(x.size):
-            out[i] = (x[i] != zero) & (y[i] != zero)
-    elif how == OR:
-        for i in range(x.size):
-            out[i] = (x[i] != zero) | (y[i] != zero)
-    else:
-        for i in range(x.size):
-            out[i] = (x[i] != zero) ^ (y[i] != zero)
-
-
-@kernel(nogil=True)
-def logical_not(x, out):
-    """out = np.logical_not(x)"""
-    zero = x.dtype.type(0)
-    for i in range(x.size):
-        out[i] = x[i] == zero
-
-
 @kernel(nogil=True)
 def count(x):
     """np.count_nonzero(x)"""

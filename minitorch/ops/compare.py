@@ -89,7 +89,7 @@ def _compare(name, formula):
 
 
 def _logical(name, doc):
-    block = one_line(name, f"xp.{name}(x, y)", doc, plain=True)
+    block = one_line(name, f"xp.{name}(x, y)", doc)
     return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False)(block)
 
 
