@@ -7,16 +7,29 @@ import numpy as np
 from numpy._core.multiarray import count_nonzero as count  # without the Python before it: 10 elements 0.08 us, not 0.25
 
 from .. import kernels
+from ..kernels.layout import FLOATS
 
-FLOATS, UINT8 = (np.float32, np.float64), np.dtype(np.uint8)
+UINT8 = np.dtype(np.uint8)
 
-#: elements from which on a kernel counts (1000, us: NumPy 0.6, kernel 0.6; 4000: 2.1, 0.8), and finds (64: NumPy 0.5, kernel 0.4)
-MANY, SOME = 1500, 64
+#: elements from which on a kernel counts (us, NumPy / kernel: 500 0.33 / 0.38, 1000 0.6 / 0.44), threads share that, and a kernel finds
+#: (100: 1.2 / 0.7)
+MANY, SHARED, SOME = 500, 300_000, 64
+
+
+#: whether NumPy finds all columns in one array, and gives views of it
+_array = np.ones((1, 2)).nonzero()[0].base
+TOGETHER = _array is not None and _array.shape == (2, 2)
 
 
 def _count(x):
     """How many elements are not zero."""
-    if x.size < MANY or x.dtype.type not in FLOATS:
+    if x.size < MANY or not FLOATS:
+        return count(x)
+    if x.size < SHARED:
+        arrays = (x,)
+        found = kernels.logic.count_in(id(arrays))
+        return found if found >= 0 else count(x)
+    if x.dtype not in FLOATS:
         return count(x)
     found = kernels.team.run(kernels.logic.count, (x.ravel(),), (), 0.1, 0)
     return found if type(found) is int else int(found.sum())
@@ -49,10 +62,8 @@ def nonzero(x):
     if not x.ndim:
         return np.zeros((int(x != 0), 0), np.int64)
     if x.size < SOME or x.ndim > 2:
-        columns = x.nonzero()
-        whole = columns[0].base  # for NumPy has found all columns in one array
-        return whole if whole is not None and whole.shape == (len(columns[0]), x.ndim) else np.stack(columns, axis=1)
-    held = np.ascontiguousarray(x if x.dtype.kind == "b" or x.dtype.type in FLOATS else x != 0)
+        return x.nonzero()[0].base if TOGETHER else np.stack(x.nonzero(), axis=1)
+    held = np.ascontiguousarray(x if x.dtype.char in "fd?" else x != 0)
     out = np.empty((_count(held) + 1, x.ndim), np.int64)
-    kernels.logic.places(held if held.ndim == 2 else held.reshape(1, -1), out)
+    kernels.logic.places(held if x.ndim == 2 else held.reshape(1, -1), out)
     return out[:-1]

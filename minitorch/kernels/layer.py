@@ -7,8 +7,6 @@ address of one tuple and looks itself (see `layout`): 1.3 us, all counted.
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
 from numpy import empty
 
@@ -33,18 +31,12 @@ from .blas import (
 )
 from .blas import available as blas_available
 from .jit import kernel
-from .layout import DATA, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE
+from .layout import DATA, DOUBLE, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, SINGLE, TYPE
 from .optim import vector, word
 from .team import I32, ONE, SIZE, ZERO, address, load, words
 
 available = blas_available and bool(FLOATS)
 
-
-def kind_of(dtype):
-    return ctypes.c_int64.from_address(id(np.dtype(dtype)) + KIND).value
-
-
-SINGLE, DOUBLE = kind_of(np.float32), kind_of(np.float64)
 
 #: rows of the input and columns of the result from which on a float32 product is faster with the weight turned round before: OpenBLAS
 #: needs 7.7 us for 64x64 @ (64x64).T, and 5.0 without the .T, for which turning takes 1.1

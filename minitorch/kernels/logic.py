@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .jit import kernel
+from .layout import DATA, DOUBLE, DTYPE, FLAGS, KIND, READABLE, SINGLE
+from .optim import elements, item, vector, word
+
+F32, F64 = np.float32(0), np.float64(0)
 
 @kernel(nogil=True)
 def count(x):
@@ -11,6 +17,16 @@ def count(x):
     for i in range(x.size):
         found += x[i] != zero
     return found
+
+
+@kernel
+def count_in(objects):
+    """`count` of the array in the tuple at this address (see layout.py); -1 if it's not contiguous, of float32 or float64"""
+    array = item(objects, 0)
+    kind, data, size = word(word(array + DTYPE) + KIND), word(array + DATA), elements(array)
+    if word(array + FLAGS) & READABLE != READABLE:
+        return -1
+    return count(vector(data, size, F32)) if kind == SINGLE else count(vector(data, size, F64)) if kind == DOUBLE else -1
 
 
 @kernel
