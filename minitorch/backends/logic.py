@@ -23,13 +23,13 @@ TOGETHER = _array is not None and _array.shape == (2, 2)
 
 def _count(x):
     """How many elements are not zero."""
-    if x.size < MANY or not FLOATS:
+    if x.size < MANY:
         return count(x)
-    if x.size < SHARED:
+    if x.size < SHARED and FLOATS:
         arrays = (x,)
         found = kernels.logic.count_in(id(arrays))
         return found if found >= 0 else count(x)
-    if x.dtype not in FLOATS:
+    if x.dtype.type not in (np.float32, np.float64):
         return count(x)
     found = kernels.team.run(kernels.logic.count, (x.ravel(),), (), 0.1, 0)
     return found if type(found) is int else int(found.sum())
@@ -53,7 +53,7 @@ def any(x, *, dim=None, keepdim=False):
 
 def count_nonzero(x, *, dim=None):
     if dim is None:
-        return np.array(_count(x))
+        return np.array(count(x) if x.size < MANY else _count(x))
     held = x if x.dtype.kind == "b" else x != 0  # bools are counted 10 times as fast as floats
     return np.add.reduce(held, dim, np.int64)
 
