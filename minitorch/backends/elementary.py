@@ -9,6 +9,7 @@ from .. import kernels
 UFUNCS = (
     *("exp", "exp2", "expm1", "tanh", "sinh", "cosh", "log", "log2", "log10", "log1p", "asinh", "acosh", "atanh"),
     *("sin", "cos", "tan", "asin", "acos", "atan", "atan2"),
+    *("logical_not", "logical_and", "logical_or", "logical_xor"),
 )
 
 

@@ -54,7 +54,7 @@ from .indexing import (  # noqa: F401
     where,
     within,
 )
-from .logic import all, any, count_nonzero, logical_and, logical_not, logical_or, logical_xor, nonzero  # noqa: F401
+from .logic import all, any, count_nonzero, nonzero  # noqa: F401
 from .memory import keep_freed_memory
 from .sums import argmax, argmin, prod, sum  # noqa: F401
 from .windows import diagonal, diagonal_placed, strided, unfold, unfold_placed  # noqa: F401

@@ -113,6 +113,7 @@ class Program:
     saves   how many passes over memory it needs less than NumPy
     calls   how many of these take their time: exp, tanh or the like
     cost    ns an element
+    least   the fewest elements for which it is worth its start: it saves enough, or the team takes pieces
     """
 
     def __init__(self, result, inputs, number, roles=None):
@@ -127,7 +128,10 @@ class Program:
         self.saves = sum(SLOW.get(call.function, 1) for call in calls_of(result)) - len(self.steps)
         self.cost = (CALL * self.calls + LOOP * len(self.steps)) * number.itemsize / 4
         self.text = self.written()
-        self.loop, self.numbers = compiled(self.text), np.array(self.numbers, number)
+        self.loop, self.constants = compiled(self.text), np.array(self.numbers, number)
+        self.is_plain = set(self.roles) == {FULL}
+        shared = team.WORTH / self.cost
+        self.least = min(shared, WORTH / self.saves) if self.saves > 0 else shared
 
     def compute(self, symbol, place=None):
         """The name of the array that holds `symbol`, after the steps that put it there."""
@@ -238,16 +242,23 @@ class Program:
         return "\n    ".join([*head, *["    " + line for line in block + lines]])
 
     def __call__(self, arrays):
-        parts = [[a for a, role in zip(arrays, self.roles, strict=True) if role == wanted] for wanted in (FULL, ROW, ONE)]
-        out = np.empty(parts[FULL][0].shape, self.dtype)
-        shape = (-1, parts[ROW][0].size) if parts[ROW] else -1
-        full, others = [a.reshape(shape) for a in (*parts[FULL], out)], [a.reshape(-1) for a in parts[ROW] + parts[ONE]]
-        self.team.run(self.loop, full, (self.numbers, *others), cost=self.cost / len(full))
+        if self.is_plain:
+            out = np.empty(arrays[0].shape, self.dtype)
+            full, others = [*[a.ravel() for a in arrays], out.ravel()], (self.constants,)
+        else:
+            parts = [[a for a, role in zip(arrays, self.roles, strict=True) if role == wanted] for wanted in (FULL, ROW, ONE)]
+            out = np.empty(parts[FULL][0].shape, self.dtype)
+            shape = (-1, parts[ROW][0].size) if parts[ROW] else -1
+            full = [a.reshape(shape) for a in (*parts[FULL], out)]
+            others = (self.constants, *[a.reshape(-1) for a in parts[ROW] + parts[ONE]])
+        self.team.run(self.loop, full, others, self.cost / len(full))
         return out
 
-    def is_shared(self, size):
-        """Whether the team takes pieces of so many elements."""
-        return size * self.cost >= self.team.WORTH
+
+def repeats(row, shape):
+    """Whether a row of this shape is repeated in all first dimensions of another."""
+    own = next((i for i, n in enumerate(row) if n > 1), len(row))
+    return row[own:] == shape[len(shape) - len(row) + own :]
 
 
 def roles_of(arrays):
@@ -261,7 +272,7 @@ def roles_of(arrays):
             roles.append(FULL)
         elif a.size == 1:
             roles.append(ONE)
-        elif a.shape == full.shape[full.ndim - a.ndim :] and a.size >= SHORT:
+        elif a.size >= SHORT and repeats(a.shape, full.shape):
             roles.append(ROW)
             rows.add(a.size)
         else:
@@ -270,24 +281,33 @@ def roles_of(arrays):
 
 
 class Fused:
-    """The formula itself, with a program in its place where that is faster. Called as the formula is."""
+    """The formula itself, with a program in its place where that is faster. Called as the formula is.
+
+    seen    elements that it has processed
+    least   the fewest elements for which one of the programs is worth it
+    """
 
     def __init__(self, formula):
-        self.formula, self.programs, self.seen = formula, {}, 0
+        self.formula, self.programs, self.seen, self.least = formula, {}, 0, 0
 
     def __call__(self, *values, **metadata):
         arrays = [v for v in values if type(v) is np.ndarray]
-        shape, size, roles = arrays[0].shape, arrays[0].size, None
+        size, shape, roles = arrays[0].size, arrays[0].shape, None
+        for a in arrays:
+            if a.shape != shape:
+                size = max([a.size for a in arrays])
+                break
+        self.seen += size
+        if size < self.least or self.seen < EARNED:
+            return self.formula(*values, **metadata)
         for a in arrays:
             if a.shape != shape or not a.flags.carray:
                 roles = roles_of(arrays)
                 if roles is None:
                     return self.formula(*values, **metadata)
-                size = max([a.size for a in arrays])
                 break
-        self.seen += size
-        program = self.program(values, metadata, roles) if self.seen >= EARNED else None
-        if program is None or (size * program.saves < WORTH and not program.is_shared(size)):
+        program = self.program(values, metadata, roles)
+        if program is None or size < program.least:
             return self.formula(*values, **metadata)
         return program(arrays)
 
@@ -301,6 +321,7 @@ class Fused:
             return None
         if len(self.programs) < PROGRAMS:
             self.programs[key] = self.made(values, metadata, roles)
+            self.least = min([0 if program is None else program.least for program in self.programs.values()])
         return self.programs.get(key)
 
     def made(self, values, metadata, roles):
@@ -337,7 +358,7 @@ class OneKernel:
             self.programs[x.dtype, *numbers.values()] = program
         out = np.empty(x.shape, program.dtype)
         flat = [a.ravel() for a in arrays] + [out.ravel()]
-        program.team.run(program.loop, flat, (program.numbers,), program.cost / len(flat))
+        program.team.run(program.loop, flat, (program.constants,), program.cost / len(flat))
         return out
 
 
@@ -354,7 +375,7 @@ def one_loop(rule):
         if run is None:
             example = np.ones(1, out.dtype)
             program = Program(*traced(rule, (example, example), {}))
-            run = runs[out.itemsize] = program.loop, program.numbers
+            run = runs[out.itemsize] = program.loop, program.constants
         dx = np.empty(out.shape, out.dtype)
         run[0](g.ravel(), out.ravel(), dx.ravel(), run[1])
         return (dx,)

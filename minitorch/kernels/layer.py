@@ -34,8 +34,8 @@ from .blas import (
 )
 from .blas import available as blas_available
 from .jit import kernel
-from .layout import DATA, FLOATS, ITEMS, LENGTH, SHAPE, TYPE
-from .raw import DOUBLE, SINGLE, array_at, vector, word
+from .layout import DATA, DOUBLE, FLOATS, ITEMS, LENGTH, SHAPE, SINGLE, TYPE
+from .raw import array_at, vector, word
 from .team import I32, ONE, SIZE, ZERO, address, call, load, words
 
 available = blas_available and bool(FLOATS)

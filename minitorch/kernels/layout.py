@@ -54,3 +54,11 @@ class Float(NamedTuple):
 
 #: empty if arrays can't be read
 FLOATS = {np.dtype(t): Float(t(1), id(np.dtype(t))) for t in (np.float32, np.float64) if is_known()}
+
+
+def kind_of(dtype):
+    """The word of its kind."""
+    return _int(id(np.dtype(dtype)) + KIND)
+
+
+SINGLE, DOUBLE = kind_of(np.float32), kind_of(np.float64)

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .jit import kernel
+from .layout import DATA, DOUBLE, DTYPE, FLAGS, KIND, READABLE, SINGLE
+from .raw import elements, item, vector, word
 
-AND, OR, XOR = range(3)
-
-
-@kernel(nogil=True)
-def logical(x, y, out, how):
-    """out = np.logical_and(x, y), np.logical_or or np.logical_xor"""
-    zero = x.dtype.type(0)
-    if how == AND:
-        for i in range(x.size):
-            out[i] = (x[i] != zero) & (y[i] != zero)
-    elif how == OR:
-        for i in range(x.size):
-            out[i] = (x[i] != zero) | (y[i] != zero)
-    else:
-        for i in range(x.size):
-            out[i] = (x[i] != zero) ^ (y[i] != zero)
-
-
-@kernel(nogil=True)
-def logical_not(x, out):
-    """out = np.logical_not(x)"""
-    zero = x.dtype.type(0)
-    for i in range(x.size):
-        out[i] = x[i] == zero
+F32, F64 = np.float32(0), np.float64(0)
 
 
 @kernel(nogil=True)
@@ -37,6 +18,16 @@ def count(x):
     for i in range(x.size):
         found += x[i] != zero
     return found
+
+
+@kernel
+def count_in(objects):
+    """`count` of the array in the tuple at this address (see layout.py); -1 if it's not contiguous, of float32 or float64"""
+    array = item(objects, 0)
+    kind, data, size = word(word(array + DTYPE) + KIND), word(array + DATA), elements(array)
+    if word(array + FLAGS) & READABLE != READABLE:
+        return -1
+    return count(vector(data, size, F32)) if kind == SINGLE else count(vector(data, size, F64)) if kind == DOUBLE else -1
 
 
 @kernel

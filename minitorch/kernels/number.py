@@ -97,7 +97,7 @@ def _function(name, numpys):
 
 
 absolute, sqrt, floor = _function("fabs", abs), _function("sqrt", np.sqrt), _function("floor", np.floor)
-rint, copysign = _function("rint", np.rint), _function("copysign", np.copysign)
+rint, trunc, copysign = _function("rint", np.rint), _function("trunc", np.trunc), _function("copysign", np.copysign)
 
 
 def fma(a, b, c):

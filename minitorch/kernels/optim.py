@@ -18,8 +18,8 @@ import numba
 import numpy as np
 
 from .jit import kernel
-from .layout import DATA, DTYPE, FLAGS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE, WRITABLE
-from .raw import vector, word
+from .layout import DATA, DTYPE, FLAGS, INT, KIND, NDIM, READABLE, SHAPE, TYPE, WRITABLE
+from .raw import elements, item, vector, word
 
 if numba.config.DISABLE_JIT:
 
@@ -41,19 +41,6 @@ else:
 
 
 # ---------------------------------------------------------------------- arrays in a tuple, see `layout`
-
-
-@kernel(inner=True)
-def item(objects, i):
-    return word(objects + ITEMS + 8 * i)
-
-
-@kernel(inner=True)
-def elements(array):
-    n, shape = 1, word(array + SHAPE)
-    for d in range(word(array + NDIM) & INT):
-        n *= word(shape + 8 * d)
-    return n
 
 
 @kernel(inner=True)

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from .jit import kernel
-from .layout import DATA, DTYPE, FLAGS, INT, KIND, NDIM, READABLE, SHAPE, TYPE
+from .layout import DATA, DTYPE, FLAGS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE
 
 if numba.config.DISABLE_JIT:
 
@@ -46,8 +46,17 @@ else:
         return numba.carray(pointer(address, number), size)
 
 
-#: kinds of dtypes
-SINGLE, DOUBLE = (ctypes.c_int64.from_address(id(np.dtype(t)) + KIND).value for t in (np.float32, np.float64))
+@kernel(inner=True)
+def item(objects, i):
+    return word(objects + ITEMS + 8 * i)
+
+
+@kernel(inner=True)
+def elements(array):
+    n, shape = 1, word(array + SHAPE)
+    for d in range(word(array + NDIM) & INT):
+        n *= word(shape + 8 * d)
+    return n
 
 
 @kernel(inner=True)

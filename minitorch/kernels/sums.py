@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel
-from .layout import DATA, ITEMS
-from .raw import DOUBLE, SINGLE, array_at, vector, word
+from .layout import DATA, DOUBLE, ITEMS, SINGLE
+from .raw import array_at, elements, item, vector, word
 
 BLOCK = 128
 
@@ -42,12 +42,10 @@ def blocks(x):
 @kernel
 def whole(objects):
     """x, out: out[()] = sum(x). False: x is not a contiguous array of numbers that we add, and out is as it was."""
-    _, data, shape, kind, ndim = array_at(objects + ITEMS)
+    _, data, _, kind, ndim = array_at(objects + ITEMS)
     if ndim < 0 or (kind != SINGLE and kind != DOUBLE):
         return False
-    size, out = 1, word(word(objects + ITEMS + 8) + DATA)
-    for d in range(ndim):
-        size *= word(shape + 8 * d)
+    size, out = elements(item(objects, 0)), word(item(objects, 1) + DATA)
     if kind == SINGLE:
         vector(out, 1, np.float32(0))[0] = blocks(vector(data, size, np.float32(0)))
     else:

@@ -6,6 +6,7 @@ import numpy as np
 
 ARITHMETIC = {np.add, np.subtract, np.multiply, np.negative, np.absolute, np.maximum, np.minimum}
 LOGICAL = {np.logical_and, np.logical_or, np.logical_xor, np.logical_not}
+NUMPYS = {ufunc.__name__: ufunc for ufunc in LOGICAL}  # for ours, which give what they give
 CONSTANTS = {np.zeros_like: 0.0, np.ones_like: 1.0}
 BOOL, FLOATS = np.dtype(bool), (np.dtype("float32"), np.dtype("float64"))
 
@@ -27,6 +28,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_ufunc__(self, ufunc, method, *args, **options):
         if method != "__call__" or options or ufunc.signature or ufunc.nout > 1:
             return NotImplemented
+        ufunc = NUMPYS.get(ufunc.__name__, ufunc)
         *takes, gives = ufunc.resolve_dtypes((*map(kind, args), None))
         return Symbol(gives, ufunc, args, takes)
 

@@ -84,12 +84,13 @@ def where(xp, condition, x, y):
 # ---------------------------------------------------------------------- comparison and logic
 
 
-def _compare(name, formula):
-    return op(torch=name, coerce=coerce.tensor_first, samples=binary())(one_line(name, formula, formula, plain=True))
+def _compare(name, doc):
+    block = one_line(name, f"xp.{name}(x, y)", doc, plain=True)
+    return op(torch=name, coerce=coerce.tensor_first, samples=binary())(block)
 
 
 def _logical(name, doc):
-    block = one_line(name, f"xp.{name}(x, y)", doc, plain=True)
+    block = one_line(name, f"xp.{name}(x, y)", doc)
     return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False)(block)
 
 
@@ -101,22 +102,22 @@ logical_or = _logical("logical_or", "One is non-zero.")
 logical_xor = _logical("logical_xor", "Exactly one is non-zero.")
 
 
-def bitwise(name, formula, doc, **options):
+def bitwise(name, doc, **options):
     def whole_numbers(dtype):
         return binary()(dtype) if not dtype.startswith("float") else ()
 
-    block = one_line(name, formula, doc)
+    block = one_line(name, f"xp.{name}(x, y)", doc)
     return op(torch=name, samples=whole_numbers, coerce=coerce.integers, numbers=True, **options)(block)
 
 
-bitwise_and = bitwise("bitwise_and", "x & y", "x & y, bit by bit; on bools the logical and")
-bitwise_or = bitwise("bitwise_or", "x | y", "x | y, bit by bit; on bools the logical or")
-bitwise_xor = bitwise("bitwise_xor", "x ^ y", "x ^ y, bit by bit; on bools the exclusive or")
+bitwise_and = bitwise("bitwise_and", "x & y, bit by bit; on bools the logical and")
+bitwise_or = bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or")
+bitwise_xor = bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
 bitwise_not = op(
     torch="bitwise_not",
     coerce=coerce.integer,
     samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype),
-)(one_line("bitwise_not", "~x", "~x, bit by bit; on bools the logical not"))
+)(one_line("bitwise_not", "xp.bitwise_not(x)", "~x, bit by bit; on bools the logical not"))
 
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):

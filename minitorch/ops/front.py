@@ -199,16 +199,18 @@ def computation(row) -> list[str]:
         readable = [f"result = (large if {is_large(raw(row)[0])} else forward)(xp, {arrays}{kw})"]
     else:
         first = raw(row)[0]
-        scalars = ", ".join(f"{a}[()] if type({a}) is ndarray else {a}" for a in raw(row))
-        readable = [
-            f"size = {first}.size if {f'type({first}) is ndarray' if row.numbers else 'xp is NUMPY'} else 0",
-            f"if size == 1 and {first}.dtype in FLOATING:  # NumPy is twice as fast on its scalars as on arrays of no dimensions",
-            f"    result = forward(NUMPY, {scalars}{kw})",
-            "elif size >= LARGE and switches.fused:",
-            f"    result = large(xp, {arrays}{kw})",
-            "else:",
-            f"    result = {block}",
-        ]
+        size = f"{first}.size if {f'type({first}) is ndarray' if row.numbers else 'xp is NUMPY'} else 0"
+        readable = ["elif size >= LARGE and switches.fused:", f"    result = large(xp, {arrays}{kw})", "else:", f"    result = {block}"]
+        if row.coerce in (coerce.integer, coerce.integers):
+            readable = [f"size = {size}", "if size >= LARGE and switches.fused:", *readable[1:]]
+        else:
+            scalars = ", ".join(f"{a}[()] if type({a}) is ndarray else {a}" for a in raw(row))
+            readable = [
+                f"size = {size}",
+                f"if size == 1 and {first}.dtype in FLOATING:  # NumPy is twice as fast on its scalars as on arrays of no dimensions",
+                f"    result = forward(NUMPY, {scalars}{kw})",
+                *readable,
+            ]
     fused = row.fused and row.fused[0]
     if not fused:
         return explaining(row, readable)

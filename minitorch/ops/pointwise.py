@@ -81,12 +81,6 @@ def true_divide(xp, x, y):
     return x / y
 
 
-@op(torch="floor_divide", samples=binary(low2=0.5, high2=3), **NO_BOOLS)
-def floor_divide(xp, x, y):
-    """floor(x / y)"""
-    return xp.floor_divide(x, y)
-
-
 @op(
     vjp=dict(x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g)),
     coerce=coerce.promote,
@@ -239,7 +233,7 @@ def one_line(name, formula, doc, *, plain=False):
     return forward
 
 
-def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, plain=False, **options):
+def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, **options):
     """Declares an op that is one function of the namespace. `hot`: every network calls its rule, which is compiled at the first use."""
     return op(
         vjp=None if rule is None else dict(x=rule),
@@ -247,9 +241,12 @@ def namesake(name, rule, doc, *, low=-2.0, high=2.0, hot=False, plain=False, **o
         samples=unary(low, high),
         fused=(None, one_loop(rule)) if hot else None,
         **(dict(coerce=coerce.floating) | options),
-    )(one_line(name, f"xp.{name}(x)", doc, plain=plain))
+    )(one_line(name, f"xp.{name}(x)", doc))
 
 
+floor_divide = op(torch="floor_divide", samples=binary(low2=0.5, high2=3), **NO_BOOLS)(
+    one_line("floor_divide", "xp.floor_divide(x, y)", "floor(x / y)")
+)
 sqrt = namesake("sqrt", lambda g, out: g / (2 * out), "Square root.", low=0.1)
 rsqrt = namesake("rsqrt", lambda g, out: g * (-0.5 * (out * out * out)), "1 / sqrt(x)", low=0.1)
 exp = namesake("exp", lambda g, out: g * out, "e ** x")
@@ -278,7 +275,7 @@ trunc = namesake("trunc", _zero, "x without its fraction.", **NUMBER)
 isnan = namesake("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False)
 isinf = namesake("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False)
 isfinite = namesake("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False)
-logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one, plain=True)
+logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one)
 
 
 @op(vjp=dict(x=_zero), torch="round", samples=unary(), **NUMBER)

@@ -13,6 +13,7 @@ from ..tensor import Tensor, wrap_dim
 from . import coerce, shape
 from .dims import broadcast_shape
 from .index import getitem
+from .pointwise import one_line
 from .samples import Int, calls
 from .table import op
 
@@ -260,12 +261,9 @@ def masked_select(input, mask):
     return getitem(shape.expand(input, common), shape.expand(mask, common))
 
 
-@op(
+nonzero = op(
     torch="nonzero", samples=calls((((3, 4),), {}), (((),), {}), (((0, 2),), {})), inplace=False, method=False
-)
-def nonzero(xp, x):
-    """The indices of the elements that are not zero, one row each."""
-    return xp.nonzero(x)
+)(one_line("nonzero", "xp.nonzero(x)", "The indices of the elements that are not zero, one row each.", plain=True))
 
 
 def public_nonzero(input, *, as_tuple=False):

@@ -22,8 +22,8 @@ acosh = namesake(
     "acosh", lambda xp, g, x: g * xp.rsqrt(x * x - 1), "Inverse hyperbolic cosine.", low=1.2, high=3.0
 )
 atanh = namesake("atanh", lambda g, x: g / (1 - x * x), "Inverse hyperbolic tangent.", low=-0.9, high=0.9)
-bitwise_left_shift = bitwise("bitwise_left_shift", "x << y", "x * 2 ** y of integers", refuses=coerce.bools)
-bitwise_right_shift = bitwise("bitwise_right_shift", "x >> y", "floor(x / 2 ** y) of integers", refuses=coerce.bools)
+bitwise_left_shift = bitwise("bitwise_left_shift", "x * 2 ** y of integers", refuses=coerce.bools)
+bitwise_right_shift = bitwise("bitwise_right_shift", "floor(x / 2 ** y) of integers", refuses=coerce.bools)
 
 
 @op(

@@ -192,7 +192,7 @@ def nanmean(xp, x, *, dim=None, keepdim=False, dtype=None):
 @op(torch="count_nonzero", samples=calls((((3, 4),), {}), (((3, 4),), dict(dim=1))), inplace=False, out=False)
 def count_nonzero(xp, x, *, dim=None):
     """How many elements are not zero."""
-    return xp.count_nonzero(x, dim=reduced(x, dim))
+    return xp.count_nonzero(x, dim=None if dim is None else reduced(x, dim))
 
 
 @composite(torch="var_mean", samples=DIMS, inplace=False, method=False, out=False)
