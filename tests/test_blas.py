@@ -221,6 +221,8 @@ def test_helpers_sleep_and_wake(team):
             time.sleep(0.01)
         else:
             pytest.fail("helpers without work do not sleep")
+        for helper in kernels_team.words[kernels_team.HELPERS :][:2].tolist():
+            assert os.sched_getaffinity(helper) == os.sched_getaffinity(0)  # also after it was woken on another core
         for a, b in zip(every_product(), expected, strict=True):
             np.testing.assert_array_equal(a, b)
     assert kernels_team.words[kernels_team.WANTED] == 0
