@@ -162,7 +162,7 @@ def lend(g, leaf, lenders, grads):
     """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none, or
     another leaf gets the same elements."""
     if type(g) is ndarray and g.base is not None and getrefcount(g) <= 3 and g.flags.carray and len(grads) < FEW:
-        if any([type(other) is not ndarray or may_share_memory(g, other) for other in grads.values()]):
+        if any(type(other) is not ndarray or may_share_memory(g, other) for other in grads.values()):
             return False
         for lender in (lenders,) if isinstance(lenders, Tensor) else lenders:
             array = getattr(lender, "_array", None)
