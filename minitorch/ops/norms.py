@@ -19,7 +19,7 @@ def _norm_dx(xp, g, x, out, ord, dim, keepdim):
     """At 0 the subgradient 0, as torch."""
     g, out = restore(xp, g, x.shape, dim, keepdim), restore(xp, out, x.shape, dim, keepdim)
     if ord == 2:
-        return xp.where(xp.eq(out, 0), 0, x * (g / out))
+        return x * xp.where(xp.eq(out, 0), 0, g / out)
     if ord == 1:
         return g * xp.sign(x)
     if ord == 0:
