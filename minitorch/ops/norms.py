@@ -66,7 +66,10 @@ def _as_floating(xp, x, dtype):
     ),
 )
 def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
-    """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
+    """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero.
+
+    Unlike torch: the second derivative of the 2-norm at 0 is 0, as the first, not NaN.
+    """
     x, dim = _as_floating(xp, x, dtype), reduced(x, dim)
     if (ord < 0 or ord == math.inf) and 0 in (x.shape if dim is None else [x.shape[d] for d in dim]):
         raise RuntimeError(
