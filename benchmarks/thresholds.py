@@ -155,7 +155,9 @@ def around(number, process, single, rounds):
 
         def ask(above, size=size):
             of = single if threshold.compiled and not above else process
-            return of.ask(f"{__name__}:seconds", number, size, above)
+            taken = of.ask(f"{__name__}:seconds", number, size, above)
+            of.rest()
+            return taken
 
         turns.take_turns(ways, 1, ask)
         times = turns.take_turns(ways, rounds, ask)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from . import peers
 from .process import Process, ProcessError
 from .rows import OURS, Row
-
-PAUSE = 2e-3  # seconds until the threads of the process before, which spin a while for more work, have gone to sleep
 
 #: seconds of a round, all libraries together, from which on so few rounds do
 FEWER = ((2.0, 1), (0.1, 3))
@@ -45,7 +42,6 @@ def take_turns(names, rounds, ask):
     for number in range(rounds):
         for name in names if number % 2 == 0 else reversed(names):
             found[name].append(ask(name))
-            time.sleep(PAUSE)
     return found
 
 
@@ -62,7 +58,7 @@ def measure(workload, workers, budget, threads) -> Row:
         if prepared is not None:
             first[name] = prepared[0]
             took += prepared[1]
-        time.sleep(PAUSE)
+        worker.rest()
 
     def ask(name):
         try:
@@ -70,6 +66,9 @@ def measure(workload, workers, budget, threads) -> Row:
         except ProcessError as error:
             drop(name, workers, row, error)
             raise
+        finally:
+            if name in workers:
+                workers[name].rest()
 
     try:
         rounds = next((few for seconds, few in FEWER if took > seconds), budget.rounds)

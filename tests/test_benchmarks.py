@@ -65,6 +65,16 @@ def test_what_a_library_prints_is_no_answer():
         assert process.ask("math:sqrt", 4) == 2
 
 
+def test_a_process_rests():
+    with Process("sum") as process:
+        process.send("builtins:sum", range(10**7))
+        if sys.platform.startswith("linux"):
+            assert any(process.runs() for _ in range(1000))
+        assert process.answer() == 49999995000000
+        process.rest()
+        assert not (sys.platform.startswith("linux") and process.runs())
+
+
 def test_turns_are_taken_in_both_orders():
     asked = []
     found = turns.take_turns(["a", "b"], 3, lambda name: asked.append(name) or len(asked))

@@ -211,6 +211,18 @@ def test_large_products_are_cut(team):
         assert kernels_team.words[kernels_team.COUNT] == pieces
 
 
+def test_helpers_are_kept_from_no_core_for_long(team):
+    """One that is woken is first kept from its caller's core."""
+    team(3, helpers=True)
+    helpers = kernels_team.words[kernels_team.HELPERS :][:2].tolist()
+    for _ in range(20):
+        list(every_product())
+        time.sleep(0.05)
+        if all(os.sched_getaffinity(helper) == os.sched_getaffinity(0) for helper in helpers):
+            return
+    pytest.fail("helpers may use fewer cores than their caller")
+
+
 def test_helpers_sleep_and_wake(team):
     team(3, helpers=True)
     expected = list(every_product())

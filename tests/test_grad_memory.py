@@ -125,6 +125,21 @@ def test_gradients_of_two_leaves_are_two(given):
     assert g.tolist() == [1.0] * 20
 
 
+@pytest.mark.parametrize("T", [minitorch, torch])
+@pytest.mark.parametrize("join", ["cat", "stack"])
+def test_several_leaves_have_parts_of_what_was_given(T, join):
+    leaves = [T.ones(4, 5, requires_grad=True) for _ in range(3)]
+    out = getattr(T, join)(leaves)
+    g = T.arange(out.numel(), dtype=out.dtype).view(out.shape)
+    out.backward(g)
+    assert all(share(T, x.grad, g) for x in leaves)
+    assert [x.grad.sum().item() for x in leaves] == [190, 590, 990]
+    if T is minitorch:  # in torch adding changes g
+        getattr(T, join)(leaves).backward(g)
+        assert [x.grad.sum().item() for x in leaves] == [380, 1180, 1980]
+        assert g.sum().item() == 1770
+
+
 def test_a_gradient_of_a_view_takes_memory_that_nobody_else_has(monkeypatch):
     """Without a copy, unless a hook keeps it."""
     from minitorch.autograd import engine

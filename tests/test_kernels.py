@@ -512,6 +512,7 @@ def test_copies_of_large_arrays(dtype, monkeypatch, in_pieces):
     from minitorch.backends import indexing
 
     monkeypatch.setattr(indexing, "LARGE", 10)
+    monkeypatch.setattr(indexing, "COPIED", 10)
     in_pieces(100)
     x = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, (60, 7, 11)).astype(dtype)
     readonly = x.copy()
@@ -524,11 +525,20 @@ def test_copies_of_large_arrays(dtype, monkeypatch, in_pieces):
         assert given.dtype == x.dtype
         assert not np.shares_memory(given, x)
         np.testing.assert_array_equal(given, a)
-    for parts, dim in [((x, x[:3]), 0), ((x, x[:0], x), -3), ((x, x), 1), ((x, x[::2]), 0), ((x.T, x.T), 0), ((x,), 0), ((x[:, 0, 0],) * 2, 0)]:
+    for parts, dim in [((x, x[:3]), 0), ((x, x[:0], x), -3), ((x, x), 1), ((x, x[::2]), 0), ((x.T, x.T), 0), ((x,), 0), ((x[:, 0, 0],) * 2, 0),
+                       ((x, x[:, :2], readonly), 1), ((x[::-2], x[::2, ::-1]), -2), ((x, x[..., 1:3]), -1), ((x, x[:, :, :0]), 2)]:
         np.testing.assert_array_equal(xp.cat(parts, dim=dim), np.concatenate(parts, dim))
     for wrong in [(x, x[:, :3]), (x, x[0]), (x[0, 0], x[0, 0, 0])]:
         with pytest.raises(ValueError, match=r"concatenat|dimensions"):
             xp.cat(wrong, dim=0)
+    for index in [np.s_[2:-3, :, 1:], np.s_[::2], np.s_[:, ::-1], np.s_[::-1, 2:, :-1], np.s_[..., 3], np.s_[1:2]]:
+        for y in (np.flip(x)[index], x[index], x[index][..., :1], np.asarray(x[0, 0, 0])):
+            expected, out = x.copy(), x.copy()
+            expected[index], _ = y, xp.assign(out, y, index=index if type(index) is tuple else (index,))
+            np.testing.assert_array_equal(out, expected)
+    moved = x.copy()
+    xp.assign(moved, moved[:-1], index=(slice(1, None),))
+    np.testing.assert_array_equal(moved[1:], x[:-1])
     assert np.signbit(xp.copied(np.broadcast_to(np.float32(-0.0), (40, 40)))).all()
 
 

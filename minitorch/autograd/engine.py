@@ -11,7 +11,7 @@ from _thread import get_ident
 from heapq import heappop, heappush, heappushpop
 from sys import getrefcount
 
-from numpy import ndarray
+from numpy import may_share_memory, ndarray
 
 from ..dtypes import OF_RAW
 from ..tensor import Tensor, wrap
@@ -23,6 +23,9 @@ from .mode import INFERENCE, silent
 watchers: list = []
 
 new = object.__new__
+
+#: leaves that may be left when a `.grad` is made a view: each of them is asked whether it gets the same elements
+FEW = 8
 
 
 def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None):
@@ -87,7 +90,7 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
                     grad._array, grad._cell = g, [0]
                     grad._node = grad._grad = grad._view = grad.hooks = None
                     continue
-                if lenders is not None and not grads and lend(g, leaf, lenders):  # no other leaf has the same memory then
+                if lenders is not None and lend(g, leaf, lenders, grads):
                     continue
             deliver(leaf, g, captured, create_graph)
     finally:
@@ -158,9 +161,12 @@ def sees_all(view, base):
     return type(base) is ndarray and base.base is None and base.size == view.size and getrefcount(base) <= 3
 
 
-def lend(g, leaf, lenders):
-    """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none."""
-    if type(g) is ndarray and g.base is not None and getrefcount(g) <= 3 and g.flags.carray:
+def lend(g, leaf, lenders, grads):
+    """Makes `.grad` a view of a gradient that `backward` was given, as torch does where only views lie between. False if g is none, or
+    another leaf gets the same elements."""
+    if type(g) is ndarray and g.base is not None and getrefcount(g) <= 3 and g.flags.carray and len(grads) < FEW:
+        if any(type(other) is not ndarray or may_share_memory(g, other) for other in grads.values()):
+            return False
         for lender in (lenders,) if isinstance(lenders, Tensor) else lenders:
             array = getattr(lender, "_array", None)
             if array is not None and (g.base is array or g.base is array.base) and lender._cell is not INFERENCE:

@@ -17,6 +17,9 @@ SHARED = 1 << 20
 #: elements from which on `where` is a kernel's: np.where 1000: 2.2 us, 10**5: 340; by the kernel 1.9 and 12
 LARGE = 1024
 
+#: bytes from which on the team copies (MB, us, NumPy / team: 1: 37, 43; 4, in the cache: 131, 147; 8: 1060, 480; 40: 8050, 5350)
+COPIED = 1 << 21
+
 
 def where(condition, x, y):
     """np.where; floating arrays of one shape and type, or one and a number, by a kernel."""
@@ -51,48 +54,57 @@ def copied(x):
     out = np.empty(x.shape, x.dtype)
     if x.dtype.type in FLOATS and not builtins.any(x.strides):
         kernels.team.run(kernels.indexing.fill, (out.reshape(-1),), (x.dtype.type(value),), cost=0.015 * x.itemsize)
-    elif x.flags.carray:
+    else:
         _copy(x, out)
-    elif not _copied_lines(x, out):
-        out[...] = x
-    return out
-
-
-def _copied_lines(x, out):
-    """Whether out is now x: equally distant lines of neighbours, that several threads can copy."""
-    size = x.itemsize
-    if x.size < 64 * LARGE or x.strides[-1] != size:
-        return False
-    try:
-        lines = x.reshape(-1, x.shape[-1], copy=False)
-    except ValueError:
-        return False
-    step, last, out = lines.strides[0], len(lines) - 1, out.reshape(lines.shape).view(np.uint8)
-    if step % size or not x.flags.writeable:
-        return False
-    first, reach = (-step * last, lines[last]) if step < 0 else (0, lines[0])
-    memory = np.lib.stride_tricks.as_strided(reach, (builtins.abs(step) // size * last + x.shape[-1],), (size,)).view(np.uint8)
-    kernels.team.run_range(kernels.indexing.copy_lines, len(out), (memory, first, step, out), cost=0.02 * out.shape[1])
-    return True
-
-
-def cat(xs, *, dim=0):
-    first = xs[0]
-    alike = first.size >= LARGE and builtins.all(
-        x.flags.carray and x.dtype is first.dtype and x.ndim == first.ndim and x.shape[1:] == first.shape[1:] for x in xs
-    )
-    if not alike or dim % first.ndim:
-        return np.concatenate(xs, axis=dim)
-    out, at = np.empty((builtins.sum(map(len, xs)), *first.shape[1:]), first.dtype), 0
-    for x in xs:
-        _copy(x, out[at : at + len(x)])
-        at += len(x)
     return out
 
 
 def _copy(x, out):
-    """out = x, both contiguous, by the team."""
-    kernels.team.run(kernels.indexing.copy, tuple([a.reshape(-1).view(np.uint8) for a in (x, out)]), cost=0.01)
+    """out[...] = x, of one shape and type and other memory; large ones by the team, if both are equally distant lines of neighbours."""
+    if x.nbytes >= COPIED:
+        if x.flags.carray and out.flags.carray:
+            kernels.team.run(kernels.indexing.copy, tuple([a.reshape(-1).view(np.uint8) for a in (x, out)]), cost=0.01)
+            return
+        lines, places = (_lines(x), _lines(out)) if x.ndim > 1 else (None, None)
+        if lines is not None and places is not None:
+            count, size = x.size // x.shape[-1], x.shape[-1] * x.itemsize
+            kernels.team.run_range(kernels.indexing.copy_lines, count, (*lines, *places, size), cost=0.02 * size)
+            return
+    out[...] = x
+
+
+def _lines(x):
+    """x as equally distant lines of neighbours: (the bytes of memory that they lie in, where the first begins, how far it is to the
+    next). None if x is something else."""
+    size = x.itemsize
+    if x.strides[-1] != size or not x.flags.writeable:
+        return None
+    try:
+        lines = x.reshape(-1, x.shape[-1], copy=False)
+    except ValueError:
+        return None
+    step, last = lines.strides[0], len(lines) - 1
+    if step % size:
+        return None
+    first, reach = (-step * last, lines[last]) if step < 0 else (0, lines[0])
+    memory = np.lib.stride_tricks.as_strided(reach, (builtins.abs(step) // size * last + x.shape[-1],), (size,))
+    return memory.view(np.uint8), first, step
+
+
+def cat(xs, *, dim=0):
+    first = xs[0]
+    ndim = first.ndim
+    if first.nbytes < COPIED or not -ndim <= dim < ndim or builtins.any(x.dtype is not first.dtype for x in xs):
+        return np.concatenate(xs, axis=dim)
+    dim %= ndim
+    before, after = first.shape[:dim], first.shape[dim + 1 :]
+    if builtins.any(x.ndim != ndim or (x.shape[:dim], x.shape[dim + 1 :]) != (before, after) for x in xs):
+        return np.concatenate(xs, axis=dim)  # it says what is wrong
+    out, at, whole = np.empty((*before, builtins.sum(x.shape[dim] for x in xs), *after), first.dtype), 0, (slice(None),) * len(before)
+    for x in xs:
+        _copy(x, out[(*whole, slice(at, at + x.shape[dim]))])
+        at += x.shape[dim]
+    return out
 
 
 def blank(x, shape):
@@ -179,6 +191,11 @@ def getitem(x, *, index):
 
 def assign(x, y, *, index):
     """x[index] = y, also where several elements of x are one memory location."""
+    if y.nbytes >= COPIED and type(index) is tuple and builtins.all(type(i) is slice for i in index):
+        part = x[index]
+        if part.shape == y.shape and x.dtype is y.dtype and not np.may_share_memory(x, y):
+            _copy(y, part)
+            return
     x[index] = y
 
 
@@ -188,7 +205,7 @@ def index_put(x, y, *, index, accumulate=False):
     if accumulate:
         np.add.at(out, index, y)
     else:
-        out[index] = y
+        assign(out, y, index=index)
     return out
 
 

@@ -251,7 +251,7 @@ def roll(x, *, shifts, dims=None):
     for shift, dim in zip(shifts, dims, strict=True):
         at = (slice(None),) * (dim % x.ndim)
         n = x.shape[dim] - shift % max(x.shape[dim], 1)
-        x = np.concatenate([x[(*at, slice(n, None))], x[(*at, slice(n))]], axis=dim)
+        x = cat([x[(*at, slice(n, None))], x[(*at, slice(n))]], dim=dim)
     return x
 
 

@@ -20,13 +20,13 @@ def copy(x, out):
 
 
 @kernel(nogil=True)
-def copy_lines(start, stop, memory, first, step, out):
-    """out[i] = the bytes from memory[first + i * step] on, for i from start to stop"""
+def copy_lines(start, stop, memory, first, step, out, to, distance, size):
+    """So many bytes of out from to + i * distance on = those of memory from first + i * step on, for i from start to stop"""
     for i in range(start, stop):
-        at, to = np.uint64(first + i * step), out[i]
-        line = memory[at : at + np.uint64(to.size)]
-        for j in range(to.size):
-            to[j] = line[j]
+        at, there = np.uint64(first + i * step), np.uint64(to + i * distance)
+        line, place = memory[at : at + np.uint64(size)], out[there : there + np.uint64(size)]
+        for j in range(size):
+            place[j] = line[j]
 
 
 @kernel(nogil=True)

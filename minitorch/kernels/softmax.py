@@ -1,4 +1,4 @@
-"""Softmax, its logarithm and cross-entropy along the rows of C-contiguous arrays (N, C).
+"""Softmax, its logarithm, logsumexp and cross-entropy along the rows of C-contiguous arrays (N, C).
 
 exp is taken of as many rows at a time as stay in the fastest cache. The largest of a row is subtracted first, so that exp does not
 overflow.
@@ -45,6 +45,20 @@ def log_softmax_backward(g, out):
     """g - exp(out) * sum(g) of each row."""
     dx = np.empty_like(out)
     run(spread, (g, out, dx), (), COST)
+    return dx
+
+
+def logsumexp(x):
+    """log(sum(exp(x))) of each row."""
+    out = np.empty(len(x), x.dtype)
+    run(logsumexp_rows, (x, out), (), COST)
+    return out
+
+
+def logsumexp_backward(g, x, out):
+    """g * exp(x - out); g and out: a number for each row."""
+    dx = np.empty_like(x)
+    run(weigh, (x, dx, g, out), (), COST / 2)
     return dx
 
 
@@ -171,6 +185,36 @@ def spread(g, out, dx):
             s = total(g[start + i])
             for j in range(c):
                 e[i, j] = g[start + i, j] - e[i, j] * s
+
+
+@kernel(nogil=True)
+def logsumexp_rows(x, out):
+    """out = log(sum(exp(x), 1)), for each row from its largest element on, unless that is infinite"""
+    n, c = x.shape
+    step, zero = BLOCK // c or 1, x.dtype.type(0)
+    high, scratch = np.empty(min(n, step), x.dtype), np.empty((min(n, step), c), x.dtype)
+    for start in range(0, n, step):
+        rows = x[start : start + step]
+        e = scratch[: len(rows)]
+        highest(rows, high)
+        for i in range(len(e)):
+            high[i] = high[i] if high[i] - high[i] == zero else zero
+        exps(rows, high, e)
+        for i in range(len(e)):
+            out[start + i] = high[i] + out.dtype.type(math.log(total(e[i])))
+
+
+@kernel(nogil=True)
+def weigh(x, dx, g, out):
+    """dx = g * exp(x - out), g and out (N)"""
+    n, c = x.shape
+    step = BLOCK // c or 1
+    for start in range(0, n, step):
+        e = dx[start : start + step]
+        exps(x[start : start + step], out[start : start + step], e)
+        for i in range(len(e)):
+            for j in range(c):
+                e[i, j] *= g[start + i]
 
 
 @kernel(nogil=True)

@@ -19,7 +19,7 @@ def _norm_dx(xp, g, x, out, ord, dim, keepdim):
     """At 0 the subgradient 0, as torch."""
     g, out = restore(xp, g, x.shape, dim, keepdim), restore(xp, out, x.shape, dim, keepdim)
     if ord == 2:
-        return xp.where(xp.eq(out, 0), 0, x * (g / out))
+        return x * xp.where(xp.eq(out, 0), 0, g / out)
     if ord == 1:
         return g * xp.sign(x)
     if ord == 0:
@@ -66,7 +66,10 @@ def _as_floating(xp, x, dtype):
     ),
 )
 def vector_norm(xp, x, *, ord=2, dim=None, keepdim=False, dtype=None):
-    """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero."""
+    """(sum |x| ** ord) ** (1 / ord); inf: largest |x|, -inf: smallest, 0: how many are not zero.
+
+    Unlike torch: the second derivative of the 2-norm at 0 is 0, as the first, not NaN.
+    """
     x, dim = _as_floating(xp, x, dtype), reduced(x, dim)
     if (ord < 0 or ord == math.inf) and 0 in (x.shape if dim is None else [x.shape[d] for d in dim]):
         raise RuntimeError(

@@ -74,14 +74,13 @@ def constant_pad_nd(xp, x, *, pad, value=0):
     kept, place, size = _places(x.shape, pad)
     if any(n < 0 for n in size):
         raise RuntimeError(f"The padding {list(pad)} of the size {list(x.shape)} gives a negative size: {list(size)}")
-    out = xp.zeros_of(x, size)
+    around = xp.zeros_of(x, ())
     if value != 0 or math.copysign(1, value) < 0:
         try:
-            out[...] = value
+            around[...] = value
         except (ValueError, OverflowError):
             raise RuntimeError(f"value cannot be converted to type {dtypes.OF_RAW[x.dtype].name}_t without overflow") from None
-    out[place] = x[kept]
-    return out
+    return xp.index_put(xp.expand(around, size=size), x[kept], index=place)
 
 
 def _reflected(n, left, right):

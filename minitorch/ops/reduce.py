@@ -212,26 +212,6 @@ def std(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     return xp.sqrt(var.op.forward(xp, x, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim))
 
 
-@op(
-    vjp=dict(
-        x=lambda xp, g, x, out, dim, keepdim: (
-            spread(xp, g, x.shape, dim, keepdim) * xp.exp(x - restore(xp, out, x.shape, dim, keepdim))
-        )
-    ),
-    torch="logsumexp",
-    samples=ONE_DIM,
-    coerce=coerce.floating,
-    inplace=False,
-)
-def logsumexp(xp, x, *, dim, keepdim=False):
-    """log(sum(exp(x))), computed from the largest element so that it does not overflow."""
-    dim = reduced(x, dim)
-    m = xp.amax(x, dim=dim, keepdim=True)
-    m = xp.where(xp.isfinite(m), m, 0)
-    out = xp.log(xp.sum(xp.exp(x - m), dim=dim, keepdim=True)) + m
-    return out if keepdim else xp.sum(out, dim=dim, keepdim=False)
-
-
 def _not_as_bools(name, dtype):
     if dtype is dtypes.bool:
         raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")

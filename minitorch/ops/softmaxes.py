@@ -1,4 +1,4 @@
-"""Softmax and its logarithm."""
+"""Softmax, its logarithm, and the logarithm of the sum it divides by."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 
 from .. import dtypes, kernels
 from ..printing import type_name
-from .dims import reduced
+from . import coerce
+from .dims import reduced, restore, spread
 from .samples import calls
 from .table import op
 
-__all__ = ["log_softmax", "softmax"]
+__all__ = ["log_softmax", "logsumexp", "softmax"]
 
 ONE_DIM = calls(
     (((3, 4),), dict(dim=1)), (((2, 3, 4),), dict(dim=-2)), (((5,),), dict(dim=0)), (((),), dict(dim=0))
@@ -88,3 +89,38 @@ def log_softmax(xp, x, *, dim, dtype=None):
         return xp.clone(x)
     x = x - xp.amax(x, dim=dim, keepdim=True)
     return x - xp.log(xp.sum(xp.exp(x), dim=dim, keepdim=True))
+
+
+def _logsumexp_rows(x, dim, keepdim):
+    if not has_kernel(x) or not x.ndim or dim not in (-1, x.ndim - 1):
+        return NotImplemented
+    out = kernels.softmax.logsumexp(rows(x))
+    return out.reshape(x.shape[:-1] + (1,) * keepdim)
+
+
+def _logsumexp_rows_backward(g, x, out, dim):
+    if not has_kernel(x, g) or not x.ndim or dim not in (-1, x.ndim - 1):
+        return NotImplemented
+    g, out = (np.ascontiguousarray(a).reshape(-1) for a in (g, out))
+    return (kernels.softmax.logsumexp_backward(g, rows(x), out).reshape(x.shape),)
+
+
+@op(
+    vjp=dict(
+        x=lambda xp, g, x, out, dim, keepdim: (
+            spread(xp, g, x.shape, dim, keepdim) * xp.exp(x - restore(xp, out, x.shape, dim, keepdim))
+        )
+    ),
+    fused=(_logsumexp_rows, _logsumexp_rows_backward),
+    torch="logsumexp",
+    samples=ONE_DIM,
+    coerce=coerce.floating,
+    inplace=False,
+)
+def logsumexp(xp, x, *, dim, keepdim=False):
+    """log(sum(exp(x))), computed from the largest element so that it does not overflow."""
+    dim = reduced(x, dim)
+    m = xp.amax(x, dim=dim, keepdim=True)
+    m = xp.where(xp.isfinite(m), m, 0)
+    out = xp.log(xp.sum(xp.exp(x - m), dim=dim, keepdim=True)) + m
+    return out if keepdim else xp.sum(out, dim=dim, keepdim=False)
