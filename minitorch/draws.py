@@ -7,14 +7,13 @@ import numpy as np
 from .filling import CHUNK, NAMES, check_floating, fill_in_order, kernels, wide
 
 
-def bernoulli_(self, out: np.ndarray, p=0.5) -> np.ndarray:
-    """1 with probability p, else 0; any type. p: a number, or a floating array that broadcasts to
-    `out`."""
+def bernoulli_(self, out: np.ndarray, p=0.5, one=1) -> np.ndarray:
+    """`one` with probability p, else 0; any type. p: a number, or (`one` being 1) a floating array that broadcasts to `out`."""
     if not isinstance(p, np.ndarray):
         if not 0 <= p <= 1:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
         if out.size:
-            fill_in_order(out, self._each(kernels().bernoulli, 2, float(p)), wide(out))
+            fill_in_order(out, self._each(kernels().bernoulli, 2, float(p), float(one)), wide(out))
         return out
     check_floating(p, "bernoulli_tensor_cpu_p_")
     if not ((p >= 0) & (p <= 1)).all():

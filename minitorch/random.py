@@ -405,9 +405,8 @@ def dropout_mask(x, p, generator=None):
     """For a raw array x: 0 with probability p, else 1 / (1 - p). Of x's shape, type, device and order in memory; 0 <= p < 1."""
     is_numpy = isinstance(x, np.ndarray)
     mask = dense_like(x) if is_numpy else dense(tuple(x.shape), x.stride(), dtypes.OF_RAW[x.dtype].numpy)
-    (default_generator if generator is None else generator).bernoulli_(mask, 1 - p)
     kept = np.float64 if mask.dtype == np.float64 else np.float32  # torch divides float16 by a float32
-    mask /= kept(1 - p)
+    (default_generator if generator is None else generator).bernoulli_(mask, 1 - p, kept(1) / kept(1 - p))
     return mask if is_numpy else backend_of(x).from_numpy(mask, wrap(x).device)
 
 

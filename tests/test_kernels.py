@@ -711,6 +711,24 @@ def test_sums_and_products_of_large_arrays(name, dtype, in_pieces):
     np.testing.assert_array_equal(function(x.T, dim=0), function(np.ascontiguousarray(x), dim=1))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_of_small_arrays(dtype):
+    """Of any shape and layout, with NaN and infinities; what the kernel does not take is NumPy's."""
+    r = np.random.default_rng(0)
+    for shape in [(), (0,), (1,), (127,), (128,), (129,), (3, 5, 7), (4, 0), (181, 181)]:
+        x = r.uniform(0.5, 1.5, shape).astype(dtype)
+        for a in (x, x.T, np.broadcast_to(x, (2, *shape)), x[..., None][..., ::-1]):
+            total = xp.sum(a, dim=None)
+            assert (np.shape(total), total.dtype) == ((), dtype)
+            np.testing.assert_allclose(total, a.astype("float64").sum(), rtol=1e-6 if dtype == "float32" else 1e-14)
+    for special in ([1, math.nan], [math.inf, 1], [math.inf, -math.inf], [-0.0, -0.0], [np.finfo(dtype).max] * 2):
+        x = np.array(special, dtype)
+        with np.errstate(all="ignore"):
+            assert_same(xp.sum(x, dim=None), np.add.reduce(x))
+    assert xp.sum(np.arange(5), dim=None) == 10
+    assert xp.sum(np.ones(5, "float16"), dim=None).dtype == np.float16
+
+
 def test_the_collector_is_on_again_after_a_compilation():
     """Also after one that fails, and it stays off where the user had switched it off."""
     import gc

@@ -22,6 +22,8 @@ from .mode import INFERENCE, silent
 #: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
 watchers: list = []
 
+new = object.__new__
+
 
 def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None):
     """Pushes `gradients` (raw arrays, or tensors if create_graph) from `roots` (edges) to the leaves.
@@ -56,9 +58,8 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
                 node.saved = None
             for edge, g in zip(node.edges, results):  # noqa: B905  (plans give one each; `strict` costs 0.1 us)
                 if g is not None:
-                    sofar = grads.get(edge)
-                    if sofar is not None:
-                        grads[edge] = sofar + g
+                    if edge in grads:
+                        grads[edge] = grads[edge] + g
                     else:
                         grads[edge] = g
                         if isinstance(edge, Node):
@@ -76,13 +77,15 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
                 node = heappop(heap)[1]
             else:
                 node = heappushpop(heap, (-following.number, following))[1]
-        edge = g = results = sofar = None  # the leaves may then take their arrays over
+        edge = g = results = None  # the leaves may then take their arrays over
         while grads:
             leaf, g = grads.popitem()
             if leaf._grad is None and leaf.hooks is None and captured is None:
                 # own(g), of memory that is no view: 2 references are `g` here and in the call
                 if (type(g) is ndarray and g.base is None and getrefcount(g) <= 2 and g.flags.c_contiguous) or own(g):
-                    leaf._grad = wrap(g)
+                    leaf._grad = grad = new(Tensor)  # wrap(g), in line
+                    grad._array, grad._cell = g, [0]
+                    grad._node = grad._grad = grad._view = grad.hooks = None
                     continue
                 if lenders is not None and not grads and lend(g, leaf, lenders):  # no other leaf has the same memory then
                     continue

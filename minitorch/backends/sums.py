@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .. import kernels
+from ..kernels.layout import FLOATS
 
 #: elements from which on they are a kernel's (us, NumPy / kernel: sum of 16384 3.6 / 6.7, 10**5 17 / 9.9, 10**6 150 / 53; prod 815 / 77)
 LARGE = 1 << 15
@@ -16,7 +17,11 @@ ROW, SHORT = 1 << 13, 32
 
 
 def sum(x, *, dim=None, keepdim=False):
-    if x.size >= LARGE:
+    if dim is None and not keepdim and x.size < LARGE and type(x) is np.ndarray:
+        arrays = x, np.empty((), x.dtype)
+        if FLOATS and kernels.sums.whole(id(arrays)):
+            return arrays[1]
+    elif x.size >= LARGE:
         found = reduced(x, dim, keepdim, "sums")
         if found is not None:
             return found

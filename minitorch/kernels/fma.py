@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 import numba
 import numpy as np
@@ -14,6 +13,8 @@ from numba.extending import intrinsic
 def exact_fma(a, b, c):
     """a * b + c rounded once, to the type of `a` (float32 or float64), in exact arithmetic: for runs without
     the JIT."""
+    from fractions import Fraction  # (takes 7 ms to import)
+
     plain = a * b + c
     if not np.isfinite(plain) or plain == 0:
         return plain

@@ -17,12 +17,14 @@ from __future__ import annotations
 import functools
 import gc
 import hashlib
+import importlib
 import pickle
 import re
+import sys
 from pathlib import Path
 
 import numba
-from numba.core import event
+from numba.core import environment, event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
@@ -82,6 +84,22 @@ class Cache(FunctionCache):
     def load_overload(self, sig, target_context):
         rtsys.initialize(target_context)
         return self._load_overload(sig, target_context)
+
+
+def rebuilt_environment(module, constants, name):
+    """What a compiled function that is loaded from the cache knows of the module it comes from. Numba's own form of this imports that module;
+    of Numba's functions (`np.empty` is one) those are 13 modules, for names that only code with Python objects in it looks up."""
+    found = environment.lookup_environment(name)
+    if found is None:
+        lazy = module.startswith("numba.") and module not in sys.modules
+        found = environment.Environment({"__name__": module} if lazy else importlib.import_module(module).__dict__)
+        found.consts[:], found.env_name = constants, name
+        environment.Environment._memo[name] = found
+    return found
+
+
+rebuilt_environment.__module__, rebuilt_environment.__qualname__ = environment.__name__, "_rebuild_env"  # as files of caches name it
+environment._rebuild_env = rebuilt_environment
 
 
 class Undisturbed(event.Listener):

@@ -7,10 +7,13 @@ address of one tuple and looks itself (see `layout`): 1.3 us, all counted.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
+from numba import carray
 from numpy import empty
 
-from . import team
+from . import team, ufuncs
 from .blas import (
     F32,
     F64,
@@ -31,12 +34,11 @@ from .blas import (
 )
 from .blas import available as blas_available
 from .jit import kernel
-from .layout import DATA, DOUBLE, DTYPE, FLAGS, FLOATS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, SINGLE, TYPE
-from .optim import vector, word
-from .team import I32, ONE, SIZE, ZERO, address, load, words
+from .layout import DATA, DOUBLE, FLOATS, ITEMS, LENGTH, SHAPE, SINGLE, TYPE
+from .raw import array_at, vector, word
+from .team import I32, ONE, SIZE, ZERO, address, call, load, words
 
 available = blas_available and bool(FLOATS)
-
 
 #: rows of the input and columns of the result from which on a float32 product is faster with the weight turned round before: OpenBLAS
 #: needs 7.7 us for 64x64 @ (64x64).T, and 5.0 without the .T, for which turning takes 1.1
@@ -51,16 +53,11 @@ NOT, DONE, ALONE = range(3)
 
 WORDS = len(words)
 
+#: bytes of the three objects of a layer
+LAYER = 24
+
 #: the bits of two float32 that are 1, and of a float64 that is
 SINGLE_ONES, DOUBLE_ONES = 0x3F8000003F800000, 0x3FF0000000000000
-
-
-@kernel(inner=True)
-def array_at(place):
-    """The array of a tuple at this address: its type, data, shape, kind of dtype, and number of dimensions (-1: not contiguous)."""
-    array = word(place)
-    ndim = word(array + NDIM) & INT if word(array + FLAGS) & READABLE == READABLE else -ONE
-    return word(array + TYPE), word(array + DATA), word(array + SHAPE), word(word(array + DTYPE) + KIND), ndim
 
 
 @kernel(inner=True)
@@ -98,24 +95,11 @@ def turn(w, out, n, k):
             out[j * n + i] = w[i * k + j]
 
 
-@kernel
-def forward(objects):
-    """x, w, b (or None), out, the team's words: out = x @ w.T + b. Returns `NOT`, `DONE` or `ALONE`."""
-    place = objects + ITEMS
-    array, x, x_shape, kind, x_ndim = array_at(place)
-    _, w, w_shape, w_kind, w_ndim = array_at(place + 8)
-    if (kind != SINGLE and kind != DOUBLE) or w_kind != kind or x_ndim != 2 or w_ndim != 2:
-        return NOT
-    m, k, n = word(x_shape), word(x_shape + 8), word(w_shape)
-    if word(w_shape + 8) != k or m * n * k == 0:
-        return NOT
-    out, bias, size = word(word(place + 24) + DATA), ZERO, 4 if kind == SINGLE else 8
-    if word(word(place + 16) + TYPE) == array:
-        _, bias, b_shape, b_kind, b_ndim = array_at(place + 16)
-        if b_kind != kind or b_ndim != 1 or word(b_shape) != n:
-            return NOT
+@kernel(inner=True)
+def affine(kind, shape, x, w, bias, out, team):
+    """out (m, n) = x (m, k) @ w (n, k).T + bias, all by address; a bias of 0 is none. Returns `DONE` or `ALONE`."""
+    (m, n, k), size, beta = shape, 4 if kind == SINGLE else 8, ONE if bias else ZERO
     if m * n * k >= SHARED:
-        team = team_at(place + 32)
         parts = pieces(m, n, 1)
         table = np.empty((parts, ROW), np.int64)
         count = put(table, ZERO, parts, (m, n, k), (PLAIN, x, k), (TRANSPOSED, w, k), out, bias, size)
@@ -123,7 +107,6 @@ def forward(objects):
         return DONE if load(team, SIZE) else ALONE
     for i in range(m if bias else 0):
         memcpy(out + i * n * size, bias, n * size)
-    beta = ONE if bias else ZERO
     if m == 1 and k <= FEW:
         times_vector(kind, w, x, out, n, k, beta)
         return DONE
@@ -134,6 +117,47 @@ def forward(objects):
     else:
         product(kind, PLAIN, TRANSPOSED, (m, n, k), (x, k), (w, k), out, beta)
     return DONE if turned.size >= 0 else NOT  # a use, or it would be freed before
+
+
+@kernel
+def forward(objects):
+    """x, out, the team's words, None, and of each layer w, b (or None) and its activation (or None): each layer's
+    activation(x @ w.T + b) is the next one's x, the last one's is out. Returns `NOT`, `DONE` or `ALONE`."""
+    place, first, end = objects + ITEMS, objects + ITEMS + 32, objects + ITEMS + 8 * word(objects + LENGTH)
+    array, x, x_shape, kind, x_ndim = array_at(place)
+    none = word(word(place + 24) + TYPE)
+    if (kind != SINGLE and kind != DOUBLE) or x_ndim != 2:
+        return NOT
+    m, k, widest = word(x_shape), word(x_shape + 8), ZERO
+    for layer in range(first, end, LAYER):
+        if word(word(layer) + TYPE) != array:
+            return NOT
+        _, _, w_shape, w_kind, w_ndim = array_at(layer)
+        if w_kind != kind or w_ndim != 2:
+            return NOT
+        n = word(w_shape)
+        if word(w_shape + 8) != k or m * n * k == 0:
+            return NOT
+        if word(word(layer + 8) + TYPE) == array:
+            _, _, b_shape, b_kind, b_ndim = array_at(layer + 8)
+            if b_kind != kind or b_ndim != 1 or word(b_shape) != n:
+                return NOT
+        elif word(word(layer + 8) + TYPE) != none:
+            return NOT
+        if word(word(layer + 16) + TYPE) != array and word(word(layer + 16) + TYPE) != none:
+            return NOT
+        k, widest = n, max(widest, m * n)
+    result, team, k, done = word(word(place + 8) + DATA), team_at(place + 16), word(x_shape + 8), DONE
+    between = np.empty((2, widest if end - first > LAYER else 0), np.float64)
+    for i, layer in enumerate(range(first, end, LAYER)):
+        n = word(word(word(layer) + SHAPE))
+        out = result if layer + LAYER == end else address(between, (i & 1) * widest)
+        bias = word(word(layer + 8) + DATA) if word(word(layer + 8) + TYPE) == array else ZERO
+        done = max(done, affine(kind, (m, n, k), x, word(word(layer) + DATA), bias, out, team))
+        if word(word(layer + 16) + TYPE) == array:
+            call(word(word(word(layer + 16) + DATA)), out, ZERO, m * n)
+        x, k = out, n
+    return done if between.size >= 0 else NOT  # a use, as above
 
 
 @kernel
@@ -181,13 +205,36 @@ def backward(objects):
 
 def linear(x, w, b):
     """x @ w.T + b for matrices x (m, k) and w (n, k), and b (n) or None. NotImplemented for others than contiguous ones of one type."""
+    return layers(x, (w, b, None))
+
+
+def layers(x, parts):
+    """Of each layer its w, its b or None, and its `activation` or None: activation(x @ w.T + b) again and again. NotImplemented as above."""
     if not available:
         return NotImplemented
-    arrays = x, w, b, empty((len(x), len(w)), x.dtype), words
+    arrays = x, empty((len(x), len(parts[-3])), x.dtype), words, None, *parts
     done = forward(id(arrays))
     if done == ALONE:
         team.start()
-    return arrays[3] if done else NotImplemented
+    return arrays[1] if done else NotImplemented
+
+
+def relu(x, y, n):
+    """x = max(x, 0) of n numbers in place; NaN stays NaN. (y is what functions of two numbers have.)"""
+    x = carray(x, n)
+    zero = x.dtype.type(0)
+    for i in range(n):
+        x[i] = zero if x[i] <= zero else x[i]
+
+
+@functools.cache
+def activation(name, dtype):
+    """For `layers`: the address of a function of C that computes it in place, in an array. NotImplemented: we have none for the type."""
+    if not available or dtype not in FLOATS:
+        return NotImplemented
+    number = F32 if dtype.itemsize == 4 else F64
+    function = ufuncs.in_place(relu, number) if name == "relu" else ufuncs.formula_in_place(name, number)
+    return NotImplemented if function is None else np.array([function])
 
 
 def linear_backward(g, x, w, wanted):

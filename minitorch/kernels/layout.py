@@ -15,6 +15,7 @@ import numpy as np
 
 HEAD = object.__basicsize__
 ITEMS = tuple.__basicsize__
+LENGTH = ITEMS - 8  # of a tuple
 TYPE = HEAD - 8
 DATA, NDIM, SHAPE, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
 KIND = HEAD + 8  # of a dtype: kind, character, byte order and number, in 8 bytes
@@ -32,7 +33,7 @@ def is_known() -> bool:
     """Whether this Python and this NumPy keep an array in a tuple as said above."""
     a = np.zeros((2, 3), np.float32)
     arrays = (a,)
-    if ctypes.sizeof(ctypes.c_void_p) != 8 or _int(id(arrays) + ITEMS) != id(a):
+    if ctypes.sizeof(ctypes.c_void_p) != 8 or (_int(id(arrays) + LENGTH), _int(id(arrays) + ITEMS)) != (1, id(a)):
         return False
     words = {TYPE: NDARRAY, DATA: a.ctypes.data, DTYPE: id(a.dtype)}
     halves = {NDIM: a.ndim, FLAGS: a.flags.num}

@@ -6,9 +6,10 @@ import numpy as np
 
 from .jit import kernel
 from .layout import DATA, DOUBLE, DTYPE, FLAGS, KIND, READABLE, SINGLE
-from .optim import elements, item, vector, word
+from .raw import elements, item, vector, word
 
 F32, F64 = np.float32(0), np.float64(0)
+
 
 @kernel(nogil=True)
 def count(x):

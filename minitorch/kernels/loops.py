@@ -15,7 +15,6 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
 
 #: where a PyUFuncObject has its loops and what is passed on to each: after an object's head of two words, and four ints
 FUNCTIONS, DATA = 32, 40
@@ -73,7 +72,7 @@ def loop(ufunc):
             raise TypeError(f"NumPy has no loop of {ufunc.__name__} from {arrays[0].dtype} to {arrays[-1].dtype}")
 
         def generate(context, builder, signature, args):
-            made = [make_array(t)(context, builder, a) for t, a in zip(arrays, args, strict=True)]
+            made = [context.make_array(t)(context, builder, a) for t, a in zip(arrays, args, strict=True)]
             one = [builder.icmp_signed("==", a.nitems, WORD(1)) for a in made]
             steps = [builder.select(is_one, WORD(0), a.itemsize) for is_one, a in zip(one, made, strict=True)]
             given = [builder.ptrtoint(a.data, WORD) for a in made] + [made[-1].nitems] + steps

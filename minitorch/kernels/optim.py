@@ -12,30 +12,20 @@ addresses and shapes itself: see "arrays in a tuple".
 
 from __future__ import annotations
 
-import ctypes
 import math
 
 import numba
 import numpy as np
 
 from .jit import kernel
-from .layout import DATA, DTYPE, FLAGS, INT, ITEMS, KIND, NDIM, READABLE, SHAPE, TYPE, WRITABLE
+from .layout import DATA, DTYPE, FLAGS, INT, KIND, NDIM, READABLE, SHAPE, TYPE, WRITABLE
+from .raw import elements, item, vector, word
 
 if numba.config.DISABLE_JIT:
 
     def fma(a, b, c):
         """`a * b + c`, rounded once (float64: twice)."""
         return type(a)(np.float64(a) * np.float64(b) + np.float64(c))
-
-    def word(address):
-        """The 64-bit integer at an address."""
-        return ctypes.c_int64.from_address(int(address)).value
-
-    def vector(address, size, number):
-        """The array of `size` elements of the type of `number` at an address."""
-        return np.ndarray(
-            size, number.dtype, (ctypes.c_char * (size * number.itemsize)).from_address(int(address))
-        )
 
 else:
     from numba.extending import intrinsic
@@ -49,41 +39,8 @@ else:
 
         return a(a, a, a), generate
 
-    @intrinsic
-    def pointer(typing_context, address, number):
-        """An address as a pointer to elements of the type of `number`."""
-        target = numba.types.CPointer(number)
-
-        def generate(context, builder, signature, args):
-            return builder.inttoptr(args[0], context.get_value_type(target))
-
-        return target(address, number), generate
-
-    ZERO = np.int64(0)
-
-    @kernel(inner=True)
-    def word(address):
-        return pointer(address, ZERO)[0]
-
-    @kernel(inner=True)
-    def vector(address, size, number):
-        return numba.carray(pointer(address, number), size)
-
 
 # ---------------------------------------------------------------------- arrays in a tuple, see `layout`
-
-
-@kernel(inner=True)
-def item(objects, i):
-    return word(objects + ITEMS + 8 * i)
-
-
-@kernel(inner=True)
-def elements(array):
-    n, shape = 1, word(array + SHAPE)
-    for d in range(word(array + NDIM) & INT):
-        n *= word(shape + 8 * d)
-    return n
 
 
 @kernel(inner=True)

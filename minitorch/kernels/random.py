@@ -272,10 +272,11 @@ def permute(draws, perm):
 
 
 @kernel
-def bernoulli(draws, out, p):
-    """out = u < p with a float64 u; two draws each."""
+def bernoulli(draws, out, p, one):
+    """out = one where u < p, else 0, with a float64 u; two draws each. Compared as integers, u * 2**53 and p * 2**53, which vectorises."""
+    limit, one = np.int64(math.ceil(p / EPS53)), out.dtype.type(one)
     for i in range(out.size):
-        out[i] = _unit64(draws, i) < p
+        out[i] = one if np.int64(_word64(draws, i) & MASK53) < limit else out.dtype.type(0)
 
 
 @kernel

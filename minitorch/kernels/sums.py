@@ -3,7 +3,11 @@ results are added in float64. The result is as near to the exact one as NumPy's,
 
 from __future__ import annotations
 
+import numpy as np
+
 from .jit import kernel
+from .layout import DATA, DOUBLE, ITEMS, SINGLE
+from .raw import array_at, elements, item, vector, word
 
 BLOCK = 128
 
@@ -26,14 +30,34 @@ def product(row):
     return s
 
 
+@kernel(inner=True)
+def blocks(x):
+    """sum(x), float64"""
+    s = 0.0
+    for start in range(0, x.size, BLOCK):
+        s += total(x[start : start + BLOCK])
+    return s
+
+
+@kernel
+def whole(objects):
+    """x, out: out[()] = sum(x). False: x is not a contiguous array of numbers that we add, and out is as it was."""
+    _, data, _, kind, ndim = array_at(objects + ITEMS)
+    if ndim < 0 or (kind != SINGLE and kind != DOUBLE):
+        return False
+    size, out = elements(item(objects, 0)), word(item(objects, 1) + DATA)
+    if kind == SINGLE:
+        vector(out, 1, np.float32(0))[0] = blocks(vector(data, size, np.float32(0)))
+    else:
+        vector(out, 1, np.float64(0))[0] = blocks(vector(data, size, np.float64(0)))
+    return True
+
+
 @kernel(nogil=True)
 def sums(x, out):
     """out = np.sum(x, 1), float64"""
     for i in range(x.shape[0]):
-        s = 0.0
-        for start in range(0, x.shape[1], BLOCK):
-            s += total(x[i, start : start + BLOCK])
-        out[i] = s
+        out[i] = blocks(x[i])
 
 
 @kernel(nogil=True)

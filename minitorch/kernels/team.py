@@ -23,7 +23,6 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
 
 from .jit import kernel
 
@@ -42,7 +41,7 @@ sem_post = types.ExternalFunction("sem_post", I32(I64))
 
 def element(context, builder, signature, args):
     """A pointer to array[i], from the code of both."""
-    return builder.gep(make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
+    return builder.gep(context.make_array(signature.args[0])(context, builder, args[0]).data, [args[1]])
 
 
 @intrinsic
@@ -257,7 +256,7 @@ def share(typing_context, words, function, returns, arrays, numbers, found, coun
         result = invoke(context, builder, address, returns, given, [*(theirs or (start, stop)), *rest])
         if found != types.none:
             many = isinstance(returns, types.BaseTuple)
-            row = make_array(found)(context, builder, row)
+            row = context.make_array(found)(context, builder, row)
             results = cgutils.unpack_tuple(builder, result) if many else [result]
             first = builder.mul(builder.sdiv(start, step), WORD(len(results)))
             for i, (t, r) in enumerate(zip(returns if many else [returns], results, strict=True)):
@@ -282,12 +281,13 @@ def share(typing_context, words, function, returns, arrays, numbers, found, coun
 
 def cut(context, builder, array_type, value, start, stop):
     """The code of array[start:stop]."""
-    whole, part = (make_array(array_type)(context, builder, v) for v in (value, None))
+    whole, part = (context.make_array(array_type)(context, builder, v) for v in (value, None))
     _, *shape = cgutils.unpack_tuple(builder, whole.shape)
     strides = cgutils.unpack_tuple(builder, whole.strides)
     data = cgutils.pointer_add(builder, whole.data, builder.mul(start, strides[0]), whole.data.type)
     shape = [builder.sub(stop, start), *shape]
-    populate_array(part, data, shape, strides, whole.itemsize, whole.meminfo, whole.parent)
+    where = dict(data=data, shape=shape, strides=strides, itemsize=whole.itemsize, meminfo=whole.meminfo, parent=whole.parent)
+    context.populate_array(part, **where)
     return part._getvalue()
 
 

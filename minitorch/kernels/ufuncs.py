@@ -179,8 +179,17 @@ PAIRS = {"atan2", "pow", "hypot", *division.RARELY, "logical_and", "logical_or",
 RARELY = {"sin": math.sin, "cos": math.cos, "tan": math.tan} | division.RARELY
 
 
-def compiled(name, number):
-    """The addresses of a loop for the type `number` of Numba, and of what it calls."""
+def in_place(function, number):
+    """The address of a function (x, y, n) for the type `number` of Numba."""
+    pointer = types.CPointer(number)
+    return c_function(function, types.void(pointer, pointer, types.int64))
+
+
+@functools.cache
+def formula_in_place(name, number):
+    """The same of a formula of ours; None if we have none for the type."""
+    if number == types.float64 and name not in DOUBLE:
+        return None
     text = MOSTLY if name in RARELY else EXACTLY
     usual = division.USUAL if name in PAIRS else f"abs(x[i]) <= {angle.WIDEST}"
     text = text.replace("usual", usual).replace("name", name, 1)
@@ -189,8 +198,12 @@ def compiled(name, number):
     env = {"np": np, "formula": FORMULAS[name], "rarely": RARELY.get(name), "__name__": __name__}
     env |= {"most": division.MOST[number.name], "infinite": np.float32(np.inf)}
     exec(compile(text, __file__, "exec"), env)
-    pointer = types.CPointer(number)
-    return driver(two if name in PAIRS else one, number), c_function(env[name], types.void(pointer, pointer, types.int64))
+    return in_place(env[name], number)
+
+
+def compiled(name, number):
+    """The addresses of a loop for the type, and of what it calls."""
+    return driver(two if name in PAIRS else one, number), formula_in_place(name, number)
 
 
 #: PyUFunc_FromFuncAndData, the second function of NumPy's table for them

@@ -53,7 +53,7 @@ class _BatchNorm(Module):
             init.zeros_(self.bias)
 
     def forward(self, input):
-        shape = input.shape
+        shape = tuple(input.shape)
         if len(shape) not in self.dims:
             raise ValueError(f"expected {self.shape_text} input (got {len(shape)}D input)")
         if shape[1] != self.num_features:

@@ -46,7 +46,27 @@ def named_parameters(self, prefix="", recurse=True, remove_duplicate=True):
 
 
 def parameters(self, recurse=True):
-    return (p for _, p in self.named_parameters(recurse=recurse))
+    if type(self).named_parameters is not named_parameters:  # it says which there are
+        return (p for _, p in self.named_parameters(recurse=recurse))
+    return _nameless(_below(self, {}) if recurse else [self])
+
+
+def _below(module, found):
+    """The module and those below it, as the keys of a dict: `named_modules` without names, which take longer than the walk."""
+    found[module] = None
+    for child in module._modules.values():
+        if child is not None and child not in found:
+            _below(child, found)
+    return found
+
+
+def _nameless(modules):
+    seen = set()
+    for module in modules:
+        for p in module._parameters.values():
+            if p is not None and p not in seen:
+                seen.add(p)
+                yield p
 
 
 def named_buffers(self, prefix="", recurse=True, remove_duplicate=True):

@@ -160,12 +160,14 @@ def _linear_checks(a, w, b):
             f"mat1 and mat2 must have the same dtype, but got {type_name(OF_RAW[a.dtype])} and {type_name(OF_RAW[w.dtype])}"
             " (convert the input or the module, e.g. x.float() or model.double())"
         )
-    if not a.ndim or a.shape[-1] != w.shape[-1]:
+    if not a.ndim or not w.ndim:
+        raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {a.ndim}D and {w.ndim}D")
+    if a.shape[-1] != w.shape[-1]:
         rows = 1
         for n in a.shape[:-1]:
             rows *= n
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1] if a.ndim else 1} and {w.shape[-1]}x{w.shape[0]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a.shape[-1]} and {w.shape[-1]}x{w.shape[0]})"
         )
 
 

@@ -194,11 +194,12 @@ def batch_norm(
 ):
     """(x - mean) / sqrt(var + eps) for each channel (dimension 1): over the batch in training, where the running statistics follow
     by `momentum`; else with the running statistics. https://arxiv.org/abs/1502.03167"""
-    channels, dtype = x.shape[1:2], x._array.dtype
+    shape, dtype = x._array.shape, x._array.dtype
+    channels = shape[1:2]
     for name, running in (("running_mean", running_mean), ("running_var", running_var)):
         if running is None:
             continue
-        if running.requires_grad:
+        if running._edge is not None:
             raise RuntimeError(
                 f"The function 'batch_norm' is not differentiable with respect to argument '{name}'. This input cannot have requires_grad "
                 "True."
@@ -217,7 +218,7 @@ def batch_norm(
         return xp.normalized_channels(x, weight, bias, statistics=statistics, training=False, eps=eps)
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
-    n = math.prod(x.shape) // x.shape[1] if x.shape[1] else 0
+    n = math.prod(shape) // shape[1] if shape[1] else 0
     if n == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
     statistics = []

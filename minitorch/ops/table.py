@@ -73,10 +73,11 @@ class Op:
         self.out = bool(self.out and self.torch and not self.view and "." not in self.torch)
         if self.numbers is None:
             self.numbers = self.coerce in coerce.PROMOTING
-        parameters = list(inspect.signature(self.forward).parameters.values())[1:]
-        self.inputs = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-        self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        self.metadata = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        code, defaults = self.forward.__code__, self.forward.__kwdefaults__ or {}  # (`inspect.signature` takes 20 times as long)
+        first, last = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+        self.inputs = list(code.co_varnames[1:first])
+        self.variadic = code.co_varnames[last] if code.co_flags & inspect.CO_VARARGS else None
+        self.metadata = {n: defaults.get(n, inspect.Parameter.empty) for n in code.co_varnames[first:last]}
         rename = TORCH_NAMES | self.names
         self.public = {n: rename.get(n, n) for n in self.inputs}
         self.parameters = list(self.public.values()) or [self.variadic]
@@ -87,7 +88,6 @@ class Op:
         unknown = set(self.vjp) - set(self.inputs) - {self.variadic}
         assert not unknown, f"{self.name}: rules for {unknown}, which are not inputs"
         self.plans: dict[int, Plan] = {}
-        self.node_class = node_class(self)
         self.front = front(self)
         self.front.op, self.front.__doc__, self.front.__module__ = self, self.__doc__, self.forward.__module__
 
@@ -103,6 +103,10 @@ class Op:
     @property
     def source(self) -> str:
         return self.front.source
+
+    @cached_property
+    def node_class(self):
+        return node_class(self)
 
     @cached_property
     def launch(self):

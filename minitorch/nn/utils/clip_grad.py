@@ -86,15 +86,17 @@ def _clip(grads: list[Tensor], max_norm: float, total_norm: Tensor) -> None:
         coefficient = np.minimum(np.reciprocal(total + 1e-6) * float(max_norm), 1.0).item()
     else:
         coefficient = ((total + 1e-6).reciprocal() * float(max_norm)).clamp(max=1.0).item()
-    arrays = tuple([_writable(grad) for grad in grads])
-    if coefficient == 1:
+    arrays = tuple([grad._array for grad in grads])
+    if coefficient != 1 and not _fits(arrays):
+        for grad in grads:
+            array = _writable(grad)
+            array *= coefficient
         return
-    if _fits(arrays):
+    for grad in grads:
+        grad._cell[0] += 1
+    if coefficient != 1:
         one = FLOATS[arrays[0].dtype].one
         kernels.optim.scale(id(arrays), len(arrays), one * coefficient, one)
-    else:
-        for a in arrays:
-            a *= coefficient
 
 
 def clip_grad_norm_(
