@@ -503,6 +503,7 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
         expected = [call() for call in calls]
     for large, worth in [(1, 10**6), (210, 10**6), (211, 10**6), (1, 0)]:
         monkeypatch.setattr(indexing, "LARGE", large)
+        monkeypatch.setattr(indexing, "SHARED", 4 * large)
         in_pieces(30 if worth == 0 else None)
         for call, result in zip(calls, expected, strict=True):
             assert call().dtype == result.dtype
@@ -516,6 +517,7 @@ def test_copies_of_large_arrays(dtype, monkeypatch, in_pieces):
     from minitorch.backends import indexing
 
     monkeypatch.setattr(indexing, "LARGE", 10)
+    monkeypatch.setattr(indexing, "SHARED", 40)
     in_pieces(100)
     x = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, (60, 7, 11)).astype(dtype)
     readonly = x.copy()

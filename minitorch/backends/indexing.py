@@ -78,7 +78,7 @@ def _copied_lines(x, out):
 
 def cat(xs, *, dim=0):
     first = xs[0]
-    alike = first.size >= LARGE and builtins.all(
+    alike = first.nbytes >= SHARED and builtins.all(
         x.flags.carray and x.dtype is first.dtype and x.ndim == first.ndim and x.shape[1:] == first.shape[1:] for x in xs
     )
     if not alike or dim % first.ndim:
