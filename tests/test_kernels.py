@@ -176,8 +176,12 @@ def test_rows_and_numbers_compiled(monkeypatch, in_pieces):
             with np.errstate(all="ignore"):
                 assert_same(fused(*given), formula(*given))
         assert len([p for p in fused.programs.values() if p]) == 3
-    for other in (w[:7], w[::2], x[:, :1], x[:, :, :1].copy(), x[None, :1].copy(), x[0]):
-        assert fuse.roles_of([x, w, other]) is None
+    for other in (w[:7], x[:, :1], x[:, :, :1].copy(), x[None, :1].copy(), x[0]):
+        assert fuse.roles_of((x.shape, w.shape, other.shape)) is None
+    assert fuse.roles_of(((1, 1, 100), x.shape, (1, 1))) == (fuse.ROW, fuse.FULL, fuse.ONE)
+    for given in [(x, w[None], w[None, None], s), (x[::2], w, w, s), (x, w[::-1], w, s)]:  # leading ones; what isn't contiguous is left to NumPy
+        with np.errstate(all="ignore"):
+            assert_same(fused(*given), formula(*given))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -499,6 +503,7 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
         expected = [call() for call in calls]
     for large, worth in [(1, 10**6), (210, 10**6), (211, 10**6), (1, 0)]:
         monkeypatch.setattr(indexing, "LARGE", large)
+        monkeypatch.setattr(indexing, "COPIED", 4 * large)
         in_pieces(30 if worth == 0 else None)
         for call, result in zip(calls, expected, strict=True):
             assert call().dtype == result.dtype

@@ -11,13 +11,10 @@ from .. import kernels
 
 FLOATS, UNSIGNED = (np.float32, np.float64), np.dtype(np.uint64)
 
-#: bytes from which on threads share a copy; one is NumPy's (40 kB: 1.7 us, by a kernel 5)
-SHARED = 1 << 20
-
 #: elements from which on `where` is a kernel's: np.where 1000: 2.2 us, 10**5: 340; by the kernel 1.9 and 12
 LARGE = 1024
 
-#: bytes from which on the team copies (MB, us, NumPy / team: 1: 37, 43; 4, in the cache: 131, 147; 8: 1060, 480; 40: 8050, 5350)
+#: bytes from which on the team copies (MB, us, NumPy / team: 0.04: 1.7, 5; 1: 37, 43; 4, in the cache: 131, 147; 8: 1060, 480; 40: 8050, 5350)
 COPIED = 1 << 21
 
 
@@ -45,7 +42,7 @@ def where(condition, x, y):
 
 def copied(x):
     """A new array of x's elements, row by row. Of `blank` ones fresh memory, which nobody has to fill from another."""
-    if x.size < LARGE or (x.nbytes < SHARED and x.flags.forc):
+    if x.size < LARGE or (x.nbytes < COPIED and x.flags.forc):
         return np.array(x, order="C")
     if not builtins.any(x.strides):
         value = x.item(0)

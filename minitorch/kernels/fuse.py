@@ -15,6 +15,7 @@ takes as long as NumPy takes for some 10**8 elements, so a formula has to earn i
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 import numpy as np
@@ -129,7 +130,9 @@ class Program:
         self.cost = (CALL * self.calls + LOOP * len(self.steps)) * number.itemsize / 4
         self.text = self.written()
         self.loop, self.constants = compiled(self.text), np.array(self.numbers, number)
-        self.is_plain = set(self.roles) == {FULL}
+        self.full, rows, ones = ([i for i, role in enumerate(self.roles) if role == wanted] for wanted in (FULL, ROW, ONE))
+        self.repeated, self.row = rows + ones, rows[0] if rows else None
+        self.is_plain = not self.repeated
         shared = team.WORTH / self.cost
         self.least = min(shared, WORTH / self.saves) if self.saves > 0 else shared
 
@@ -242,39 +245,35 @@ class Program:
         return "\n    ".join([*head, *["    " + line for line in block + lines]])
 
     def __call__(self, arrays):
-        if self.is_plain:
-            out = np.empty(arrays[0].shape, self.dtype)
-            full, others = [*[a.ravel() for a in arrays], out.ravel()], (self.constants,)
+        full = arrays if self.is_plain else [arrays[i] for i in self.full]
+        out = np.empty(full[0].shape, self.dtype)
+        if self.row is None:
+            flat = [*[a.ravel() for a in full], out.ravel()]
         else:
-            parts = [[a for a, role in zip(arrays, self.roles, strict=True) if role == wanted] for wanted in (FULL, ROW, ONE)]
-            out = np.empty(parts[FULL][0].shape, self.dtype)
-            shape = (-1, parts[ROW][0].size) if parts[ROW] else -1
-            full = [a.reshape(shape) for a in (*parts[FULL], out)]
-            others = (self.constants, *[a.reshape(-1) for a in parts[ROW] + parts[ONE]])
-        self.team.run(self.loop, full, others, self.cost / len(full))
+            shape = (-1, arrays[self.row].size)
+            flat = [a.reshape(shape) for a in (*full, out)]
+        others = (self.constants,) if self.is_plain else (self.constants, *[arrays[i].ravel() for i in self.repeated])
+        self.team.run(self.loop, flat, others, self.cost / len(flat))
         return out
 
 
-def repeats(row, shape):
-    """Whether a row of this shape is repeated in all first dimensions of another."""
-    own = next((i for i, n in enumerate(row) if n > 1), len(row))
-    return row[own:] == shape[len(shape) - len(row) + own :]
-
-
-def roles_of(arrays):
+@cache
+def roles_of(shapes):
     """The role of each array of unequal shapes in a formula, or None: NumPy knows better."""
-    full = max(arrays, key=lambda a: a.size)
+    full = max(shapes, key=math.prod)
     roles, rows = [], set()
-    for a in arrays:
-        if not a.flags.carray or a.ndim > full.ndim:  # carray: writeable, too, or Numba would compile anew
+    for shape in shapes:
+        size = math.prod(shape)
+        own = next((i for i, n in enumerate(shape) if n > 1), len(shape))  # before it are dimensions of 1
+        if len(shape) > len(full):
             return None
-        if a.shape == full.shape:
+        if shape == full:
             roles.append(FULL)
-        elif a.size == 1:
+        elif size == 1:
             roles.append(ONE)
-        elif a.size >= SHORT and repeats(a.shape, full.shape):
+        elif shape[own:] == full[len(full) - len(shape) + own :] and size >= SHORT:
             roles.append(ROW)
-            rows.add(a.size)
+            rows.add(size)
         else:
             return None
     return tuple(roles) if len(rows) <= 1 else None
@@ -295,20 +294,18 @@ class Fused:
         size, shape, roles = arrays[0].size, arrays[0].shape, None
         for a in arrays:
             if a.shape != shape:
-                size = max([a.size for a in arrays])
-                break
+                size, shape = max(size, a.size), None
         self.seen += size
         if size < self.least or self.seen < EARNED:
             return self.formula(*values, **metadata)
-        for a in arrays:
-            if a.shape != shape or not a.flags.carray:
-                roles = roles_of(arrays)
-                if roles is None:
-                    return self.formula(*values, **metadata)
-                break
-        program = self.program(values, metadata, roles)
+        if shape is None:
+            roles = roles_of(tuple([a.shape for a in arrays]))
+        program = self.program(values, metadata, roles) if roles or shape is not None else None
         if program is None or size < program.least:
             return self.formula(*values, **metadata)
+        for a in arrays:
+            if not a.flags.carray:  # writeable, too, or Numba would compile anew
+                return self.formula(*values, **metadata)
         return program(arrays)
 
     def program(self, values, metadata, roles=None):

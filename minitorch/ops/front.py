@@ -141,7 +141,7 @@ def short_way(row) -> str | None:
     arrays = raw(row)
     if takes_numbers(row):
         if len(arrays) != 2:
-            return None
+            return f"{' is '.join([f'{a}.dtype' for a in arrays])} in FLOATING"
         x, y = arrays
         if row.coerce in coerce.AS_THEY_ARE and not row.refuses:
             return f"type({x}) is ndarray and {x}.dtype is {y}.dtype"
@@ -160,7 +160,7 @@ def short_way(row) -> str | None:
 
 def with_number(row) -> list[str]:
     """The lines by which a Python number beside a floating array is taken as it is."""
-    if not row.numbers or row.coerce is coerce.integers:
+    if not row.numbers or row.coerce is coerce.integers or len(row.inputs) != 2:
         return []
     lines = []
     for n, other in [row.inputs, row.inputs[::-1]][: 1 if row.coerce is coerce.tensor_first else 2]:
