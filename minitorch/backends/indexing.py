@@ -191,7 +191,8 @@ def assign(x, y, *, index):
     if y.nbytes >= COPIED and type(index) is tuple and builtins.all(type(i) is slice for i in index):
         part = x[index]
         if part.shape == y.shape and x.dtype is y.dtype and not np.may_share_memory(x, y):
-            return _copy(y, part)
+            _copy(y, part)
+            return
     x[index] = y
 
 
