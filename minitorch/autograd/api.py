@@ -70,7 +70,7 @@ def backward(
 ) -> None:
     """Adds the gradients of `tensors` to `.grad` of the leaves (or of `inputs` only).
 
-    Where only views lie between, `.grad` of one leaf may be a view of the gradient that was given, as in torch: zeroing one then
+    Where only views lie between, `.grad` may be a view of the gradient that was given, or of a part of it, as in torch: zeroing one then
     zeroes the other. Unlike torch: the gradients of two leaves never share an element, and adding to such a `.grad` leaves what was given
     as it is (in torch, `x.view(-1).backward(g)` three times gives 4 g, and doubles g twice).
 
