@@ -53,8 +53,8 @@ NOT, DONE, ALONE = range(3)
 
 WORDS = len(words)
 
-#: bytes of the three objects of a layer
-LAYER = 24
+#: bytes of the four objects of a layer; most elements of an activation
+LAYER, FAST = 32, 1 << 14
 
 #: the bits of two float32 that are 1, and of a float64 that is
 SINGLE_ONES, DOUBLE_ONES = 0x3F8000003F800000, 0x3FF0000000000000
@@ -121,37 +121,38 @@ def affine(kind, shape, x, w, bias, out, team):
 
 @kernel
 def forward(objects):
-    """x, out, the team's words, None, and of each layer w, b (or None) and its activation (or None): each layer's
-    activation(x @ w.T + b) is the next one's x, the last one's is out. Returns `NOT`, `DONE` or `ALONE`."""
-    place, first, end = objects + ITEMS, objects + ITEMS + 32, objects + ITEMS + 8 * word(objects + LENGTH)
+    """x, the team's words, None, and of each layer w, b (or None), its activation (or None) and out (or None, and it's forgotten; not of the
+    last): each layer's out = activation(x @ w.T + b) is the next one's x. Returns `NOT`, `DONE` or `ALONE`."""
+    place, first, end = objects + ITEMS, objects + ITEMS + 24, objects + ITEMS + 8 * word(objects + LENGTH)
     array, x, x_shape, kind, x_ndim = array_at(place)
-    none = word(word(place + 24) + TYPE)
+    none = word(word(place + 16) + TYPE)
     if (kind != SINGLE and kind != DOUBLE) or x_ndim != 2:
         return NOT
     m, k, widest = word(x_shape), word(x_shape + 8), ZERO
     for layer in range(first, end, LAYER):
-        if word(word(layer) + TYPE) != array:
+        is_array = (word(word(layer) + TYPE) == array, word(word(layer + 8) + TYPE) == array, word(word(layer + 16) + TYPE) == array)
+        if not is_array[0] or not (is_array[1] or word(word(layer + 8) + TYPE) == none):
+            return NOT
+        if not (is_array[2] or word(word(layer + 16) + TYPE) == none):
             return NOT
         _, _, w_shape, w_kind, w_ndim = array_at(layer)
         if w_kind != kind or w_ndim != 2:
             return NOT
         n = word(w_shape)
-        if word(w_shape + 8) != k or m * n * k == 0:
+        if word(w_shape + 8) != k or m * n * k == 0 or (is_array[2] and m * n > FAST):
             return NOT
-        if word(word(layer + 8) + TYPE) == array:
+        if is_array[1]:
             _, _, b_shape, b_kind, b_ndim = array_at(layer + 8)
             if b_kind != kind or b_ndim != 1 or word(b_shape) != n:
                 return NOT
-        elif word(word(layer + 8) + TYPE) != none:
-            return NOT
-        if word(word(layer + 16) + TYPE) != array and word(word(layer + 16) + TYPE) != none:
-            return NOT
-        k, widest = n, max(widest, m * n)
-    result, team, k, done = word(word(place + 8) + DATA), team_at(place + 16), word(x_shape + 8), DONE
-    between = np.empty((2, widest if end - first > LAYER else 0), np.float64)
+        k = n
+        if word(word(layer + 24) + TYPE) != array:
+            widest = max(widest, m * n)
+    team, k, done = team_at(place + 8), word(x_shape + 8), DONE
+    between = np.empty((2, widest), np.float64)
     for i, layer in enumerate(range(first, end, LAYER)):
         n = word(word(word(layer) + SHAPE))
-        out = result if layer + LAYER == end else address(between, (i & 1) * widest)
+        out = word(word(layer + 24) + DATA) if word(word(layer + 24) + TYPE) == array else address(between, (i & 1) * widest)
         bias = word(word(layer + 8) + DATA) if word(word(layer + 8) + TYPE) == array else ZERO
         done = max(done, affine(kind, (m, n, k), x, word(word(layer) + DATA), bias, out, team))
         if word(word(layer + 16) + TYPE) == array:
@@ -205,18 +206,21 @@ def backward(objects):
 
 def linear(x, w, b):
     """x @ w.T + b for matrices x (m, k) and w (n, k), and b (n) or None. NotImplemented for others than contiguous ones of one type."""
-    return layers(x, (w, b, None))
-
-
-def layers(x, parts):
-    """Of each layer its w, its b or None, and its `activation` or None: activation(x @ w.T + b) again and again. NotImplemented as above."""
     if not available:
         return NotImplemented
-    arrays = x, empty((len(x), len(parts[-3])), x.dtype), words, None, *parts
+    out = empty((len(x), len(w)), x.dtype)
+    return out if layers(x, w, b, None, out) else NotImplemented
+
+
+def layers(x, *parts):
+    """Of each layer its w, its b or None, its `activation` or None, and an array for the result, or None if only the next layer needs it:
+    activation(x @ w.T + b) again and again. False, and nothing is done: the arrays are others than said above, or the results so large
+    that an activation is better shared."""
+    arrays = x, words, None, *parts
     done = forward(id(arrays))
     if done == ALONE:
         team.start()
-    return arrays[1] if done else NotImplemented
+    return done != NOT
 
 
 def relu(x, y, n):

@@ -180,8 +180,9 @@ def sums_of(kernel, x, arguments, cost):
 
 
 def added(sums, dtype):
-    """The sums of all blocks."""
-    return (sums[0] if len(sums) == 1 else sums.sum(0)).astype(dtype)
+    """The two sums of all blocks, each in memory of its own: they become gradients."""
+    first, second = sums[0] if len(sums) == 1 else sums.sum(0)
+    return first.astype(dtype), second.astype(dtype)
 
 
 # ---------------------------------------------------------------------- layer norm, batch norm

@@ -54,8 +54,19 @@ def front(row, *, traced=True, operator=None):
     else:
         lines += [*entry(row, operator), *computation(row), *wrapping(row), *recording(row)]
         lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
-    return compiled(
-        row.name, lines,
+    return compiled(row.name, lines, **environment(row, operator))
+
+
+def finished(row):
+    """`(result, *inputs)`: what the front makes of a raw result, if it was computed elsewhere, of floating tensors on the CPU."""
+    arrays = [f"a_{n} = {x}._array if isinstance({x}, Tensor) else None" for n, x in row.public.items()]
+    lines = [f"def {row.name}(result, {', '.join(row.parameters)}):", "xp = NUMPY", *arrays, *wrapping(row), *recording(row), "return out"]
+    return compiled(row.name, lines, **environment(row))
+
+
+def environment(row, operator=None) -> dict:
+    """What the generated source names."""
+    return dict(
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=large_from(row), INFERENCE=INFERENCE, NUMPY=NUMPY,
         FLOATING=FLOATING, WHOLE=WHOLE, INTEGERS=INTEGERS, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, silent=silent, inferring=inferring, get_ident=get_ident, ops=ops, plans=row.plans, plan=row.plan, operator=operator,

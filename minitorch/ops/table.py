@@ -18,7 +18,7 @@ from functools import cached_property
 
 from ..kernels.fuse import MEDIUM
 from . import coerce
-from .front import front
+from .front import finished, front
 from .generated import switches, tracers  # noqa: F401  (this is where one looks for them)
 from .hot import HOT, pair
 from .plan import Plan, node_class
@@ -112,6 +112,11 @@ class Op:
     def launch(self):
         """The front without its look at the tracers: what a traced call goes on with."""
         return front(self, traced=False)
+
+    @cached_property
+    def finished(self):
+        """The front after its computation: what makes a tensor, and a node, of a raw result."""
+        return finished(self)
 
     def plan(self, mask: int) -> Plan:
         plan = self.plans.get(mask)
