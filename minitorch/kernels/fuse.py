@@ -71,6 +71,8 @@ EXPRESSIONS = {
     np.equal: "{} == {}",
     np.not_equal: "{} != {}",
     np.isnan: "{0} != {0}",
+    np.isfinite: "({0} - {0}) == ({0} - {0})",
+    np.isinf: "({0} == {0}) & (({0} - {0}) != ({0} - {0}))",
     np.maximum: "{0} if ({0} > {1}) | ({0} != {0}) else {1}",
     np.minimum: "{0} if ({0} < {1}) | ({0} != {0}) else {1}",
     np.logical_and: "{} & {}",

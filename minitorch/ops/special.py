@@ -107,8 +107,8 @@ def nan_to_num(xp, x, *, nan=0.0, posinf=None, neginf=None):
     limits = np.finfo(dtypes.OF_RAW[x.dtype].numpy)
     for where, number in (
         (xp.isnan(x), 0.0 if nan is None else nan),
-        (xp.logical_and(xp.isinf(x), xp.gt(x, 0)), float(limits.max) if posinf is None else posinf),
-        (xp.logical_and(xp.isinf(x), xp.lt(x, 0)), float(limits.min) if neginf is None else neginf),
+        (xp.eq(x, math.inf), float(limits.max) if posinf is None else posinf),
+        (xp.eq(x, -math.inf), float(limits.min) if neginf is None else neginf),
     ):
         x = xp.where(where, number, x)
     return x
