@@ -57,7 +57,8 @@ def turned(k, r):
 
 
 def _sin(x):
-    return where(x == 0.0, x, single(turned(*quarters(x))))
+    y = single(turned(*quarters(x)))
+    return where(x == 0.0, copysign(0.0 * y, x), y)
 
 
 def _cos(x):
@@ -68,7 +69,8 @@ def _cos(x):
 def _tan(x):
     k, r = quarters(x)
     odd, s, c = is_odd(k), sine(r), cosine(r)
-    return where(x == 0.0, x, single(where(odd, -c, s) / where(odd, s, c)))
+    y = single(where(odd, -c, s) / where(odd, s, c))
+    return where(x == 0.0, copysign(0.0 * y, x), y)
 
 
 # ---------------------------------------------------------------------- angles
@@ -88,7 +90,7 @@ def quadrant(y, x):
 
 def _atan(x):
     v = between(double(absolute(x)), 0.0, 1e18)
-    return where(x == x, copysign(single(quadrant(v, 0.0 * v + 1.0)), x), x)
+    return where(x == x, copysign(single(quadrant(v, 0.0 * v + 1.0)), x), math.nan)
 
 
 def asin_half(a):

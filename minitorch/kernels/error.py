@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .exponential import cubic, exp_wide
 from .number import absolute, between, copysign, double, fma, formula, library, single, where
 
@@ -20,7 +22,7 @@ def _erf(x):
     q = cubic(z, w, 1.0, 0.49746925110067538, 0.11098505178285362, 0.014070470171167667)
     q = fma(fma(fma(-1.1791602954361697e-7, z, 0.000023547966471313185), z, 0.0010179625278914885), w * w, q)
     y = single(t * p / q)
-    return where(x == x, where(absolute(v) > ONE_FROM, copysign(0.0 * y + 1.0, x), y), x)
+    return where(x == x, where(absolute(v) > ONE_FROM, copysign(0.0 * y + 1.0, x), y), math.nan)
 
 
 def _erfc(x):
@@ -34,7 +36,7 @@ def _erfc(x):
     c = cubic(u, z, -0.001420121413075623, -0.0004009229938111237, 0.0001686178902414355, 7.908472533944556e-05)
     p = fma(fma(c, w, b), w, a)
     tail = (p + 1.0) / (v * 2.0 + 1.0) * exp_wide(-v * v)
-    return where(x == x, single(where(x < 0.0, 2.0 - tail, tail)), x)
+    return where(x == x, single(where(x < 0.0, 2.0 - tail, tail)), math.nan)
 
 
 erf, erfc = formula(_erf, library("erf")), formula(_erfc, library("erfc"))

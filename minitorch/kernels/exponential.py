@@ -3,8 +3,9 @@
 NumPy has loops that take several numbers at once for some functions on some processors, and C's, one by one, for the others (sinh of 10**5
 elements with AVX2: 1.6 ms, here 0.2); torch's are those of SLEEF and of Intel. Ours give the same numbers on every processor. What computes in
 float32 is within an ulp. What computes in float64 for a result in float32 gives the exact one, rounded, but for one in thousands. What
-a `where` leaves out is never infinite or NaN where the result is neither, or NumPy would warn of it. Polynomials without a name are
-Taylor's, or fits of ours. Source: Cody and Waite, Software Manual for the Elementary Functions (1980).
+a `where` leaves out is never infinite or NaN where the result is neither, or NumPy would warn of it; and none gives x itself, or a loop
+in place would store the other numbers alone, for which AMD's processors need 40 instructions (exp: 1.05 ns an element instead of 0.75).
+Polynomials without a name are Taylor's, or fits of ours. Source: Cody and Waite, Software Manual for the Elementary Functions (1980).
 """
 
 from __future__ import annotations
@@ -25,11 +26,16 @@ def cubic(x, z, a, b, c, d):
     return fma(fma(d, x, c), z, fma(b, x, a))
 
 
-def scaled(k, r):
-    """2 ** k * e ** r in float32, |r| <= log(2) / 2; 2 ** k itself may be denormal, or above the largest number."""
+def expm1_part(r):
+    """e ** r - 1 in float32, |r| <= log(2) / 2"""
     p = fma(fma(1.9875691500e-4, r, 1.3981999507e-3), r, 8.3334519073e-3)
     p = fma(fma(fma(p, r, 4.1665795894e-2), r, 0.16666665459), r, 0.5000000120118)
-    p = fma(p, r * r, r)
+    return fma(p, r * r, r)
+
+
+def scaled(k, r):
+    """2 ** k * e ** r in float32, |r| <= log(2) / 2; 2 ** k itself may be denormal, or above the largest number."""
+    p = expm1_part(r)
     half = rint(k * 0.5)
     s = power2(half)
     return fma(s, p, s) * power2(k - half)
@@ -39,13 +45,13 @@ def _exp(x):
     """e ** x = 2 ** k * e ** r for the whole k nearest to x / log(2); beyond the limits it is infinite or 0."""
     y = between(x, -104.0, 89.0)
     k = rint(y * (1.0 / LN2))
-    return where(x == x, scaled(k, fma(k, -LN2_LOW, fma(k, -LN2_HIGH, y))), x)
+    return where(x == x, scaled(k, fma(k, -LN2_LOW, fma(k, -LN2_HIGH, y))), math.nan)
 
 
 def _exp2(x):
     y = between(x, -160.0, 160.0)
     k = rint(y)
-    return where(x == x, scaled(k, (y - k) * LN2), x)
+    return where(x == x, scaled(k, (y - k) * LN2), math.nan)
 
 
 # ---------------------------------------------------------------------- in float64, for results in float32
@@ -75,22 +81,34 @@ def expm1_wide(x):
 
 
 def _expm1(x):
-    return where((x != x) | (x == 0.0), x, single(expm1_wide(between(double(x), -30.0, 100.0))))
+    return where(x == x, copysign(single(expm1_wide(between(double(x), -30.0, 100.0))), x), math.nan)
 
 
 def _tanh(x):
-    e = expm1_wide(2.0 * between(double(absolute(x)), 0.0, 20.0))
-    return where(x == x, copysign(single(e / (e + 2.0)), x), x)
+    """1 - 2 / (e ** 2a + 1) with what rounding takes away from the sum and from the quotient; a polynomial for |x| < 0.55 (Cephes' tanhf)."""
+    a = between(absolute(x), 0.0, 9.1)
+    k = rint(a * (2.0 / LN2))
+    p = expm1_part(fma(k, -LN2_LOW, fma(k, -LN2_HIGH, a + a)))
+    s = power2(k)
+    whole = s + 1.0
+    below = fma(s, p, whole)
+    q = 2.0 / below
+    rest = fma(-q, below, 2.0) - q * fma(s, p, whole - below)
+    t = 1.0 - q
+    large = t + ((1.0 - t - q) - 0.5 * q * rest)
+    z = a * a
+    small = fma(fma(fma(fma(-5.70498872745e-3, z, 2.06390887954e-2), z, -5.37397155531e-2), z, 1.33314422036e-1), z, -3.33332819422e-1)
+    return where(x == x, copysign(where(a < 0.55, fma(small * z, a, a), large), x), math.nan)
 
 
 def _sinh(x):
     e = expm1_wide(between(double(absolute(x)), 0.0, 100.0))
-    return where(x == x, copysign(single(0.5 * (e + e / (e + 1.0))), x), x)
+    return where(x == x, copysign(single(0.5 * (e + e / (e + 1.0))), x), math.nan)
 
 
 def _cosh(x):
     e = exp_wide(between(double(absolute(x)), 0.0, 100.0))
-    return where(x == x, single(0.5 * (e + 1.0 / e)), x)
+    return where(x == x, single(0.5 * (e + 1.0 / e)), math.nan)
 
 
 # ---------------------------------------------------------------------- in float64
@@ -113,7 +131,7 @@ def _exp_double(x):
     t = 1.0 + r
     y = t + ((1.0 - t + r) + fma(z, p, whole - r - tail))
     half = rint(k * 0.5)
-    return where(x == x, y * power2(half) * power2(k - half), x)
+    return where(x == x, y * power2(half) * power2(k - half), math.nan)
 
 
 exp = formula(_exp, _exp_double)

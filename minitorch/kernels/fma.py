@@ -16,9 +16,11 @@ def exact_fma(a, b, c):
     from fractions import Fraction  # (takes 7 ms to import)
 
     plain = a * b + c
-    if not np.isfinite(plain) or plain == 0:
+    if not np.isfinite(plain):
         return plain
     exact = Fraction(float(a)) * Fraction(float(b)) + Fraction(float(c))
+    if exact == 0:  # of either sign
+        return plain
     rounded = float(exact)
     if type(a) is not np.float32 or Fraction(rounded) == exact:
         return type(a)(rounded)

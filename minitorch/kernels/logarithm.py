@@ -69,7 +69,7 @@ def _log(x, base):
     f = m - 1.0
     y = log_sum(k, f, log_rest(f), base)
     y = where(inside, y, where(x == 0.0, -math.inf, x * math.nan))
-    return where(x == math.inf, x, y)
+    return where(x == math.inf, math.inf, y)
 
 
 def _log1p(x):
@@ -84,7 +84,7 @@ def _log1p(x):
     rest = log_rest(f)
     y = log_sum(k, f, where(exact, rest, rest + lost / y), NATURAL)
     y = where(inside, y, where(x == -1.0, -math.inf, x * math.nan))
-    return where((x == math.inf) | (x == 0.0), x, y)
+    return copysign(where(x == math.inf, math.inf, y), x)
 
 
 # ---------------------------------------------------------------------- in float64, for results in float32
@@ -109,14 +109,14 @@ def log1p_wide(x):
 
 def _asinh(x):
     v = double(between(absolute(x), 0.0, LARGEST))
-    y = copysign(single(log1p_wide(v + v * v / (1.0 + sqrt(v * v + 1.0)))), x)
-    return where(absolute(x) <= LARGEST, y, x)
+    y = single(log1p_wide(v + v * v / (1.0 + sqrt(v * v + 1.0))))
+    return copysign(where(absolute(x) <= LARGEST, y, where(x == x, math.inf, math.nan * y)), x)
 
 
 def _acosh(x):
     t = double(between(x, 1.0, LARGEST)) - 1.0
     y = single(log1p_wide(t + sqrt(t * (t + 2.0))))
-    return where(x == math.inf, x, where(x >= 1.0, y, x * math.nan))
+    return where(x == math.inf, math.inf, where(x >= 1.0, y, x * math.nan))
 
 
 def _atanh(x):
