@@ -228,7 +228,7 @@ def relu(x, y, n):
     x = carray(x, n)
     zero = x.dtype.type(0)
     for i in range(n):
-        x[i] = zero if x[i] <= zero else x[i]
+        x[i] = zero if x[i] <= zero else x[i] + zero  # (x[i] itself: a masked store, slow on AMD)
 
 
 @functools.cache
