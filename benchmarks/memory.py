@@ -14,7 +14,7 @@ from .steps import perceptron, row
 from .targets import misses
 from .workload import Workload
 
-ROUNDS, STEPS = 2, 5
+ROUNDS, STEPS = 3, 5
 
 WORKLOADS = [
     perceptron((784, 256, 128, 10), 128),
