@@ -209,10 +209,10 @@ def linear(x, w, b):
     if not available:
         return NotImplemented
     out = empty((len(x), len(w)), x.dtype)
-    return out if layers(x, w, b, None, out) else NotImplemented
+    return out if layers(x, (w, b, None, out)) else NotImplemented
 
 
-def layers(x, *parts):
+def layers(x, parts):
     """Of each layer its w, its b or None, its `activation` or None, and an array for the result, or None if only the next layer needs it:
     activation(x @ w.T + b) again and again. False, and nothing is done: the arrays are others than said above, or the results so large
     that an activation is better shared."""

@@ -12,10 +12,9 @@ from _thread import get_ident
 from numpy import empty, ndarray
 
 from .. import kernels, ops
-from ..autograd.mode import silent
-from ..creation import finish
+from ..autograd.mode import INFERENCE, inferring, silent
 from ..ops.generated import switches, tracers
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .activation import ReLU, Sigmoid, Tanh
 from .linear import Linear
 from .module import Module
@@ -30,11 +29,11 @@ def result(modules, input):
     wants to see them called: by hooks, by tracers, by a method in place of theirs."""
     if not KINDS.issuperset(map(type, modules)) or Module.__call__ is not CALL or tracers or not switches.fused:
         return None
-    x = input._array if isinstance(input, Tensor) else None
-    if type(x) is not ndarray or x.ndim != 2 or not kernels.layer.available:
+    x, layer = input._array if isinstance(input, Tensor) else None, kernels.layer
+    if type(x) is not ndarray or x.ndim != 2 or not layer.available:
         return None
-    rows, dtype, parts, out = len(x), x.dtype, [], None
-    calls = [] if not silent or get_ident() not in silent else None  # of operations; None: nothing is recorded
+    dtype, parts, out = x.dtype, [], None
+    calls = None if silent and get_ident() in silent else []  # of operations; None: nothing is recorded
     try:
         for module in modules:
             own, forward = module.__dict__, type(module).forward
@@ -45,26 +44,29 @@ def result(modules, input):
                 weight, bias = own["weight"], own["bias"]
                 array = weight._array
                 if calls is not None:
-                    out = empty((rows, array.shape[0]), dtype)
+                    out = empty((len(x), array.shape[0]), dtype)
                     calls.append((AFFINE, out, (weight, bias)))
                 parts += array, bias if bias is None else bias._array, None, out
             else:
                 op = ACTIVATIONS.get(forward)
                 if op is None or not parts or parts[-2] is not None:
                     return None
-                parts[-2] = kernels.layer.activation(op.name, dtype)
+                parts[-2] = layer.activation(op.name, dtype)
                 if calls is not None:
                     calls.append((op, out, ()))
         if not parts:
             return None
         if calls is None:
-            parts[-1] = out = empty((rows, parts[-4].shape[0]), dtype)
+            parts[-1] = out = empty((len(x), parts[-4].shape[0]), dtype)
     except (AttributeError, IndexError, KeyError):  # there is no such parameter, or it is no matrix
         return None
-    if not kernels.layer.layers(x, *parts):
+    if not layer.layers(x, parts):
         return None
     if calls is None:
-        return finish(out)
+        result = wrap(out)
+        if inferring and get_ident() in inferring:
+            result._cell = INFERENCE
+        return result
     for op, out, parameters in calls:
         input = op.finished(out, input, *parameters)
     return input
