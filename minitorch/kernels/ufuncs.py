@@ -197,7 +197,8 @@ def formula_in_place(name, number):
         text = text.replace("rarely(x[i], y[i])", "rarely(np.float64(x[i]))").replace("(x[i], y[i])", "(x[i])")
     env = {"np": np, "formula": FORMULAS[name], "rarely": RARELY.get(name), "__name__": __name__}
     env |= {"most": division.MOST[number.name], "infinite": np.float32(np.inf)}
-    exec(compile(text, __file__, "exec"), env)
+    # below the last line of this file, or Numba would take lines of it for the source (Python 3.13 raises an error, if they begin in a text)
+    exec(compile("\n" * 1000 + text, __file__, "exec"), env)
     return in_place(env[name], number)
 
 
