@@ -72,6 +72,22 @@ def floats(out):
 
 
 @pytest.fixture
+def traced():
+    """The names of the operations that are called, as a tracer sees them."""
+    from minitorch.ops import tracers
+
+    seen = []
+
+    def tracer(op, inputs, keywords, call):
+        seen.append(op.name)
+        return call()
+
+    tracers.append(tracer)
+    yield seen
+    tracers.remove(tracer)
+
+
+@pytest.fixture
 def team(monkeypatch):
     """`team(size)`: a team of kernels of that size whose helpers never come; `team(size, True)`: one with helpers."""
     from minitorch.kernels import team

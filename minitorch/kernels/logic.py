@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import kernel
-from .layout import DATA, DOUBLE, DTYPE, FLAGS, KIND, READABLE, SINGLE
-from .raw import elements, item, vector, word
+from .layout import DOUBLE, ITEMS, SINGLE
+from .raw import array_at, elements, item, vector
 
 F32, F64 = np.float32(0), np.float64(0)
 
@@ -23,10 +23,10 @@ def count(x):
 @kernel
 def count_in(objects):
     """`count` of the array in the tuple at this address (see layout.py); -1 if it's not contiguous, of float32 or float64"""
-    array = item(objects, 0)
-    kind, data, size = word(word(array + DTYPE) + KIND), word(array + DATA), elements(array)
-    if word(array + FLAGS) & READABLE != READABLE:
+    _, data, _, kind, ndim = array_at(objects + ITEMS)
+    if ndim < 0:
         return -1
+    size = elements(item(objects, 0))
     return count(vector(data, size, F32)) if kind == SINGLE else count(vector(data, size, F64)) if kind == DOUBLE else -1
 
 
