@@ -135,6 +135,7 @@ def run_threads(report, names, threads, progress):
         threads, choices.device, "torch" in names, lambda name: Process(name, environment)
     )
     timed = timed_workloads(report)
+    undecided = targets.undecided if choices.device == "cpu" and not choices.quick else lambda row: False
     if timed:
         workers, about, errors = turns.open_workers(names, threads, choices.device)
         report.about |= about
@@ -146,8 +147,8 @@ def run_threads(report, names, threads, progress):
                 advance = progress(f"{group}, {threads} thread{'s' * (threads > 1)}", len(rows))
                 for workload in rows:
                     advance(workload.name, 0)
-                    row = turns.measure(workload, workers, budget, threads)
-                    row.bound = sum(roofline.bounds(workload.flops, workload.traffic, roof).values()) or None
+                    bound = sum(roofline.bounds(workload.flops, workload.traffic, roof).values()) or None
+                    row = turns.measure(workload, workers, budget, threads, bound, undecided)
                     wanted = group in FLOORS or (group in MISSED and targets.misses(row))
                     if wanted and choices.device == "cpu" and OURS in workers and row.rounds.get(OURS):
                         obstacles.explain(row, workload, workers[OURS], roof)

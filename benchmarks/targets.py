@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -155,5 +156,20 @@ def verdict(target, threads, figures):
 def misses(row) -> bool:
     """Whether the row alone is a reason that a ratio to torch is missed."""
     ratio = row.ratio("torch")
-    limits = [t.limit for t in TARGETS if t.figure == "ratio" and not t.mean and t.wanted(row)]
-    return ratio is not None and any(ratio < limit for limit in limits)
+    return ratio is not None and any(ratio < t.limit for t in alone(row) if t.figure == "ratio")
+
+
+def alone(row):
+    """The targets that the row alone can miss."""
+    return [t for t in TARGETS if not t.mean and t.wanted(row)]
+
+
+def undecided(row) -> bool:
+    """Whether the rounds leave open on which side of a target the row is: a sign test, two standard deviations of a fair coin."""
+    for target in alone(row):
+        ours = row.rounds.get(OURS, [])
+        figures = [o / row.bound for o in ours] if target.figure == "bound" else row.ratios("torch")
+        above = sum(f > target.limit for f in figures)
+        if abs(2 * above - len(figures)) < 2 * math.sqrt(len(figures)):
+            return True
+    return False

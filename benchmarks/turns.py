@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from . import peers
 from .process import Process, ProcessError
@@ -10,6 +11,9 @@ from .rows import OURS, Row
 
 #: seconds of a round, all libraries together, from which on so few rounds do
 FEWER = ((2.0, 1), (0.1, 3))
+
+#: times as many rounds as usual, at most, where those so far leave open whether a target is reached
+MOST = 5
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,21 @@ def take_turns(names, rounds, ask):
     """`{one: [ask(one) of each round]}`. The order is reversed every round, so that none is always the first."""
     found = {name: [] for name in names}
     for number in range(rounds):
-        for name in names if number % 2 == 0 else reversed(names):
-            found[name].append(ask(name))
+        take_turn(found, names, number, ask)
     return found
 
 
-def measure(workload, workers, budget, threads) -> Row:
-    """One workload in every library that has it. A library that fails is reported, the others go on."""
-    row = Row(workload.group, workload.name, threads, workload.size, shares=workload.shares)
+def take_turn(found, names, number, ask):
+    for name in names if number % 2 == 0 else reversed(names):
+        found[name].append(ask(name))
+
+
+def measure(workload, workers, budget, threads, bound=None, undecided=lambda row: False) -> Row:
+    """One workload in every library that has it. A library that fails is reported, the others go on.
+
+    undecided   whether a row needs more rounds, of minitorch and torch
+    """
+    row = Row(workload.group, workload.name, threads, workload.size, shares=workload.shares, bound=bound)
     first, took = {}, 0.0
     for name, worker in list(workers.items()):
         try:
@@ -60,9 +71,9 @@ def measure(workload, workers, budget, threads) -> Row:
             took += prepared[1]
         worker.rest()
 
-    def ask(name):
+    def ask(name, turn):
         try:
-            return workers[name].ask("benchmarks.worker:block", budget.block)
+            return workers[name].ask("benchmarks.worker:block", budget.block, turn)
         except ProcessError as error:
             drop(name, workers, row, error)
             raise
@@ -71,8 +82,13 @@ def measure(workload, workers, budget, threads) -> Row:
                 workers[name].rest()
 
     try:
-        rounds = next((few for seconds, few in FEWER if took > seconds), budget.rounds)
-        row.rounds = take_turns(list(first), min(rounds, budget.rounds), ask)
+        rounds = min(next((few for seconds, few in FEWER if took > seconds), budget.rounds), budget.rounds)
+        row.rounds = {name: [] for name in first}
+        for number in range(MOST * rounds):
+            if number >= rounds and not undecided(row):
+                break
+            names = [name for name in first if number < rounds or name in (OURS, "torch")]
+            take_turn(row.rounds, names, number, partial(ask, turn=number))
     except ProcessError:
         pass  # noted by `drop`: the row has an error and no figures
     for name in first:

@@ -57,8 +57,23 @@ def prepare(workload, seconds: float):
     return None if first is None else float(first), took
 
 
-def block(seconds: float) -> float:
-    """Runs the step for about `seconds` and at least once: the median time of a call."""
+def block(seconds: float, turn: int = 0) -> float:
+    """Runs the step for about `seconds` and at least once: the median time of a call.
+
+    The caller's thread stays on one core, the same in all libraries, another every second turn: on rented machines a core
+    may be half as fast as the next one for seconds, as it has neighbours, and each process would have its own.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return timed(seconds)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(cores)[turn // 2 % len(cores)]})
+    try:
+        return timed(seconds)
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def timed(seconds):
     step, calls, wait, clock = current["step"], range(current["calls"]), current["wait"], time.perf_counter
     times = []
     now = clock()

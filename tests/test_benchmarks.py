@@ -15,7 +15,7 @@ from benchmarks.process import Process, ProcessError
 from benchmarks.report import as_html, as_markdown, write
 from benchmarks.rows import Row, from_json, to_json
 from benchmarks.suite import Choices, Report
-from benchmarks.targets import TARGETS, judge, misses
+from benchmarks.targets import HUGE, TARGETS, judge, misses, undecided
 from benchmarks.words import bytes_of, ratio_of, seconds_of
 from benchmarks.workload import Workload
 
@@ -98,6 +98,8 @@ def test_a_workload_in_both_libraries(own):
         assert {name: len(rounds) for name, rounds in row.rounds.items()} == {"minitorch": 3, "torch": 3}
         assert row.note == ""
         assert row.ratio() > 0
+        row = turns.measure(Workload("own", "count", f"{own}:count"), workers, budget, 1, undecided=lambda row: len(row.ratios()) < 5)
+        assert {name: len(rounds) for name, rounds in row.rounds.items()} == {"minitorch": 5, "torch": 5}
         row = turns.measure(Workload("own", "broken", f"{own}:broken"), workers, budget, 1)
         assert set(row.errors) == {"minitorch", "torch"}
         assert row.errors["torch"] == "ValueError: broken on purpose"
@@ -244,6 +246,16 @@ def test_targets_are_judged():
     report.rows = [row([1, 2, 3], [6, 7, 20])]
     assert judge(report)[0].detail == "unsteady: rounds vary by 100%"
     assert len({t.title for t in TARGETS}) == len(TARGETS)
+
+
+@pytest.mark.parametrize(("above", "rounds", "open"), [(5, 5, False), (4, 5, True), (0, 5, False), (3, 3, True), (16, 25, True), (18, 25, False)])
+def test_rounds_that_leave_a_target_open(above, rounds, open):
+    figures = [0.5] * above + [2.0] * (rounds - above)
+    row = Row("ops", "lt", 1, 10, rounds={"minitorch": figures, "torch": [1.0] * rounds})
+    assert undecided(row) == open
+    row = Row("steps", HUGE, 1, bound=0.8, rounds={"minitorch": figures})
+    assert undecided(row) == open
+    assert not undecided(Row("own", "x", 1, rounds=row.rounds))
 
 
 def test_reports(tmp_path):
@@ -428,7 +440,8 @@ def test_command_line(own, tmp_path, monkeypatch, capsys):
     assert main(["steps", "--only", "2-16-2", "--workload", f"{own}:count", *options]) == 0
     found = json.loads((out / "bench.json").read_text())
     assert [r["name"] for r in found["rows"]] == ["2-16-2 batch 32", "count"]
-    assert all(len(r["rounds"]["minitorch"]) == 2 for r in found["rows"])
+    assert found["rows"][1]["rounds"].keys() == {"minitorch", "torch"}
+    assert all(len(taken) == 2 for taken in found["rows"][1]["rounds"].values())
     assert "missed" in capsys.readouterr().out or found["targets"][0]["reached"]
     assert main(["compare", str(out / "bench.json"), str(out / "bench.json")]) == 0
     assert "0 of 2 rows changed beyond noise" in capsys.readouterr().out
