@@ -55,8 +55,8 @@ def test_linear(size, dtype, team):
         x, w, b, g = (numbers(i, *shape, dtype=dtype) for shape in ((m, k), (n, k), (n,), (m, n)))
         x.flags.writeable = False
         works.append(m * n * k)
-        np.testing.assert_allclose(layer.linear(x, w, b), x @ w.T + b, **CLOSE[dtype])
-        np.testing.assert_allclose(layer.linear(x, w, None), x @ w.T, **CLOSE[dtype])
+        np.testing.assert_allclose(layer.layers(x, w, b, None, None), x @ w.T + b, **CLOSE[dtype])
+        np.testing.assert_allclose(layer.layers(x, w, None, None, None), x @ w.T, **CLOSE[dtype])
         for wanted in WANTED:
             given = layer.linear_backward(g, x, w, wanted)
             for a, e, asked in zip(given, (g @ w, g.T @ x, g.sum(0)), wanted, strict=True):
@@ -66,7 +66,7 @@ def test_linear(size, dtype, team):
     assert {w < layer.SHARED for w in works} == {2 * w <= layer.SHARED for w in works} == {True, False}
     for m, n, k in EMPTY:
         x, w, g = (np.zeros(shape, dtype) for shape in ((m, k), (n, k), (m, n)))
-        assert layer.linear(x, w, None) is NotImplemented
+        assert layer.layers(x, w, None, None, None) is NotImplemented
         assert layer.linear_backward(g, x, w, WANTED[0]) is NotImplemented
 
 
@@ -78,7 +78,7 @@ def test_layers_with_nan_and_inf(dtype, rows, columns):
     x, w, b = (numbers(i, *shape, dtype=dtype) for i, shape in enumerate([(rows, 6), (columns, 6), (columns,)]))
     x[1, 2], x[2, 3], w[4, 5], b[0], b[1] = np.nan, np.inf, -np.inf, np.nan, np.inf
     with np.errstate(invalid="ignore"):
-        np.testing.assert_allclose(layer.linear(x, w, b), x @ w.T + b, **CLOSE[dtype])
+        np.testing.assert_allclose(layer.layers(x, w, b, None, None), x @ w.T + b, **CLOSE[dtype])
         dx, dw, db = layer.linear_backward(x @ w.T, x, w, (True, True, True))
         for a, e in ((dx, x @ w.T @ w), (dw, (x @ w.T).T @ x), (db, (x @ w.T).sum(0))):
             np.testing.assert_allclose(a, e, **CLOSE[dtype])
@@ -88,13 +88,13 @@ def test_what_layers_leave_to_others():
     """Arrays that a kernel must not read as if they were contiguous, of one type and of fitting shapes."""
     x, w, b, g = numbers(0, 6, 8), numbers(1, 4, 8), numbers(2, 4), numbers(3, 6, 4)
     for odd in (x.astype("float64"), x.astype("float16"), x.astype(">f4"), x.astype("int32"), x[:, :7], x[:0], *list(layouts(x))[1:]):
-        assert layer.linear(odd, w, b) is NotImplemented
+        assert layer.layers(odd, w, b, None, None) is NotImplemented
         assert layer.linear_backward(g, odd, w, (True, True, True)) is NotImplemented
     for odd in (w.astype("float64"), w[:, 1:], w[:0], *list(layouts(w))[1:]):
-        assert layer.linear(x, odd, b) is NotImplemented
+        assert layer.layers(x, odd, b, None, None) is NotImplemented
         assert layer.linear_backward(g, x, odd, (True, True, True)) is NotImplemented
     for odd in (b.astype("float64"), b[:1], b[None], b[0:0], np.array(1, "float32"), b[::-1], np.tile(b, 2)[::2]):
-        assert layer.linear(x, w, odd) is NotImplemented
+        assert layer.layers(x, w, odd, None, None) is NotImplemented
     for odd in (g.astype("float64"), g[:5], g[:, :3], np.broadcast_to(g[:1], g.shape), *list(layouts(g))[1:]):
         assert layer.linear_backward(odd, x, w, (True, True, True)) is NotImplemented
 
@@ -148,7 +148,7 @@ def every_product():
     """Results of products that are shared out."""
     x, w, b, g = numbers(0, 96, 160), numbers(1, 200, 160), numbers(2, 200), numbers(3, 96, 200)
     heads, values = numbers(4, 20, 64, 48), numbers(5, 20, 48, 64)
-    yield layer.linear(x, w, b)
+    yield layer.layers(x, w, b, None, None)
     yield from layer.linear_backward(g, x, w, (True, True, True))
     yield layer.linear_backward(g, x, w, (False, True, True))[1]
     yield blas.matmul(x, w.T)
@@ -188,7 +188,7 @@ def test_pieces_do_not_depend_on_the_team(dtype, team):
 
         def products(given=given, turned=turned, b=b):
             yield from (blas.matmul(x, y) for x in given for y in turned)
-            yield layer.linear(given[0], turned[1].T, b)
+            yield layer.layers(given[0], turned[1].T, b, None, None)
 
         team(1)
         alone = list(products())
@@ -280,7 +280,7 @@ def program(source, **environment):
 PRODUCT = """
 x = np.ones((128, 128), "float32")
 for _ in range(3):
-    assert (layer.linear(x, x, x[0]) == 129).all()
+    assert (layer.layers(x, x, x[0], None, None) == 129).all()
 """
 
 
@@ -290,7 +290,7 @@ def test_size_of_the_team():
     assert program(say, **several) == [str(min(2, os.cpu_count()))]
     assert program(say, **several | {"NUMBA_NUM_THREADS": "1"}) == ["1"]
     assert program(
-        "x = np.ones((32, 32), 'float32')\nlayer.linear(x, x, None)\nprint(team.words[team.SIZE])"
+        "x = np.ones((32, 32), 'float32')\nlayer.layers(x, x, None, None, None)\nprint(team.words[team.SIZE])"
     ) == ["0"]
 
 
@@ -300,7 +300,7 @@ def test_the_first_call_and_the_number_of_threads():
 import hashlib
 r = np.random.default_rng(0)
 x, w, b, g = (r.standard_normal(shape).astype("float32") for shape in ((97, 321), (83, 321), (83,), (97, 83)))
-for function in (lambda: [blas.matmul(x, w.T)], lambda: [layer.linear(x, w, b)], lambda: layer.linear_backward(g, x, w, (True, True, True))):
+for function in (lambda: [blas.matmul(x, w.T)], lambda: [layer.layers(x, w, b, None, None)], lambda: layer.linear_backward(g, x, w, (True, True, True))):
     for _ in range(3):
         print(hashlib.sha256(b"".join(out.tobytes() for out in function())).hexdigest())
 """
@@ -388,8 +388,8 @@ def test_a_layer_of_one_row(shape, dtype):
     k, n = shape
     x, w, b = (numbers(i, *s).astype(dtype) for i, s in enumerate(((1, k), (n, k), (n,))))
     tolerance = dict(rtol=1e-3, atol=2e-3) if dtype == "float32" else dict(rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(layer.linear(x, w, b), x.astype("f8") @ w.T.astype("f8") + b, **tolerance)
-    np.testing.assert_allclose(layer.linear(x, w, None), x.astype("f8") @ w.T.astype("f8"), **tolerance)
+    np.testing.assert_allclose(layer.layers(x, w, b, None, None), x.astype("f8") @ w.T.astype("f8") + b, **tolerance)
+    np.testing.assert_allclose(layer.layers(x, w, None, None, None), x.astype("f8") @ w.T.astype("f8"), **tolerance)
     w[n // 2, 0], b[0] = np.nan, np.inf
     with np.errstate(invalid="ignore"):
-        np.testing.assert_array_equal(np.isfinite(layer.linear(x, w, b)), np.isfinite(x @ w.T + b))
+        np.testing.assert_array_equal(np.isfinite(layer.layers(x, w, b, None, None)), np.isfinite(x @ w.T + b))

@@ -18,9 +18,9 @@ ROW, SHORT = 1 << 13, 32
 
 def sum(x, *, dim=None, keepdim=False):
     if dim is None and not keepdim and x.size < LARGE and type(x) is np.ndarray:
-        arrays = x, np.empty((), x.dtype)
-        if FLOATS and kernels.sums.whole(id(arrays)):
-            return arrays[1]
+        found = kernels.sums.whole(x) if FLOATS else NotImplemented
+        if found is not NotImplemented:
+            return found
     elif x.size >= LARGE:
         found = reduced(x, dim, keepdim, "sums")
         if found is not None:

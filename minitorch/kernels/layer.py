@@ -1,8 +1,8 @@
 """Linear layers: bias and product, or the three gradients, in one call of a kernel; large ones by the team, as blas.py's products.
 
 The product of 32x30 and 30x16 takes 0.4 us; what surrounds it is dear. NumPy needs 2.9 us for it and the bias, a kernel that is
-handed five arrays 1.7, as Numba looks at each for 0.1, and whoever calls it 1.0 for checks of their types. A kernel here gets the
-address of one tuple and looks itself (see `layout`): 1.3 us, all counted.
+handed five arrays 1.7, as Numba looks at each for 0.1, and whoever calls it 1.0 for checks of their types. A kernel here is a built-in
+function and looks itself: 1.1 us, all counted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import functools
 
 import numpy as np
 from numba import carray
-from numpy import empty
 
 from . import team, ufuncs
 from .blas import (
@@ -33,9 +32,20 @@ from .blas import (
     sgemv,
 )
 from .blas import available as blas_available
+from .builtin import (
+    Py_DecRef,
+    PyObject_CallNoArgs,
+    PyTuple_New,
+    builtin,
+    counted,
+    dtype_of,
+    given,
+    new_matrix,
+    new_vector,
+)
 from .jit import kernel
-from .layout import DATA, DOUBLE, FLOATS, ITEMS, LENGTH, SHAPE, SINGLE, TYPE
-from .raw import array_at, vector, word
+from .layout import DATA, DOUBLE, FLOATS, ITEMS, SHAPE, SINGLE, TYPE
+from .raw import array_at, item, vector, word
 from .team import I32, ONE, SIZE, ZERO, address, call, load, words
 
 available = blas_available and bool(FLOATS)
@@ -48,12 +58,15 @@ ROWS, COLUMNS = 32, 16
 #: so, since as a product of matrices it takes longer, all of w being copied first (64x64: 1.1 us, 0.3)
 FEW = 9215
 
-#: what a kernel returns: it does nothing, as the arrays aren't as it takes them; it is done; it is, but helpers ought to be started
+#: what a kernel finds: it does nothing, as the arrays aren't as it takes them; it is done; it is, but helpers ought to be started
 NOT, DONE, ALONE = range(3)
 
-WORDS = len(words)
+#: what the built-in functions here know, by index: the team's words, how helpers are started, None and True
+WORDS, START, NONE, TRUE = range(1, 5)
 
-#: bytes of the four objects of a layer; most elements of an activation
+SIZE_OF_WORDS = len(words)
+
+#: bytes of the addresses of a layer's four objects; most elements of an activation
 LAYER, FAST = 32, 1 << 14
 
 #: the bits of two float32 that are 1, and of a float64 that is
@@ -61,8 +74,19 @@ SINGLE_ONES, DOUBLE_ONES = 0x3F8000003F800000, 0x3FF0000000000000
 
 
 @kernel(inner=True)
-def team_at(place):
-    return vector(word(word(place) + DATA), WORDS, ZERO)
+def team_of(results):
+    return vector(word(item(results, WORDS) + DATA), SIZE_OF_WORDS, ZERO)
+
+
+@kernel(inner=True)
+def started(results, done, out):
+    """What a built-in function returns that has made `out`: the same, after helpers have been started if they ought to be."""
+    if done == ALONE and out:
+        nothing = PyObject_CallNoArgs(item(results, START))
+        Py_DecRef(nothing if nothing else out)
+        if not nothing:
+            return ZERO
+    return out
 
 
 @kernel(inner=True)
@@ -119,108 +143,125 @@ def affine(kind, shape, x, w, bias, out, team):
     return DONE if turned.size >= 0 else NOT  # a use, or it would be freed before
 
 
-@kernel
-def forward(objects):
-    """x, the team's words, None, and of each layer w, b (or None), its activation (or None) and out (or None, and it's forgotten; not of the
-    last): each layer's out = activation(x @ w.T + b) is the next one's x. Returns `NOT`, `DONE` or `ALONE`."""
-    place, first, end = objects + ITEMS, objects + ITEMS + 24, objects + ITEMS + 8 * word(objects + LENGTH)
-    array, x, x_shape, kind, x_ndim = array_at(place)
-    none = word(word(place + 16) + TYPE)
-    if (kind != SINGLE and kind != DOUBLE) or x_ndim != 2:
-        return NOT
-    m, k, widest = word(x_shape), word(x_shape + 8), ZERO
-    for layer in range(first, end, LAYER):
-        is_array = (word(word(layer) + TYPE) == array, word(word(layer + 8) + TYPE) == array, word(word(layer + 16) + TYPE) == array)
-        if not is_array[0] or not (is_array[1] or word(word(layer + 8) + TYPE) == none):
-            return NOT
-        if not (is_array[2] or word(word(layer + 16) + TYPE) == none):
-            return NOT
+@kernel(inner=True)
+def fits(results, arguments, count):
+    """(whether `layers` takes its arguments; the rows of x; most numbers of a result that is forgotten)"""
+    array, _, shape, kind, x_ndim = array_at(arguments)
+    m, k, widest, none = word(shape), word(shape + 8), ZERO, item(results, NONE)
+    if (kind != SINGLE and kind != DOUBLE) or x_ndim != 2 or count < 5:
+        return False, m, widest
+    for layer in range(arguments + 8, arguments + 8 * count, LAYER):
+        w, b, activation, out = word(layer), word(layer + 8), word(layer + 16), word(layer + 24)
+        if word(w + TYPE) != array or (word(activation + TYPE) != array and activation != none):
+            return False, m, widest
         _, _, w_shape, w_kind, w_ndim = array_at(layer)
         if w_kind != kind or w_ndim != 2:
-            return NOT
+            return False, m, widest
         n = word(w_shape)
-        if word(w_shape + 8) != k or m * n * k == 0 or (is_array[2] and m * n > FAST):
-            return NOT
-        if is_array[1]:
+        if word(w_shape + 8) != k or m * n * k == 0 or (activation != none and m * n > FAST):
+            return False, m, widest
+        if b != none:
+            if word(b + TYPE) != array:
+                return False, m, widest
             _, _, b_shape, b_kind, b_ndim = array_at(layer + 8)
             if b_kind != kind or b_ndim != 1 or word(b_shape) != n:
-                return NOT
+                return False, m, widest
         k = n
-        if word(word(layer + 24) + TYPE) != array:
+        if out == none and layer + LAYER < arguments + 8 * count:
             widest = max(widest, m * n)
-    team, k, done = team_at(place + 8), word(x_shape + 8), DONE
+    return True, m, widest
+
+
+@builtin(words, team.start, None)
+def layers(results, arguments, count):
+    """(x, and of each layer: w, b or None, its `activation` or None, and an array for its result, or None): activation(x @ w.T + b) again
+    and again. The last result is returned; of others, if they have no array, nothing is left. NotImplemented: the arrays are not contiguous
+    matrices of one type, with vectors b; or the results are so large that an activation is better shared."""
+    fit, m, widest = fits(results, arguments, count)
+    if not fit:
+        return given(results, NOT)
+    _, x, shape, kind, _ = array_at(arguments)
+    team, none, k, done, last = team_of(results), item(results, NONE), word(shape + 8), DONE, ZERO
     between = np.empty((2, widest), np.float64)
-    for i, layer in enumerate(range(first, end, LAYER)):
-        n = word(word(word(layer) + SHAPE))
-        out = word(word(layer + 24) + DATA) if word(word(layer + 24) + TYPE) == array else address(between, (i & 1) * widest)
-        bias = word(word(layer + 8) + DATA) if word(word(layer + 8) + TYPE) == array else ZERO
-        done = max(done, affine(kind, (m, n, k), x, word(word(layer) + DATA), bias, out, team))
-        if word(word(layer + 16) + TYPE) == array:
-            call(word(word(word(layer + 16) + DATA)), out, ZERO, m * n)
+    for i, layer in enumerate(range(arguments + 8, arguments + 8 * count, LAYER)):
+        w, b, activation, last = word(layer), word(layer + 8), word(layer + 16), word(layer + 24)
+        n = word(word(w + SHAPE))
+        if last != none:
+            counted(last)
+            out = word(last + DATA)
+        elif layer + LAYER < arguments + 8 * count:
+            out = address(between, (i & 1) * widest)
+        else:
+            last = new_matrix(word(word(arguments) + TYPE), dtype_of(word(arguments)), m, n)
+            if not last:
+                return last
+            out = word(last + DATA)
+        done = max(done, affine(kind, (m, n, k), x, word(w + DATA), word(b + DATA) if b != none else ZERO, out, team))
+        if activation != none:
+            call(word(word(activation + DATA)), out, ZERO, m * n)
         x, k = out, n
-    return done if between.size >= 0 else NOT  # a use, as above
+    return started(results, done if between.size >= 0 else DONE, last)  # a use, as above
 
 
-@kernel
-def backward(objects):
-    """g, x, w, dx, dw, db, the team's words: dx = g @ w, dw = g.T @ x, db = sum(g, 0), as a product with ones (in half the time of a loop
-    over rows); None where one isn't wanted. Returns as above."""
-    place = objects + ITEMS
-    array, g, g_shape, kind, g_ndim = array_at(place)
-    _, x, x_shape, x_kind, x_ndim = array_at(place + 8)
-    _, w, w_shape, w_kind, w_ndim = array_at(place + 16)
-    if (kind != SINGLE and kind != DOUBLE) or x_kind != kind or w_kind != kind:
-        return NOT
-    if g_ndim != 2 or x_ndim != 2 or w_ndim != 2:
-        return NOT
-    m, n, k = word(g_shape), word(g_shape + 8), word(x_shape + 8)
+@builtin(words, team.start, None, True)
+def linear_backward(results, arguments, count):
+    """(g, x, w, wanted): a tuple of g @ w, g.T @ x and sum(g, 0), the last as a product with ones (in half the time of a loop over rows);
+    None for those of which `wanted`, a tuple too, doesn't say True. NotImplemented: they are not contiguous matrices of one type."""
+    array, g, g_shape, kind, g_ndim = array_at(arguments)
+    _, x, x_shape, x_kind, x_ndim = array_at(arguments + 8)
+    _, w, w_shape, w_kind, w_ndim = array_at(arguments + 16)
+    if (kind != SINGLE and kind != DOUBLE) or x_kind != kind or w_kind != kind or g_ndim != 2 or x_ndim != 2 or w_ndim != 2:
+        return given(results, NOT)
+    m, n, k, wanted = word(g_shape), word(g_shape + 8), word(x_shape + 8), word(arguments + 24)
     if word(x_shape) != m or word(w_shape) != n or word(w_shape + 8) != k or m * n * k == 0:
-        return NOT
+        return given(results, NOT)
+    found, true, dtype = PyTuple_New(3), item(results, TRUE), dtype_of(word(arguments))
+    for i in range(3 if found else 0):
+        d = item(results, NONE)
+        if item(wanted, i) != true:
+            counted(d)
+        elif i == 0:
+            d = new_matrix(array, dtype, m, k)
+        elif i == 1:
+            d = new_matrix(array, dtype, n, k)
+        else:
+            d = new_vector(array, dtype, n)
+        if not d:
+            Py_DecRef(found)
+            return d
+        vector(found + ITEMS, 3, ZERO)[i] = d
+    if not found:
+        return found
     ones = np.empty(m, np.int64)
     for i in range(m):
         ones[i] = SINGLE_ONES if kind == SINGLE else DOUBLE_ONES
-    team, size = team_at(place + 48), 4 if kind == SINGLE else 8
-    products = (word(word(place + 24) + TYPE) == array) + (word(word(place + 32) + TYPE) == array)
+    team, size = team_of(results), 4 if kind == SINGLE else 8
+    products = (item(wanted, 0) == true) + (item(wanted, 1) == true)
     work = m * n * max(k * products, 1) - 1  # two of 64x64 are not shared: 9 us instead of 16 in a loop, but no less in a step
-    table, count = np.empty((3 * MOST if work >= SHARED else 0, ROW), np.int64), ZERO
+    table, rows = np.empty((3 * MOST if work >= SHARED else 0, ROW), np.int64), ZERO
     for i in range(2, -1, -1):  # the first row of the table is taken last, by who has time
-        result = word(place + 24 + 8 * i)
-        if word(result + TYPE) == array:
+        if item(wanted, i) == true:
             a_kind, shape, a, b = PLAIN, (m, k, n), (g, n), (w, k)
             if i == 1:
                 a_kind, shape, b = TRANSPOSED, (n, k, m), (x, k)
             elif i == 2:
                 shape, a, b = (ONE, n, m), (address(ones, 0), m), (g, n)
-            into = word(result + DATA)
+            into = word(item(found, i) + DATA)
             if work >= SHARED:
-                count = put(table, count, pieces(shape[0], shape[1], 2 if i == 2 else products), shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
+                rows = put(table, rows, pieces(shape[0], shape[1], 2 if i == 2 else products), shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
             else:
                 product(kind, a_kind, PLAIN, shape, a, b, into, ZERO)
     if work >= SHARED:
-        finish(team, table, count)
-    return (DONE if load(team, SIZE) or work < SHARED else ALONE) if ones[0] else NOT  # a use, or they would be freed before
+        finish(team, table, rows)
+    done = DONE if work < SHARED or load(team, SIZE) else ALONE
+    return started(results, done if ones[0] else DONE, found)  # a use, or they would be freed before
 
 
-# ---------------------------------------------------------------------- for operations
+if not available:
+    layers = linear_backward = lambda *arguments: NotImplemented
 
 
-def linear(x, w, b):
-    """x @ w.T + b for matrices x (m, k) and w (n, k), and b (n) or None. NotImplemented for others than contiguous ones of one type."""
-    if not available:
-        return NotImplemented
-    out = empty((len(x), len(w)), x.dtype)
-    return out if layers(x, (w, b, None, out)) else NotImplemented
-
-
-def layers(x, parts):
-    """Of each layer its w, its b or None, its `activation` or None, and an array for the result, or None if only the next layer needs it:
-    activation(x @ w.T + b) again and again. False, and nothing is done: the arrays are others than said above, or the results so large
-    that an activation is better shared."""
-    arrays = x, words, None, *parts
-    done = forward(id(arrays))
-    if done == ALONE:
-        team.start()
-    return done != NOT
+# ---------------------------------------------------------------------- activations of `layers`
 
 
 def relu(x, y, n):
@@ -240,16 +281,3 @@ def activation(name, dtype):
     function = ufuncs.in_place(relu, number) if name == "relu" else ufuncs.formula_in_place(name, number)
     return NotImplemented if function is None else np.array([function])
 
-
-def linear_backward(g, x, w, wanted):
-    """(g @ w, g.T @ x, sum(g, 0)), or None for what is not wanted. NotImplemented as above."""
-    if not available:
-        return NotImplemented
-    dx = empty(x.shape, x.dtype) if wanted[0] else None
-    dw = empty(w.shape, w.dtype) if wanted[1] else None
-    db = empty(len(w), w.dtype) if wanted[2] else None
-    arrays = g, x, w, dx, dw, db, words
-    done = backward(id(arrays))
-    if done == ALONE:
-        team.start()
-    return arrays[3:6] if done else NotImplemented

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from .builtin import NOT, builtin, given, new_array
 from .jit import kernel
-from .layout import DOUBLE, ITEMS, SINGLE
-from .raw import array_at, elements, item, vector
+from .layout import DATA, DOUBLE, SINGLE, TYPE
+from .raw import array_at, elements, item, vector, word
 
-F32, F64 = np.float32(0), np.float64(0)
+F32, F64, ZERO = np.float32(0), np.float64(0), np.int64(0)
 
 
 @kernel(nogil=True)
@@ -20,14 +21,18 @@ def count(x):
     return found
 
 
-@kernel
-def count_in(objects):
-    """`count` of the array in the tuple at this address (see layout.py); -1 if it's not contiguous, of float32 or float64"""
-    _, data, _, kind, ndim = array_at(objects + ITEMS)
-    if ndim < 0:
-        return -1
-    size = elements(item(objects, 0))
-    return count(vector(data, size, F32)) if kind == SINGLE else count(vector(data, size, F64)) if kind == DOUBLE else -1
+@builtin(np.dtype(np.int64))
+def counts(results, arguments, count_):
+    """(x): `count` of a contiguous `ndarray` of float32 or float64, as an array of no dimensions."""
+    _, data, _, kind, ndim = array_at(arguments)
+    if ndim < 0 or (kind != SINGLE and kind != DOUBLE):
+        return given(results, NOT)
+    x = word(arguments)
+    out, size = new_array(word(x + TYPE), item(results, 1), 0, x), elements(x)
+    if out:
+        found = count(vector(data, size, F32)) if kind == SINGLE else count(vector(data, size, F64))
+        vector(word(out + DATA), 1, ZERO)[0] = found
+    return out
 
 
 @kernel

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from .builtin import NOT, builtin, dtype_of, given, new_array
 from .jit import kernel
-from .layout import DATA, DOUBLE, ITEMS, SINGLE
-from .raw import array_at, elements, item, vector, word
+from .layout import DATA, DOUBLE, SINGLE, TYPE
+from .raw import array_at, elements, vector, word
 
 BLOCK = 128
 
@@ -39,18 +40,19 @@ def blocks(x):
     return s
 
 
-@kernel
-def whole(objects):
-    """x, out: out[()] = sum(x). False: x is not a contiguous array of numbers that we add, and out is as it was."""
-    _, data, _, kind, ndim = array_at(objects + ITEMS)
+@builtin()
+def whole(results, arguments, count):
+    """(x): sum(x), of a contiguous `ndarray` of float32 or float64."""
+    _, data, _, kind, ndim = array_at(arguments)
     if ndim < 0 or (kind != SINGLE and kind != DOUBLE):
-        return False
-    size, out = elements(item(objects, 0)), word(item(objects, 1) + DATA)
-    if kind == SINGLE:
-        vector(out, 1, np.float32(0))[0] = blocks(vector(data, size, np.float32(0)))
-    else:
-        vector(out, 1, np.float64(0))[0] = blocks(vector(data, size, np.float64(0)))
-    return True
+        return given(results, NOT)
+    x = word(arguments)
+    out, size = new_array(word(x + TYPE), dtype_of(x), 0, x), elements(x)
+    if out and kind == SINGLE:
+        vector(word(out + DATA), 1, np.float32(0))[0] = blocks(vector(data, size, np.float32(0)))
+    elif out:
+        vector(word(out + DATA), 1, np.float64(0))[0] = blocks(vector(data, size, np.float64(0)))
+    return out
 
 
 @kernel(nogil=True)

@@ -56,11 +56,10 @@ def result(modules, input):
                     calls.append((op, out, ()))
         if not parts:
             return None
-        if calls is None:
-            parts[-1] = out = empty((len(x), parts[-4].shape[0]), dtype)
     except (AttributeError, IndexError, KeyError):  # there is no such parameter, or it is no matrix
         return None
-    if not layer.layers(x, parts):
+    out = layer.layers(x, *parts)
+    if out is NotImplemented:
         return None
     if calls is None:
         result = wrap(out)

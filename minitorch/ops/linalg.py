@@ -188,7 +188,7 @@ def _linear_dw(xp, g, x, weight_shape):
 
 def _linear_forward(x, weight, bias):
     if x.ndim == weight.ndim == 2:
-        out = kernels.layer.linear(x, weight, bias)
+        out = kernels.layer.layers(x, weight, bias, None, None)
         return _other_linear(x, weight, bias) if out is NotImplemented else out
     if weight.ndim != 2 or not x.ndim:
         return NotImplemented
@@ -201,7 +201,7 @@ def _other_linear(x, weight, bias):
     if x.dtype is not weight.dtype:
         return NotImplemented
     if x.dtype in KERNELS:
-        out = kernels.layer.linear(*_contiguous(x, weight), bias)
+        out = kernels.layer.layers(*_contiguous(x, weight), bias, None, None)
         if out is not NotImplemented:
             return out
     try:
