@@ -8,17 +8,17 @@ from .. import kernels
 
 
 def fmod(x, y):
-    out = kernels.ufuncs.fmod(x, y)
+    out = kernels.direct.fmod(x, y)
     return out if out.dtype.kind == "f" else _no_zero_divisor(out, y)
 
 
 def remainder(x, y):
-    out = kernels.ufuncs.remainder(x, y)
+    out = kernels.direct.remainder(x, y)
     return out if out.dtype.kind == "f" else _no_zero_divisor(out, y)
 
 
 def floor_divide(x, y):
-    out = kernels.ufuncs.floor_divide(x, y)
+    out = kernels.direct.floor_divide(x, y)
     return out if out.dtype.kind == "f" else _no_zero_divisor(out, y)
 
 
@@ -29,4 +29,4 @@ def _no_zero_divisor(out, y):
 
 
 def hypot(x, y):
-    return kernels.ufuncs.hypot(x, y)
+    return kernels.direct.hypot(x, y)

@@ -13,10 +13,24 @@ UFUNCS = (
 )
 
 
+#: NumPy's, and those that say of each element whether something holds
+NUMPYS = (
+    *("abs", "add", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "div"),
+    *("floor", "fmax", "fmin", "maximum", "minimum", "mul", "neg", "sqrt", "square", "sub", "trunc"),
+)
+TRUTHS = "eq", "ge", "gt", "isfinite", "isinf", "isnan", "le", "lt", "ne"
+
+
+def shorten(namespace):
+    """From when Numba has been imported on they are called without NumPy's part: see kernels/direct.py."""
+    namespace.update({name: kernels.direct.direct(namespace[name]) for name in NUMPYS})
+    namespace.update({name: kernels.direct.direct(namespace[name], "?") for name in TRUTHS})
+
+
 def ufunc(name):
     if name not in UFUNCS:
         raise AttributeError(f"module 'minitorch.backends.numpy' has no attribute {name!r}")
-    return getattr(kernels.ufuncs, name)
+    return getattr(kernels.direct, name)
 
 
 #: what torch computes otherwise than with exp and log: https://github.com/pytorch/pytorch aten/src/ATen/native/cpu/PowKernel.cpp
@@ -31,15 +45,15 @@ POWERS = {
 
 
 def sigmoid(x):
-    return _wide(kernels.ufuncs.sigmoid, x)
+    return _wide(kernels.direct.sigmoid, x)
 
 
 def erf(x):
-    return _wide(kernels.ufuncs.erf, x)
+    return _wide(kernels.direct.erf, x)
 
 
 def erfc(x):
-    return _wide(kernels.ufuncs.erfc, x)
+    return _wide(kernels.direct.erfc, x)
 
 
 def _wide(ufunc, x):
@@ -52,4 +66,4 @@ def pow(x, y):
         return POWERS[y](x)
     if (x if hasattr(x, "dtype") else y).dtype.kind != "f":
         return np.power(x, y)
-    return kernels.ufuncs.pow(x, y)
+    return kernels.direct.pow(x, y)

@@ -25,7 +25,7 @@ from numpy import (  # noqa: F401  and under another name
 # fmt: on
 # isort: on
 
-from .. import dtypes
+from .. import dtypes, kernels
 from . import elementary
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .elementary import erf, erfc, pow, sigmoid  # noqa: F401
@@ -60,6 +60,8 @@ from .sums import argmax, argmin, prod, sum  # noqa: F401
 from .windows import diagonal, diagonal_placed, strided, unfold, unfold_placed  # noqa: F401
 
 keep_freed_memory()
+
+kernels.when_compiling(lambda: elementary.shorten(globals()))
 
 
 def __getattr__(name):

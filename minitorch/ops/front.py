@@ -212,7 +212,7 @@ def computation(row) -> list[str]:
         first = raw(row)[0]
         size = f"{first}.size if {f'type({first}) is ndarray' if row.numbers else 'xp is NUMPY'} else 0"
         readable = ["elif size >= LARGE and switches.fused:", f"    result = large(xp, {arrays}{kw})", "else:", f"    result = {block}"]
-        if row.coerce in (coerce.integer, coerce.integers):
+        if row.one_call or formula:
             readable = [f"size = {size}", "if size >= LARGE and switches.fused:", *readable[1:]]
         else:
             scalars = ", ".join(f"{a}[()] if type({a}) is ndarray else {a}" for a in raw(row))

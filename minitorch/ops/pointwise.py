@@ -16,7 +16,7 @@ from .table import op
 
 # ---------------------------------------------------------------------- arithmetic
 
-BINARY = dict(coerce=coerce.promote)
+BINARY = dict(coerce=coerce.promote, one_call=True)
 NUMBER = dict(coerce=coerce.number, refuses=coerce.bools)
 NO_BOOLS = dict(coerce=coerce.promote, refuses=coerce.bools)
 
@@ -30,15 +30,10 @@ def _times(xp, y, alpha):
     return y * alpha
 
 
-@op(
-    vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha),
-    torch="add",
-    samples=binary(),
-    **BINARY,
-)
+@op(vjp=dict(x=lambda g: g, y=lambda g, alpha: g if alpha == 1 else g * alpha), torch="add", samples=binary(), **BINARY)
 def add(xp, x, y, *, alpha=1):
     """x + alpha * y"""
-    return x + (y if alpha == 1 else _times(xp, y, alpha))
+    return xp.add(x, y if alpha == 1 else _times(xp, y, alpha))
 
 
 def _no_bool(row, given):
@@ -61,13 +56,13 @@ def _no_bool(row, given):
 )
 def sub(xp, x, y, *, alpha=1):
     """x - alpha * y"""
-    return x - (y if alpha == 1 else _times(xp, y, alpha))
+    return xp.sub(x, y if alpha == 1 else _times(xp, y, alpha))
 
 
 @op(vjp=dict(x=lambda g, y: g * y, y=lambda g, x: g * x), torch="mul", samples=binary(), **BINARY)
 def mul(xp, x, y):
     """x * y"""
-    return x * y
+    return xp.mul(x, y)
 
 
 @op(
@@ -75,10 +70,11 @@ def mul(xp, x, y):
     torch="div",
     samples=binary(low2=0.5),
     coerce=coerce.promote_floating,
+    one_call=True,
 )
 def true_divide(xp, x, y):
     """x / y; integers become floating."""
-    return x / y
+    return xp.div(x, y)
 
 
 @op(
@@ -180,6 +176,7 @@ def pow(xp, x, y):
     vjp=dict(x=lambda g: -g),
     torch="neg",
     samples=unary(),
+    one_call=True,
     refuses=coerce.bools_saying(
         "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
         "`logical_not()` operator instead."
@@ -187,10 +184,10 @@ def pow(xp, x, y):
 )
 def neg(xp, x):
     """-x"""
-    return -x
+    return xp.neg(x)
 
 
-@op(vjp=dict(x=lambda xp, g, x: g * xp.sign(x)), torch="abs", samples=unary(), **NUMBER)
+@op(vjp=dict(x=lambda xp, g, x: g * xp.sign(x)), torch="abs", samples=unary(), one_call=True, **NUMBER)
 def abs(xp, x):
     """|x|; the derivative at 0 is 0."""
     return xp.abs(x)
@@ -217,6 +214,7 @@ def reciprocal(xp, x):
     vjp=dict(x=lambda g, x: g * (2 * x)),
     torch="square",
     samples=unary(),
+    one_call=True,
     coerce=lambda row, x: coerce.one(row, to_dtype(x, dtypes.int64) if x.dtype is dtypes.bool else x),
 )
 def square(xp, x):
@@ -225,7 +223,7 @@ def square(xp, x):
 
 
 def one_line(name, formula, doc, *, plain=False):
-    """The block of an op that has nothing else to say than a formula of `x`, or `x` and `y`: the front computes that itself. `plain`:
+    """The block of an op that has nothing else to say than one call of `x`, or `x` and `y`: the front does that itself. `plain`:
     no other way is faster, whatever the size."""
     second = ", y" if re.search(r"\by\b", formula) else ""
     forward = compiled(name, [f"def {name}(xp, x{second}):", f"return {formula}"], __name__=__name__)

@@ -1,0 +1,148 @@
+"""Ufuncs called without NumPy's part, and kernels as built-in functions: the same results, errors and references as of NumPy's calls."""
+
+import itertools
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minitorch import kernels
+from minitorch.backends import elementary
+from minitorch.kernels import direct, ufuncs
+from minitorch.kernels.layout import FLOATS
+
+pytestmark = pytest.mark.skipif(not FLOATS, reason="arrays can't be read here")
+
+NUMPYS = {
+    **{name: name for name in (*elementary.NUMPYS, *elementary.TRUTHS)},
+    **dict(bitwise_left_shift="left_shift", bitwise_not="invert", bitwise_right_shift="right_shift", div="true_divide", mul="multiply"),
+    **dict(neg="negative", sub="subtract", eq="equal", ge="greater_equal", gt="greater", le="less_equal", lt="less", ne="not_equal"),
+}
+OURS = ("exp", "tanh", "sin", "log", "atan2", "logical_and", "logical_not")
+DTYPES = ("float32", "float64", "float16", "int64", "int32", "uint8", "bool")
+
+
+def pair(name):
+    """The function and the ufunc."""
+    ufunc = getattr(ufuncs, name) if name in OURS else getattr(np, NUMPYS[name])
+    return direct.direct(ufunc, "?" if name in (*elementary.TRUTHS, "logical_and", "logical_not") else None), ufunc
+
+
+def arrays(dtype):
+    """With and without gaps, of no dimensions, of one element, empty, large."""
+    r = np.random.default_rng(0)
+    whole = (r.random((4, 6)) * 5).astype(dtype)
+    if whole.dtype.kind == "f":
+        whole[0, :4] = np.nan, np.inf, -np.inf, -0.0
+    yield from (whole, whole.T, whole[::2], whole[:, 1], whole[1], whole[2, 3:4], np.array(whole[3, 3]), whole[:0], whole[2:3].reshape(6, 1))
+    yield (r.random(direct.MOST + 3) * 5).astype(dtype)
+
+
+def same(given, expected):
+    assert given.dtype is expected.dtype
+    assert given.shape == expected.shape
+    np.testing.assert_array_equal(given, expected)
+    if expected.dtype.kind == "f":
+        np.testing.assert_array_equal(np.signbit(given), np.signbit(expected))
+
+
+def attempted(function, *arguments, **keywords):
+    """What is returned, or the type and the text of what is raised."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.asarray(function(*arguments, **keywords))
+    except (TypeError, ValueError, OverflowError) as error:
+        return type(error), str(error)
+
+
+def compared(quick, ufunc, *arguments, **keywords):
+    given, expected = (attempted(f, *arguments, **keywords) for f in (quick, ufunc))
+    if isinstance(expected, tuple):
+        assert given == expected
+    else:
+        same(given, expected)
+
+
+@pytest.mark.parametrize("name", [*NUMPYS, *OURS])
+def test_equals_the_ufunc(name):
+    quick, ufunc = pair(name)
+    for dtype in DTYPES:
+        if ufunc.nin == 1:
+            for x in arrays(dtype):
+                compared(quick, ufunc, x)
+            continue
+        for x, y in itertools.product(arrays(dtype), repeat=2):
+            compared(quick, ufunc, x, y)
+        for x, number in itertools.product(arrays(dtype), (2.5, -0.0, float("nan"), 1e300, 3, True, np.float32(2), [1, 2, 3, 4, 5, 6], None)):
+            compared(quick, ufunc, x, number)
+            compared(quick, ufunc, number, x)
+        for other in DTYPES:
+            compared(quick, ufunc, next(arrays(dtype)), next(arrays(other)))
+
+
+def test_other_arguments_are_the_ufuncs():
+    add, x = direct.direct(np.add), np.ones(3, np.float32)
+    out = np.empty(3, np.float32)
+    assert add(x, x, out) is out
+    assert add(x, x, out=out) is out
+    assert add(x, x, dtype="float64").dtype == np.float64
+    for wrong in ((), (x,), (x, x, x, x)):
+        with pytest.raises(TypeError, match="takes from 2 to 3 positional arguments"):
+            add(*wrong)
+    with pytest.raises(TypeError, match="nothing"):
+        add(x, x, nothing=1)
+    with pytest.raises(ValueError, match="broadcast"):
+        add(x, np.ones(4, np.float32))
+
+    class Mine(np.ndarray):
+        pass
+
+    assert type(add(x.view(Mine), x)) is Mine
+
+
+def test_no_warning_and_nobodys_flags():
+    zero, one = np.zeros(4, np.float32), np.ones(4, np.float32)
+    np.testing.assert_array_equal(direct.direct(np.true_divide)(one, zero), np.inf)  # warnings are errors here
+    np.testing.assert_array_equal(np.true_divide(one, one), 1)  # nor does what was raised stay for NumPy to find
+
+
+def references():
+    things = [np.dtype(t) for t in ("float32", "bool", "int64")]
+    return [sys.getrefcount(t) for t in (*things, np.ndarray, NotImplemented, None)]
+
+
+def test_references_are_counted():
+    add, less, x = direct.direct(np.add), direct.direct(np.less, "?"), np.ones((2, 3), np.float32)
+    calls = (
+        lambda: add(x, x), lambda: add(x, 2.0), lambda: add(x, x[:, :1]), lambda: less(x, x),
+        lambda: kernels.sums.whole(x), lambda: kernels.sums.whole(np.arange(3)), lambda: kernels.logic.counts(x),
+        lambda: kernels.layer.layers(x, x, None, None, None), lambda: kernels.layer.layers(x, x.T, None, None, None),
+        lambda: kernels.layer.linear_backward(x, x, np.ones((3, 3), np.float32), (True, True, False)),
+    )  # fmt: skip
+    for call in calls:
+        assert call() is NotImplemented or sys.getrefcount(call()) == sys.getrefcount(np.add(x, x))
+        before, of_x = references(), sys.getrefcount(x)
+        for _ in range(1000):
+            call()
+        assert sys.getrefcount(x) == of_x
+        assert all(abs(b - a) < 50 for a, b in zip(references(), before, strict=True))
+
+
+def test_memory_is_freed():
+    add, x, w = direct.direct(np.add), np.ones((1, 1000), np.float32), np.ones((1000, 1000), np.float32)
+
+    def calls():
+        for _ in range(10):
+            add(x, x)
+            kernels.layer.linear_backward(x, x, w, (True, True, True))
+
+    calls()
+    tracemalloc.start()
+    try:
+        calls()
+        before = tracemalloc.get_traced_memory()[0]
+        calls()
+        assert tracemalloc.get_traced_memory()[0] - before < 10_000
+    finally:
+        tracemalloc.stop()
