@@ -1,6 +1,7 @@
 """Ufuncs called without NumPy's part, and kernels as built-in functions: the same results, errors and references as of NumPy's calls."""
 
 import itertools
+import subprocess
 import sys
 import tracemalloc
 
@@ -105,6 +106,22 @@ def test_no_warning_and_nobodys_flags():
     zero, one = np.zeros(4, np.float32), np.ones(4, np.float32)
     np.testing.assert_array_equal(direct.direct(np.true_divide)(one, zero), np.inf)  # warnings are errors here
     np.testing.assert_array_equal(np.true_divide(one, one), 1)  # nor does what was raised stay for NumPy to find
+
+
+@pytest.mark.parametrize("first", ["torch.sin(x)", "x.sum()", "torch.nn.functional.softmax(x, 0)"])
+def test_whatever_needs_numba_first(first):
+    """NumPy's functions are called until then, and no longer."""
+    program = f"""if True:
+        import sys, minitorch as torch
+        from minitorch.backends import numpy as backend
+        x = torch.ones(2, 2)
+        x + x
+        assert type(backend.add).__name__ == "ufunc" and "numba" not in sys.modules
+        {first}
+        assert type(backend.add).__name__ == "builtin_function_or_method"
+        assert (x + x).tolist() == [[2, 2], [2, 2]]
+    """
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def references():

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-_waiting = []
+_waiting, _begun = [], []
 
 
 def when_compiling(function):
@@ -13,10 +13,13 @@ def when_compiling(function):
 
 
 def __getattr__(name):
+    _begun.append(name)
     try:
         module = import_module(f".{name}", __name__)
     except ModuleNotFoundError as error:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from error
-    while _waiting and "numba" in sys.modules:
+    finally:
+        _begun.pop()
+    while _waiting and not _begun and "numba" in sys.modules:  # not within another import, which names this one
         _waiting.pop()()
     return module

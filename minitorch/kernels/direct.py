@@ -92,9 +92,10 @@ def same_shape(a, b):
 
 
 @kernel(inner=True)
-def is_bare(table, thing):
-    """Whether it is a `float`, or an array of no dimensions."""
-    return word(thing + TYPE) == word(table + FLOAT) or (word(thing + TYPE) == word(table + ARRAY) and not word(thing + NDIM) & INT)
+def leading(table, x, y):
+    """Of two arguments the array whose shape the result has, if they are an array and one of its shape, of no dimensions, or a `float`."""
+    bare = word(x + TYPE) == word(table + ARRAY) and word(y + TYPE) == word(table + ARRAY) and not word(x + NDIM) & INT
+    return y if bare or word(x + TYPE) == word(table + FLOAT) else x
 
 
 @kernel(inner=True)
@@ -128,7 +129,7 @@ def two(self, arguments, count, names):
     table = word(self + DATA)
     if count == 2 and not names:
         x, y = word(arguments), word(arguments + 8)
-        whole = y if is_bare(table, x) else x
+        whole = leading(table, x, y)
         row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
         if row and elements(whole) < MOST:
             value = vector((y if word(y + TYPE) == word(table + FLOAT) else x) + HEAD, 1, 0.0)[0]  # a `float`'s, if one is
