@@ -8,6 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+import minitorch as torch
 from minitorch import kernels
 from minitorch.backends import elementary
 from minitorch.kernels import direct, ufuncs
@@ -146,6 +147,18 @@ def test_references_are_counted():
         assert all(abs(b - a) < 50 for a, b in zip(references(), before, strict=True))
 
 
+def test_references_of_layers_are_counted():
+    """Also of results that the caller gave arrays for."""
+    x, w = np.ones((2, 3), np.float32), np.ones((3, 3), np.float32)
+    for outs in ((None, None), (np.empty_like(x), np.empty_like(x)), (np.empty_like(x), None), (None, np.empty_like(x))):
+        before = [sys.getrefcount(a) for a in (x, w, *outs)]
+        for _ in range(1000):
+            found = kernels.layer.layers(x, w, None, None, outs[0], w, w[0], None, outs[1])
+            assert found is outs[1] or outs[1] is None
+        del found
+        assert all(b - a < 50 for a, b in zip(before, [sys.getrefcount(a) for a in (x, w, *outs)], strict=True))
+
+
 def test_memory_is_freed():
     add, x, w = direct.direct(np.add), np.ones((1, 1000), np.float32), np.ones((1000, 1000), np.float32)
 
@@ -160,6 +173,29 @@ def test_memory_is_freed():
         calls()
         before = tracemalloc.get_traced_memory()[0]
         calls()
+        assert tracemalloc.get_traced_memory()[0] - before < 10_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_training_step_leaves_nothing_behind():
+    model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Tanh(), torch.nn.Linear(64, 10))
+    optimizer, x, y = torch.optim.Adam(model.parameters()), torch.randn(64, 64), torch.randint(0, 10, (64,))
+
+    def steps():
+        for _ in range(10):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+            with torch.no_grad():
+                model(x).sum().item()
+
+    steps()
+    tracemalloc.start()
+    try:
+        steps()
+        before = tracemalloc.get_traced_memory()[0]
+        steps()
         assert tracemalloc.get_traced_memory()[0] - before < 10_000
     finally:
         tracemalloc.stop()

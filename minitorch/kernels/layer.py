@@ -182,25 +182,24 @@ def layers(results, arguments, count):
         return given(results, NOT)
     _, x, shape, kind, _ = array_at(arguments)
     team, none, k, done, last = team_of(results), item(results, NONE), word(shape + 8), DONE, ZERO
-    between = np.empty((2, widest), np.float64)
+    made, between = ZERO, np.empty((2, widest), np.float64)
     for i, layer in enumerate(range(arguments + 8, arguments + 8 * count, LAYER)):
         w, b, activation, last = word(layer), word(layer + 8), word(layer + 16), word(layer + 24)
         n = word(word(w + SHAPE))
         if last != none:
-            counted(last)
             out = word(last + DATA)
         elif layer + LAYER < arguments + 8 * count:
             out = address(between, (i & 1) * widest)
         else:
-            last = new_matrix(word(word(arguments) + TYPE), dtype_of(word(arguments)), m, n)
-            if not last:
-                return last
-            out = word(last + DATA)
+            made = new_matrix(word(word(arguments) + TYPE), dtype_of(word(arguments)), m, n)
+            if not made:
+                return made
+            out = word(made + DATA)
         done = max(done, affine(kind, (m, n, k), x, word(w + DATA), word(b + DATA) if b != none else ZERO, out, team))
         if activation != none:
             call(word(word(activation + DATA)), out, ZERO, m * n)
         x, k = out, n
-    return started(results, done if between.size >= 0 else DONE, last)  # a use, as above
+    return started(results, done if between.size >= 0 else DONE, made if made else counted(last))  # a use, as above
 
 
 @builtin(words, team.start, None, True)
