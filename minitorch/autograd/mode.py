@@ -134,6 +134,19 @@ class no_grad(_Mode):
 
     grad = False
 
+    def __enter__(self):
+        thread = get_ident()
+        if inferring or thread in silent:
+            return super().__enter__()
+        silent.add(thread)  # the usual case, in a third of the time: `before` is None
+        return self
+
+    def __exit__(self, *exc):
+        if self.before is None:
+            silent.discard(get_ident())
+        else:
+            super().__exit__()
+
 
 class enable_grad(_Mode):
     """Everything inside is recorded, also within `no_grad`, but not within `inference_mode`."""

@@ -7,8 +7,6 @@ function and looks itself: 1.1 us, all counted.
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
 from numba import carray
 
@@ -271,7 +269,6 @@ def relu(x, y, n):
         x[i] = zero if x[i] <= zero else x[i] + zero  # (x[i] itself: a masked store, slow on AMD)
 
 
-@functools.cache
 def activation(name, dtype):
     """For `layers`: the address of a function of C that computes it in place, in an array. NotImplemented: we have none for the type."""
     if not available or dtype not in FLOATS:

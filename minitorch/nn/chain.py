@@ -19,46 +19,61 @@ from .activation import ReLU, Sigmoid, Tanh
 from .linear import Linear
 from .module import Module
 
-CALL, LINEAR, AFFINE = Module.__call__, Linear.forward, ops.linear.op
-ACTIVATIONS = {ReLU.forward: ops.relu.op, Sigmoid.forward: ops.sigmoid.op, Tanh.forward: ops.tanh.op}
-KINDS = {Linear, ReLU, Sigmoid, Tanh}
+AFFINE, ACTIVATIONS = ops.linear.op, {ReLU: ops.relu.op, Sigmoid: ops.sigmoid.op, Tanh: ops.tanh.op}
+
+
+def methods():
+    """Those in whose place a kernel is called; others, if somebody has put his own there."""
+    return Module.__call__, Linear.forward, ReLU.forward, Sigmoid.forward, Tanh.forward
+
+
+METHODS = methods()
+
+#: dtype -> class of an activation -> where the kernel finds its function, if there is one
+ADDRESSES: dict = {}
+
+
+def addresses_for(dtype):
+    found = {kind: kernels.layer.activation(op.name, dtype) for kind, op in ACTIVATIONS.items()}
+    ADDRESSES[dtype] = {kind: address for kind, address in found.items() if address is not NotImplemented}
+    return ADDRESSES[dtype]
 
 
 def result(modules, input):
     """The result of the modules, one after the other. None if they or the input are others than the kernel takes, or if somebody
     wants to see them called: by hooks, by tracers, by a method in place of theirs."""
-    if not KINDS.issuperset(map(type, modules)) or Module.__call__ is not CALL or tracers or not switches.fused:
+    if tracers or not switches.fused or not isinstance(input, Tensor) or methods() != METHODS:
         return None
-    x, layer = input._array if isinstance(input, Tensor) else None, kernels.layer
-    if type(x) is not ndarray or x.ndim != 2 or not layer.available:
+    x, out, activation = input._array, None, False
+    if type(x) is not ndarray or x.ndim != 2:
         return None
-    dtype, parts, out = x.dtype, [], None
+    dtype, given = x.dtype, [x]  # to the kernel
+    addresses = ADDRESSES.get(dtype) or addresses_for(dtype)
     calls = None if silent and get_ident() in silent else []  # of operations; None: nothing is recorded
     try:
         for module in modules:
-            own, forward = module.__dict__, type(module).forward
+            own, kind = module.__dict__, type(module)
             if "_hooked" in own or "forward" in own:
                 return None
-            if forward is LINEAR:
+            if kind is Linear:
                 own = own["_parameters"]
                 weight, bias = own["weight"], own["bias"]
                 array = weight._array
                 if calls is not None:
                     out = empty((len(x), array.shape[0]), dtype)
                     calls.append((AFFINE, out, (weight, bias)))
-                parts += array, bias if bias is None else bias._array, None, out
-            else:
-                op = ACTIVATIONS.get(forward)
-                if op is None or not parts or parts[-2] is not None:
-                    return None
-                parts[-2] = layer.activation(op.name, dtype)
+                given += array, bias if bias is None else bias._array, None, out
+                activation = True  # may follow
+            elif activation and kind in addresses:
+                given[-2] = addresses[kind]
+                activation = False
                 if calls is not None:
-                    calls.append((op, out, ()))
-        if not parts:
-            return None
+                    calls.append((ACTIVATIONS[kind], out, ()))
+            else:
+                return None
     except (AttributeError, IndexError, KeyError):  # there is no such parameter, or it is no matrix
         return None
-    out = layer.layers(x, *parts)
+    out = kernels.layer.layers(*given)
     if out is NotImplemented:
         return None
     if calls is None:

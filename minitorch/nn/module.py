@@ -44,7 +44,9 @@ class Module:
     def __call__(self, *args, **kwargs):
         if self._hooked:
             return hooks.call(self, args, kwargs)
-        return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
+        if kwargs:
+            return self.forward(*args, **kwargs)
+        return self.forward(args[0]) if len(args) == 1 else self.forward(*args)  # Python calls 40 ns faster without a star
 
     register_forward_pre_hook = hooks.register_forward_pre_hook
     register_forward_hook = hooks.register_forward_hook

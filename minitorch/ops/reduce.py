@@ -41,7 +41,7 @@ def _typed(xp, x, dtype):
 def sum(xp, x, *, dim=None, keepdim=False, dtype=None):
     """Sum over `dim` (an int, several, or all)."""
     if dtype is None:
-        return xp.sum(x, dim=reduced(x, dim), keepdim=keepdim)
+        return xp.sum(x, dim=dim if dim is None else reduced(x, dim), keepdim=keepdim)
     return _typed(xp, xp.sum(_typed(xp, x, dtype), dim=reduced(x, dim), keepdim=keepdim), dtype)
 
 
