@@ -1,8 +1,8 @@
-"""`direct(ufunc)`: a ufunc for small arrays without what NumPy does before and after its loop. 10 elements take 0.09 us, not 0.33.
+"""`direct(ufunc)`: a ufunc without what NumPy does before and after its loop. 10 elements take 0.09 us, not 0.33.
 
 NumPy looks for a loop for the types, broadcasts, checks for overlaps, sets up an iterator, and looks for floating-point errors. Here, arrays
 of one type and shape without gaps go straight to NumPy's own loop (see loops.py), and so does a number beside an array: the bits are
-the same. Everything else is a call of the ufunc. (Nobody is warned of 1/0, as in torch.)
+the same. Everything else is a call of the ufunc. (Nobody is warned of 1/0, as in torch.) The loop of a large array is shared by the team.
 """
 
 from __future__ import annotations
@@ -16,22 +16,37 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from . import ufuncs
-from .builtin import FASTCALL, KEYWORDS, WORD, dtype_of, function_at, new_array
+from . import team, ufuncs
+from .builtin import (
+    FASTCALL,
+    KEYWORDS,
+    WORD,
+    Py_DecRef,
+    PyObject_CallNoArgs,
+    dtype_of,
+    function_at,
+    new_array,
+)
 from .jit import c_function, kernel
 from .layout import DATA, FLAGS, FLOATS, HEAD, INT, NDIM, READABLE, SHAPE, TYPE
 from .loops import loop_of
 from .raw import elements, vector, word
+from .team import ZERO, do_pieces, load
 
-#: elements from which on NumPy is called, which then lets other threads of Python run
-MOST = 1 << 15
+#: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
+WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
 
-#: of a table, an array of words: the ufunc, where `ndarray` and `float` are, and then rows, one for each type: dtypes of arguments and
-#: result, their bytes, the loop, what is handed to that, and whether a `float` beside such an array becomes a number of its type
-UFUNC, ARRAY, FLOAT, ROWS = range(0, 32, 8)
-TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, NUMBERS, ROW = range(0, 64, 8)
+#: of a table, an array of words: the ufunc, where `ndarray` and `float` are, the team's words, how that is started, how a piece is done,
+#: and then rows, one for each type: dtypes of arguments and result, their bytes, the loop, what is handed to that, whether a `float`
+#: beside such an array becomes a number of its type, and the picoseconds of an element
+UFUNC, ARRAY, FLOAT, TEAM, START, DO, ROWS = range(0, 56, 8)
+TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, NUMBERS, COST, ROW = range(0, 72, 8)
+
+TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
 
 PyObject_Vectorcall = types.ExternalFunction("PyObject_Vectorcall", WORD(WORD, WORD, WORD, WORD))
+PyEval_SaveThread = types.ExternalFunction("PyEval_SaveThread", WORD())
+PyEval_RestoreThread = types.ExternalFunction("PyEval_RestoreThread", types.void(WORD))
 
 
 @intrinsic
@@ -110,16 +125,42 @@ def operand(table, row, thing, whole, number):
     return (0 if word(thing + NDIM) & INT else word(thing + DATA)), 0
 
 
+def piece(record, start, stop):
+    """Elements `start` to `stop` of a call: see `filled`."""
+    loop, handed, x, y, out, x_step, y_step, out_step = [word(record + 8 * i) for i in range(8)]
+    run(loop, handed, (x + start * x_step, y + start * y_step, out + start * out_step), stop - start, (x_step, y_step, out_step))
+
+
+@kernel(inner=True)
+def filled(table, row, places, steps, n, out):
+    """`out`, after the loop has run, shared by the team if there is much to do; 0: an error is set."""
+    cost = word(row + COST)
+    if n * cost < WORTH:
+        run(word(row + LOOP), word(row + HANDED), places, n, steps)
+        return out
+    words = vector(word(word(table + TEAM) + DATA), SIZE_OF_WORDS, ZERO)
+    if not load(words, TEAM_SIZE):
+        nothing = PyObject_CallNoArgs(word(table + START))
+        Py_DecRef(nothing if nothing else out)
+        if not nothing:
+            return ZERO
+    record = kept((word(row + LOOP), word(row + HANDED), *places, *steps))
+    thread = PyEval_SaveThread()  # other threads of Python may run
+    do_pieces(words, word(table + DO), record, n, PIECE // cost)
+    PyEval_RestoreThread(thread)
+    return out
+
+
 def one(self, arguments, count, names):
     """`ufunc(x)`"""
     table, x = word(self + DATA), word(arguments)
     if count == 1 and not names and word(x + TYPE) == word(table + ARRAY) and is_whole(x):
         row, n = row_of(table, dtype_of(x)), elements(x)
-        if row and n < MOST:
+        if row:
             out = new_array(word(table + ARRAY), word(row + GIVES), word(x + NDIM) & INT, word(x + SHAPE))
             if out:
-                steps = word(row + SIZE), word(row + GIVEN_SIZE)
-                run(word(row + LOOP), word(row + HANDED), (word(x + DATA), word(out + DATA)), n, steps)
+                place, step = word(out + DATA), word(row + GIVEN_SIZE)
+                return filled(table, row, (word(x + DATA), place, place), (word(row + SIZE), step, step), n, out)
             return out
     return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
 
@@ -131,7 +172,7 @@ def two(self, arguments, count, names):
         x, y = word(arguments), word(arguments + 8)
         whole = leading(table, x, y)
         row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
-        if row and elements(whole) < MOST:
+        if row:
             value = vector((y if word(y + TYPE) == word(table + FLOAT) else x) + HEAD, 1, 0.0)[0]  # a `float`'s, if one is
             number = kept(np.float32(value)) if word(row + SIZE) == 4 else kept(value)
             x_place, x_step = operand(table, row, x, whole, number)
@@ -140,7 +181,7 @@ def two(self, arguments, count, names):
                 out = new_array(word(table + ARRAY), word(row + GIVES), word(whole + NDIM) & INT, word(whole + SHAPE))
                 if out:
                     places, steps = (x_place, y_place, word(out + DATA)), (x_step, y_step, word(row + GIVEN_SIZE))
-                    run(word(row + LOOP), word(row + HANDED), places, elements(whole), steps)
+                    return filled(table, row, places, steps, elements(whole), out)
                 return out
     return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
 
@@ -149,23 +190,22 @@ def direct(ufunc, gives=None):
     """The same function; the ufunc itself where it can't be. `gives`: the character of the type of all results, if not that of the arguments."""
     if not FLOATS or numba.config.DISABLE_JIT:
         return ufunc
-    table = [id(ufunc), id(np.ndarray), id(float)]
+    table = [id(thing) for thing in (ufunc, np.ndarray, float, team.words, team.start)] + [entry(piece, types.void(WORD, WORD, WORD))]
     for kind in "fdlihbB?e":
         loop = loop_of(ufunc, kind, gives)
         if loop:
             takes, given = np.dtype(kind), np.dtype(gives or kind)
-            table += id(takes), id(given), takes.itemsize, given.itemsize, *loop, kind in "fd"
+            cost = (ufunc.nin * takes.itemsize + given.itemsize) * BYTE + CALL * (ufunc in ufuncs.MADE)
+            table += id(takes), id(given), takes.itemsize, given.itemsize, *loop, kind in "fd", cost
     table = np.array([*table, 0], np.int64)
-    return function_at(entry(ufunc.nin), ufunc.__name__, table, FASTCALL | KEYWORDS)
+    function = two if ufunc.nin == 2 else one
+    return function_at(entry(function, WORD(WORD, WORD, WORD, WORD)), ufunc.__name__, table, FASTCALL | KEYWORDS)
+
+
+entry = functools.cache(c_function)
 
 
 def __getattr__(name):
     """`direct` of our own ufunc of that name."""
     globals()[name] = found = direct(getattr(ufuncs, name), "?" if name in ufuncs.TRUTHS else None)
     return found
-
-
-@functools.cache
-def entry(count):
-    """The address of `one` or `two`."""
-    return c_function(two if count == 2 else one, WORD(WORD, WORD, WORD, WORD))

@@ -28,6 +28,9 @@ LARGE = 8192
 #: elements of a call from which on `OneKernel` is. us, NumPy / kernel: hardswish 100: 5.5 / 1.3, but small arrays are not worth a compilation
 MEDIUM = 512
 
+#: elements from which on it is in place of one ufunc, too, which the team shares below (10**5 abs: 7.8 / 9.8 us, 10**6: 75 / 59)
+HUGE = 1 << 18
+
 #: and elements times passes saved (`Program.saves`) from which on it is: below, the start of a program (3 us) costs more.
 #: us, NumPy / program: tanh's rule (saves 2) 4096: 2.9 / 3.9, 16384: 5.8 / 5.1, 10**6: 300 / 160;
 #: relu's (saves 5) 4096: 6.2 / 3.9, 16384: 18 / 5, 10**6: 3980 / 174

@@ -85,13 +85,13 @@ def where(xp, condition, x, y):
 
 
 def _compare(name, doc):
-    block = one_line(name, f"xp.{name}(x, y)", doc, plain=True)
-    return op(torch=name, coerce=coerce.tensor_first, samples=binary())(block)
+    block = one_line(name, f"xp.{name}(x, y)", doc)
+    return op(torch=name, coerce=coerce.tensor_first, samples=binary(), one_call=True)(block)
 
 
 def _logical(name, doc):
     block = one_line(name, f"xp.{name}(x, y)", doc)
-    return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False)(block)
+    return op(torch=name, coerce=coerce.promote, samples=binary(scalar=False), numbers=False, one_call=True)(block)
 
 
 eq, ne = _compare("eq", "x == y"), _compare("ne", "x != y")
@@ -107,7 +107,7 @@ def bitwise(name, doc, **options):
         return binary()(dtype) if not dtype.startswith("float") else ()
 
     block = one_line(name, f"xp.{name}(x, y)", doc)
-    return op(torch=name, samples=whole_numbers, coerce=coerce.integers, numbers=True, **options)(block)
+    return op(torch=name, samples=whole_numbers, coerce=coerce.integers, numbers=True, one_call=True, **options)(block)
 
 
 bitwise_and = bitwise("bitwise_and", "x & y, bit by bit; on bools the logical and")
@@ -115,6 +115,7 @@ bitwise_or = bitwise("bitwise_or", "x | y, bit by bit; on bools the logical or")
 bitwise_xor = bitwise("bitwise_xor", "x ^ y, bit by bit; on bools the exclusive or")
 bitwise_not = op(
     torch="bitwise_not",
+    one_call=True,
     coerce=coerce.integer,
     samples=lambda dtype: () if dtype.startswith("float") else unary()(dtype),
 )(one_line("bitwise_not", "xp.bitwise_not(x)", "~x, bit by bit; on bools the logical not"))

@@ -19,7 +19,7 @@ from .. import dtypes, ops
 from ..autograd.mode import INFERENCE, inferring, silent
 from ..autograd.views import View
 from ..backends import numpy as NUMPY
-from ..kernels.fuse import LARGE, Fused
+from ..kernels.fuse import HUGE, LARGE, Fused
 from ..out import into
 from ..tensor import Tensor, wrap
 from . import coerce
@@ -67,7 +67,7 @@ def finished(row):
 def environment(row, operator=None) -> dict:
     """What the generated source names."""
     return dict(
-        OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=large_from(row), INFERENCE=INFERENCE, NUMPY=NUMPY,
+        OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=large_from(row), HUGE=HUGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
         FLOATING=FLOATING, WHOLE=WHOLE, INTEGERS=INTEGERS, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, silent=silent, inferring=inferring, get_ident=get_ident, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
         coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
@@ -98,8 +98,8 @@ def signature(row, out) -> str:
 
 
 def large_from(row) -> int:
-    """From how many elements on a fused kernel is asked for: one call alone gains by nothing but more threads."""
-    return 4 * LARGE if hasattr(row.forward, "formula") else LARGE
+    """From how many elements on a fused kernel is asked for: one call of a ufunc of ours gains by nothing but more threads."""
+    return 4 * LARGE if hasattr(row.forward, "formula") and not row.one_call else LARGE
 
 
 def reduces(row) -> bool:
@@ -211,9 +211,12 @@ def computation(row) -> list[str]:
     else:
         first = raw(row)[0]
         size = f"{first}.size if {f'type({first}) is ndarray' if row.numbers else 'xp is NUMPY'} else 0"
-        readable = ["elif size >= LARGE and switches.fused:", f"    result = large(xp, {arrays}{kw})", "else:", f"    result = {block}"]
+        large = "size >= HUGE" if row.one_call else "size >= LARGE"
+        if row.one_call and len(row.inputs) == 2:  # where one is broadcast, a ufunc is not shared
+            large = f"size >= LARGE and ({large} or (type({raw(row)[1]}) is ndarray and {raw(row)[1]}.size != size))"
+        readable = [f"elif {large} and switches.fused:", f"    result = large(xp, {arrays}{kw})", "else:", f"    result = {block}"]
         if row.one_call or formula:
-            readable = [f"size = {size}", "if size >= LARGE and switches.fused:", *readable[1:]]
+            readable = [f"size = {size}", readable[0][2:], *readable[1:]]
         else:
             scalars = ", ".join(f"{a}[()] if type({a}) is ndarray else {a}" for a in raw(row))
             readable = [

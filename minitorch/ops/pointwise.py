@@ -47,13 +47,7 @@ def _no_bool(row, given):
         )
 
 
-@op(
-    vjp=dict(x=lambda g: g, y=lambda g, alpha: -g if alpha == 1 else g * -alpha),
-    torch="sub",
-    samples=binary(),
-    refuses=_no_bool,
-    **BINARY,
-)
+@op(vjp=dict(x=lambda g: g, y=lambda g, alpha: -g if alpha == 1 else g * -alpha), torch="sub", samples=binary(), refuses=_no_bool, **BINARY)
 def sub(xp, x, y, *, alpha=1):
     """x - alpha * y"""
     return xp.sub(x, y if alpha == 1 else _times(xp, y, alpha))
@@ -67,11 +61,8 @@ def mul(xp, x, y):
 
 @op(
     vjp=dict(x=lambda g, y: g / y, y=lambda g, x, y: -g * ((x / y) / y)),
-    torch="div",
-    samples=binary(low2=0.5),
-    coerce=coerce.promote_floating,
-    one_call=True,
-)
+    torch="div", samples=binary(low2=0.5), coerce=coerce.promote_floating, one_call=True,
+)  # fmt: skip
 def true_divide(xp, x, y):
     """x / y; integers become floating."""
     return xp.div(x, y)
@@ -199,24 +190,16 @@ def sign(xp, x):
     return xp.sign(x)
 
 
-@op(
-    vjp=dict(x=lambda g, out: -g * (out * out)),
-    torch="reciprocal",
-    samples=unary(low=0.5),
-    coerce=coerce.floating,
-)
+@op(vjp=dict(x=lambda g, out: -g * (out * out)), torch="reciprocal", samples=unary(low=0.5), coerce=coerce.floating)
 def reciprocal(xp, x):
     """1 / x"""
     return xp.reciprocal(x)
 
 
 @op(
-    vjp=dict(x=lambda g, x: g * (2 * x)),
-    torch="square",
-    samples=unary(),
-    one_call=True,
+    vjp=dict(x=lambda g, x: g * (2 * x)), torch="square", samples=unary(), one_call=True,
     coerce=lambda row, x: coerce.one(row, to_dtype(x, dtypes.int64) if x.dtype is dtypes.bool else x),
-)
+)  # fmt: skip
 def square(xp, x):
     """x * x"""
     return xp.mul(x, x)
@@ -267,12 +250,12 @@ sigmoid = namesake("sigmoid", lambda g, out: g * ((1 - out) * out), "1 / (1 + ex
 erf = namesake("erf", lambda xp, g, x: g * (2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "Error function.")
 erfc = namesake("erfc", lambda xp, g, x: g * (-2 / math.sqrt(math.pi) * xp.exp(-(x * x))), "1 - erf(x)")
 _zero = lambda xp, g: xp.zeros_like(g)
-floor = namesake("floor", _zero, "The largest integer not above x.", **NUMBER)
-ceil = namesake("ceil", _zero, "The smallest integer not below x.", **NUMBER)
-trunc = namesake("trunc", _zero, "x without its fraction.", **NUMBER)
-isnan = namesake("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False)
-isinf = namesake("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False)
-isfinite = namesake("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False)
+floor = namesake("floor", _zero, "The largest integer not above x.", one_call=True, **NUMBER)
+ceil = namesake("ceil", _zero, "The smallest integer not below x.", one_call=True, **NUMBER)
+trunc = namesake("trunc", _zero, "x without its fraction.", one_call=True, **NUMBER)
+isnan = namesake("isnan", None, "Which elements are NaN.", coerce=coerce.one, out=False, one_call=True)
+isinf = namesake("isinf", None, "Which elements are infinite.", coerce=coerce.one, out=False, one_call=True)
+isfinite = namesake("isfinite", None, "Which elements are neither infinite nor NaN.", coerce=coerce.one, out=False, one_call=True)
 logical_not = namesake("logical_not", None, "Which elements are zero.", coerce=coerce.one)
 
 

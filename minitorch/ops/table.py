@@ -59,7 +59,7 @@ class Op:
 
     # how it is computed
     body: bool = False  # the forward is a composite: with tensors, its inner ops are recorded
-    one_call: bool = False  # the block is one call of the namespace, which takes arrays of no dimensions as fast as NumPy does its scalars
+    one_call: bool = False  # the block is one call of a ufunc of NumPy's: see kernels/direct.py
     fused: tuple | None = None  # NumPy only, a faster equal: forward(*arrays, **metadata) and backward(g, ..., wanted), see
     # `ops/plan.py`; each may return NotImplemented (the forward may be None), and the readable one is used
 
