@@ -22,8 +22,8 @@ def _tuple(x):
 
 def _start(tensors, gradients, create_graph):
     """-> edges and their gradients, raw arrays (tensors if create_graph)"""
-    if gradients is None and isinstance(tensors, Tensor):  # nearly always: a loss
-        return [_root(tensors, 0)], [_ones(tensors, create_graph)]
+    if isinstance(tensors, Tensor) and (gradients is None or isinstance(gradients, Tensor)):  # nearly always
+        return [_root(tensors, 0)], [_ones(tensors, create_graph) if gradients is None else _given(tensors, 0, gradients, create_graph)]
     tensors = _tuple(tensors)
     gradients = (None,) * len(tensors) if gradients is None else _tuple(gradients)
     if len(gradients) != len(tensors):
@@ -60,7 +60,7 @@ def _given(t, i, g, create_graph):
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a shape of {t.shape}."
         )
-    if g._array.dtype != t._array.dtype:
+    if g._array.dtype is not t._array.dtype:
         g = g.to(t.dtype)
     return g if create_graph else g._array
 

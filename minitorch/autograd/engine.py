@@ -43,9 +43,12 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
     watch = create_graph or only is not None or bool(watchers)
     grads: dict = {}  # edge -> gradient so far
     heap: list = []  # of nodes with a gradient
-    for edge, g in zip(roots, gradients):  # noqa: B905
-        add(grads, heap, edge, g)
-    node = heappop(heap)[1] if heap else None
+    if len(roots) == 1 and isinstance(roots[0], Node):
+        node, grads[roots[0]] = roots[0], gradients[0]
+    else:
+        for edge, g in zip(roots, gradients):  # noqa: B905
+            add(grads, heap, edge, g)
+        node = heappop(heap)[1] if heap else None
     silent_before = (thread := get_ident()) in silent  # `state.grad`, in line
     (silent.discard if create_graph else silent.add)(thread)
     try:
