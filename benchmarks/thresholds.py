@@ -70,13 +70,6 @@ def product(work):
     return lambda: T.mm(x, y)
 
 
-def selection(elements):
-    import minitorch as T
-
-    condition, x = T.from_numpy(random(elements) < 0.5), T.from_numpy(random(elements))
-    return lambda: T.where(condition, x, 0.0)
-
-
 def cross_entropy(elements):
     """Of ten classes."""
     import minitorch as T
@@ -108,7 +101,6 @@ THRESHOLDS = [
     Threshold("minitorch.kernels.team", "WORTH", "a kernel is shared with helpers", "ns", softmax_rows),
     Threshold("minitorch.kernels.threads", "WORTH", "NumPy's sort is shared by threads", "ns", sorted_rows),
     Threshold("minitorch.kernels.softmax", "LARGE", "cross-entropy may be shared with helpers", "elements", cross_entropy),
-    Threshold("minitorch.backends.indexing", "LARGE", "where is a kernel, not NumPy's", "elements", selection),
 ]
 
 # ---------------------------------------------------------------------- in the process

@@ -83,6 +83,20 @@ def test_equals_the_ufunc(name):
             compared(quick, ufunc, next(arrays(dtype)), next(arrays(other)))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_where(dtype):
+    quick = direct.direct_where()
+    for x in arrays(dtype):
+        for holds in (x > 1, np.array(True), (x > 1).astype(np.uint8), np.atleast_1d(x)[:1] > 1, [True], np.asfortranarray(x > 1)):
+            for y in (x, x + x, x.ravel()[:1].reshape(()) if x.size else x, 0, 0.0, -0.0, 2.5, float("nan"), 1e300, 1, 3, True, np.atleast_1d(x)[..., :1]):
+                compared(quick, np.where, holds, x, y)
+                compared(quick, np.where, holds, y, x)
+    for arguments in ((), (x > 1,), (x > 1, x), (x > 1, 0, 0), (x > 1, 0, 2.5), (x > 1, x, x, x)):
+        if len(arguments) != 1:
+            compared(quick, np.where, *arguments)
+    assert len(quick(x > 1)) == 1  # the places
+
+
 def test_other_arguments_are_the_ufuncs():
     add, x = direct.direct(np.add), np.ones(3, np.float32)
     out = np.empty(3, np.float32)

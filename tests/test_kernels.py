@@ -493,10 +493,6 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
             ]
         calls.append(lambda dim=dim, i=inside, source=source: indexing.index_add(x, i, source, dim=dim))
         calls += [lambda dim=dim, i=i: indexing.index_select(x, i, dim=dim) for i in (inside, wide)]
-    condition = x > 0
-    for a, b in [(x, x * 2), (x, 1.5), (2, x), (x.T, x.T * 2), (1.0, 2.0), (x, np.array(3, dtype)), (x, x[0])]:
-        shape = condition.T if getattr(a, "shape", ()) == (5, 7, 6) else condition
-        calls.append(lambda a=a, b=b, shape=shape: indexing.where(shape, a, b))
     monkeypatch.setattr(indexing, "LARGE", 10**9)
     with monkeypatch.context() as m:
         m.setattr(indexing, "FLOATS", ())

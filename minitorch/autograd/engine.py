@@ -41,8 +41,7 @@ def run(roots, gradients, *, keep_graph, create_graph, inputs=None, lenders=None
     if hooked_leaves.data:
         waiting = consumers(roots)
     watch = create_graph or only is not None or bool(watchers)
-    grads: dict = {}  # edge -> gradient so far
-    heap: list = []  # of nodes with a gradient
+    grads, heap = {}, []  # edge -> gradient so far; nodes with a gradient
     if len(roots) == 1 and isinstance(roots[0], Node):
         node, grads[roots[0]] = roots[0], gradients[0]
     else:

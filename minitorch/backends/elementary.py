@@ -24,7 +24,7 @@ TRUTHS = "eq", "ge", "gt", "isfinite", "isinf", "isnan", "le", "lt", "ne"
 def shorten(namespace):
     """From when Numba has been imported on they are called without NumPy's part: see kernels/direct.py."""
     namespace.update({name: kernels.direct.direct(namespace[name]) for name in NUMPYS})
-    namespace.update({name: kernels.direct.direct(namespace[name], "?") for name in TRUTHS})
+    namespace.update({name: kernels.direct.direct(namespace[name], "?") for name in TRUTHS}, where=kernels.direct.direct_where())
 
 
 def ufunc(name):

@@ -18,28 +18,6 @@ LARGE = 1024
 COPIED = 1 << 21
 
 
-def where(condition, x, y):
-    """np.where; floating arrays of one shape and type, or one and a number, by a kernel."""
-    if type(condition) is not np.ndarray or condition.size < LARGE or condition.dtype != np.bool_:
-        return np.where(condition, x, y)
-    array, numbers = (x, type(y)) if type(x) is np.ndarray and x.ndim else (y, type(x))
-    if type(array) is not np.ndarray or array.dtype.type not in FLOATS or array.shape != condition.shape:
-        return np.where(condition, x, y)
-    other = y if array is x else x
-    if numbers is np.ndarray and other.dtype is array.dtype:
-        numbers, other = (float, other.item()) if not other.ndim else (numbers, other)
-    out, flat = np.empty(array.shape, array.dtype), condition.reshape(-1)
-    if numbers is float or numbers is int:
-        arrays, rest = (flat, array.reshape(-1), out.reshape(-1)), (float(other), array is x)
-        kernels.team.run(kernels.indexing.where_number, arrays, rest, cost=0.05)
-    elif numbers is np.ndarray and other.dtype is array.dtype and other.shape == array.shape:
-        arrays = flat, x.reshape(-1), y.reshape(-1), out.reshape(-1)
-        kernels.team.run(kernels.indexing.where_arrays, arrays, cost=0.04)
-    else:
-        return np.where(condition, x, y)
-    return out
-
-
 def copied(x):
     """A new array of x's elements, row by row. Of `blank` ones fresh memory, which nobody has to fill from another."""
     if x.size < LARGE or (x.nbytes < COPIED and x.flags.forc):

@@ -15,7 +15,7 @@ import numpy as np
 # fmt: off
 from numpy import (  # noqa: F401  what NumPy has under torch's name and meaning
     abs, add, bitwise_and, bitwise_or, bitwise_xor, ceil, floor, fmax, fmin, full_like, isfinite, isinf, isnan, matmul, maximum, minimum,
-    ones_like, sqrt, square, trunc,
+    ones_like, sqrt, square, trunc, where,
 )
 from numpy import (  # noqa: F401  and under another name
     equal as eq, greater as gt, greater_equal as ge, invert as bitwise_not,
@@ -51,7 +51,6 @@ from .indexing import (  # noqa: F401
     sort,
     tril,
     triu,
-    where,
     within,
 )
 from .logic import all, any, count_nonzero, nonzero  # noqa: F401

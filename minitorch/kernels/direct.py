@@ -36,10 +36,10 @@ from .team import ZERO, do_pieces, load
 #: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
 WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
 
-#: of a table, an array of words: the ufunc, where `ndarray` and `float` are, the team's words, how that is started, how a piece is done,
-#: and then rows, one for each type: dtypes of arguments and result, their bytes, the loop, what is handed to that, whether a `float`
-#: beside such an array becomes a number of its type, and the picoseconds of an element
-UFUNC, ARRAY, FLOAT, TEAM, START, DO, ROWS = range(0, 56, 8)
+#: of a table, an array of words: the ufunc, where `ndarray`, `float`, the int 0 and the type of bools are, the team's words, how that is
+#: started, how a piece is done, and then rows, one for each type: dtypes of arguments and result, their bytes, the loop, what is handed
+#: to that, whether a `float` beside such an array becomes a number of its type, and the picoseconds of an element
+UFUNC, ARRAY, FLOAT, NOTHING, BOOL, TEAM, START, DO, ROWS = range(0, 72, 8)
 TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, NUMBERS, COST, ROW = range(0, 72, 8)
 
 TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
@@ -110,13 +110,25 @@ def same_shape(a, b):
 def leading(table, x, y):
     """Of two arguments the array whose shape the result has, if they are an array and one of its shape, of no dimensions, or a `float`."""
     bare = word(x + TYPE) == word(table + ARRAY) and word(y + TYPE) == word(table + ARRAY) and not word(x + NDIM) & INT
-    return y if bare or word(x + TYPE) == word(table + FLOAT) else x
+    return y if bare or is_number(table, x) else x
+
+
+@kernel(inner=True)
+def is_number(table, thing):
+    return word(thing + TYPE) == word(table + FLOAT) or thing == word(table + NOTHING)
+
+
+@kernel(inner=True)
+def number_of(table, x, y):
+    """The value of the one that is a number, if one is."""
+    number = y if is_number(table, y) else x
+    return 0.0 if number == word(table + NOTHING) else vector(number + HEAD, 1, 0.0)[0]
 
 
 @kernel(inner=True)
 def operand(table, row, thing, whole, number):
     """(where the loop finds an argument, how many bytes its elements are apart), beside an array whose shape the result has; 0, 0: it can't"""
-    if word(thing + TYPE) == word(table + FLOAT):
+    if is_number(table, thing):
         return (number if word(row + NUMBERS) else 0), 0
     if word(thing + TYPE) != word(table + ARRAY) or dtype_of(thing) != word(row + TAKES) or not is_whole(thing):
         return 0, 0
@@ -127,13 +139,15 @@ def operand(table, row, thing, whole, number):
 
 def piece(record, start, stop):
     """Elements `start` to `stop` of a call: see `filled`."""
-    loop, handed, x, y, out, x_step, y_step, out_step = [word(record + 8 * i) for i in range(8)]
-    run(loop, handed, (x + start * x_step, y + start * y_step, out + start * out_step), stop - start, (x_step, y_step, out_step))
+    loop, handed, a, b, c, d, a_step, b_step, c_step, d_step = [word(record + 8 * i) for i in range(10)]
+    places = a + start * a_step, b + start * b_step, c + start * c_step, d + start * d_step
+    run(loop, handed, places, stop - start, (a_step, b_step, c_step, d_step))
 
 
 @kernel(inner=True)
 def filled(table, row, places, steps, n, out):
-    """`out`, after the loop has run, shared by the team if there is much to do; 0: an error is set."""
+    """`out`, after the loop has run, shared by the team if there is much to do; 0: an error is set. Of the four places and steps a loop
+    looks at as many as it has arguments and results."""
     cost = word(row + COST)
     if n * cost < WORTH:
         run(word(row + LOOP), word(row + HANDED), places, n, steps)
@@ -160,46 +174,110 @@ def one(self, arguments, count, names):
             out = new_array(word(table + ARRAY), word(row + GIVES), word(x + NDIM) & INT, word(x + SHAPE))
             if out:
                 place, step = word(out + DATA), word(row + GIVEN_SIZE)
-                return filled(table, row, (word(x + DATA), place, place), (word(row + SIZE), step, step), n, out)
+                return filled(table, row, (word(x + DATA), place, place, place), (word(row + SIZE), step, step, step), n, out)
             return out
     return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
 
 
 def two(self, arguments, count, names):
-    """`ufunc(x, y)`: arrays of one shape, or one of them is a `float` or has no dimensions."""
+    """`ufunc(x, y)`: arrays of one shape, or one of them is a `float`, the int 0, or has no dimensions."""
     table = word(self + DATA)
     if count == 2 and not names:
         x, y = word(arguments), word(arguments + 8)
         whole = leading(table, x, y)
         row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
         if row:
-            value = vector((y if word(y + TYPE) == word(table + FLOAT) else x) + HEAD, 1, 0.0)[0]  # a `float`'s, if one is
+            value = number_of(table, x, y)
             number = kept(np.float32(value)) if word(row + SIZE) == 4 else kept(value)
             x_place, x_step = operand(table, row, x, whole, number)
             y_place, y_step = operand(table, row, y, whole, number)
             if x_place and y_place:
                 out = new_array(word(table + ARRAY), word(row + GIVES), word(whole + NDIM) & INT, word(whole + SHAPE))
                 if out:
-                    places, steps = (x_place, y_place, word(out + DATA)), (x_step, y_step, word(row + GIVEN_SIZE))
-                    return filled(table, row, places, steps, elements(whole), out)
+                    place, step = word(out + DATA), word(row + GIVEN_SIZE)
+                    return filled(table, row, (x_place, y_place, place, place), (x_step, y_step, step, step), elements(whole), out)
                 return out
     return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
+
+
+def three(self, arguments, count, names):
+    """`where(condition, x, y)`: bools and arrays of their shape; an x or y may be a `float`, the int 0, or have no dimensions."""
+    table = word(self + DATA)
+    if count == 3 and not names:
+        condition, x, y = word(arguments), word(arguments + 8), word(arguments + 16)
+        whole = leading(table, x, y)
+        row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
+        bools = word(condition + TYPE) == word(table + ARRAY) and dtype_of(condition) == word(table + BOOL) and is_whole(condition)
+        if row and bools and same_shape(condition, whole):
+            value = number_of(table, x, y)
+            number = kept(np.float32(value)) if word(row + SIZE) == 4 else kept(value)
+            x_place, x_step = operand(table, row, x, whole, number)
+            y_place, y_step = operand(table, row, y, whole, number)
+            if x_place and y_place:
+                out = new_array(word(table + ARRAY), dtype_of(whole), word(whole + NDIM) & INT, word(whole + SHAPE))
+                if out:
+                    places = word(condition + DATA), x_place, y_place, word(out + DATA)
+                    return filled(table, row, places, (1, x_step, y_step, word(row + SIZE)), elements(whole), out)
+                return out
+    return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
+
+
+def chosen(arrays, sizes, steps, data):
+    """The loop of `where`: elements of 4 or 8 bytes, whatever they are."""
+    holds, x, y, out, n = ufuncs.as_bytes(arrays[0]), arrays[1], arrays[2], arrays[3], sizes[0]
+    if steps[1] and steps[2]:
+        for i in range(n):
+            a, b = x[i], y[i]  # both: a loop that reads only one does not vectorise
+            out[i] = a if holds[i] else b
+    elif steps[1]:
+        b = y[0]
+        for i in range(n):
+            a = x[i]
+            out[i] = a if holds[i] else b
+    elif steps[2]:
+        a = x[0]
+        for i in range(n):
+            b = y[i]
+            out[i] = a if holds[i] else b
+    else:
+        for i in range(n):
+            out[i] = x[0] if holds[i] else y[0]
 
 
 def direct(ufunc, gives=None):
     """The same function; the ufunc itself where it can't be. `gives`: the character of the type of all results, if not that of the arguments."""
     if not FLOATS or numba.config.DISABLE_JIT:
         return ufunc
-    table = [id(thing) for thing in (ufunc, np.ndarray, float, team.words, team.start)] + [entry(piece, types.void(WORD, WORD, WORD))]
+    table = head(ufunc)
     for kind in "fdlihbB?e":
         loop = loop_of(ufunc, kind, gives)
         if loop:
             takes, given = np.dtype(kind), np.dtype(gives or kind)
             cost = (ufunc.nin * takes.itemsize + given.itemsize) * BYTE + CALL * (ufunc in ufuncs.MADE)
             table += id(takes), id(given), takes.itemsize, given.itemsize, *loop, kind in "fd", cost
-    table = np.array([*table, 0], np.int64)
-    function = two if ufunc.nin == 2 else one
-    return function_at(entry(function, WORD(WORD, WORD, WORD, WORD)), ufunc.__name__, table, FASTCALL | KEYWORDS)
+    return made(two if ufunc.nin == 2 else one, ufunc, table)
+
+
+def direct_where():
+    """`np.where` in the same way."""
+    if not FLOATS or numba.config.DISABLE_JIT:
+        return np.where
+    table = head(np.where)
+    for kind in "fdli":
+        dtype = np.dtype(kind)
+        loop = ufuncs.driver(chosen, types.int32 if dtype.itemsize == 4 else types.int64)
+        table += id(dtype), id(dtype), dtype.itemsize, dtype.itemsize, loop, 0, kind in "fd", 3 * dtype.itemsize * BYTE
+    return made(three, np.where, table)
+
+
+def head(function):
+    things = function, np.ndarray, float, 0, np.dtype(bool), team.words, team.start
+    return [id(thing) for thing in things] + [entry(piece, types.void(WORD, WORD, WORD))]
+
+
+def made(function, ufunc, table):
+    address = entry(function, WORD(WORD, WORD, WORD, WORD))
+    return function_at(address, ufunc.__name__, np.array([*table, 0], np.int64), FASTCALL | KEYWORDS)
 
 
 entry = functools.cache(c_function)

@@ -125,23 +125,6 @@ def add_slices(source, out, index, after):
     return True
 
 
-@kernel(nogil=True)
-def where_arrays(condition, x, y, out):
-    """out = np.where(condition, x, y)"""
-    for i in range(out.size):
-        a, b = x[i], y[i]  # both: a loop that reads only one does not vectorise
-        out[i] = a if condition[i] else b
-
-
-@kernel(nogil=True)
-def where_number(condition, x, out, y, holds):
-    """out = np.where(condition == holds, x, y) for a number y"""
-    number = out.dtype.type(y)
-    for i in range(out.size):
-        a = x[i]
-        out[i] = a if condition[i] == holds else number
-
-
 SIGN, ALL, HALF = np.uint32(1 << 31), np.uint32(0xFFFFFFFF), np.uint64(32)
 INFINITY = np.uint32(0x7F800000)  # what is above, but for the sign, is NaN
 
