@@ -96,7 +96,6 @@ def sorted_rows(ns):
 
 THRESHOLDS = [
     Threshold("minitorch.kernels.fuse", "WORTH", "a formula is one kernel, not NumPy's calls", "elements x passes saved", fused_rule),
-    Threshold("minitorch.ops.linalg", "WORTH", "a product is a kernel's, not NumPy's call", "multiply-adds", product),
     Threshold("minitorch.kernels.blas", "SHARED", "a product is shared with helpers", "multiply-adds", product, True),
     Threshold("minitorch.kernels.team", "WORTH", "a kernel is shared with helpers", "ns", softmax_rows),
     Threshold("minitorch.kernels.threads", "WORTH", "NumPy's sort is shared by threads", "ns", sorted_rows),

@@ -94,6 +94,7 @@ def team(monkeypatch):
 
     def form(size, helpers=False):
         monkeypatch.setattr(team, "words", np.zeros_like(team.words))
+        team.place[0] = team.words.ctypes.data
         if helpers:
             monkeypatch.setattr(team, "starting", threading.Lock())
             monkeypatch.setattr(team, "count", lambda: size)
@@ -102,8 +103,9 @@ def team(monkeypatch):
         else:
             team.words[team.SIZE] = size
 
-    ended = []
+    ended, before = [], team.words
     yield form
+    team.place[0] = before.ctypes.data
     for words in ended:
         words[team.END] = 1
 

@@ -21,7 +21,10 @@ import numpy as np
 from numba.core import types
 
 from . import team
+from .builtin import NOT, Py_DecRef, PyObject_CallNoArgs, builtin, dtype_of, given, kept, new_array
 from .jit import kernel
+from .layout import ALIGNED, DATA, DOUBLE, FLAGS, INT, KIND, NDIM, SHAPE, SINGLE, STRIDES, TYPE
+from .raw import item, vector, word
 from .team import I32, I64, ONE, SIZE, ZERO, load, share
 
 # ---------------------------------------------------------------------- functions of C
@@ -80,6 +83,10 @@ STEP = 32
 #: a call is at least two pieces, for the two cores of most machines. Each copies a whole operand into the order of OpenBLAS's kernels:
 #: four pieces of 1024x1024 take 5% more time than two, eight 15%. So there are more, up to `MOST`, if they have so many rows or columns
 WIDE, MOST = 1024, 8
+
+#: what built-in functions here know, by index: where the team's words are, how helpers are started, and None
+WORDS, START, UNREADABLE = range(1, 4)
+SIZE_OF_WORDS = len(team.words)
 
 #: words of a row: plain or transposed (2), m, n, k, address and distance of rows of A, of B, of C (6), address of a bias or 0, bytes of
 #: a number
@@ -152,62 +159,93 @@ def finish(words, table, count):
 # ---------------------------------------------------------------------- products
 
 
-@kernel  # keeps Python's lock: another thread must find OpenBLAS's number of threads as it was
-def batch_into(words, kinds, shape, a, b, c, size):
-    """c[i, j] = op(a[i, j]) @ op(b[i, j]). Of a and b: (address, strides of i and j in bytes, distance of rows); of c,
-    C-contiguous: its address. Returns whether helpers ought to be started."""
-    outer, inner, m, k, n = shape
+@kernel(inner=True)
+def team_of(results):
+    return vector(word(word(item(results, WORDS) + DATA)), SIZE_OF_WORDS, ZERO)
+
+
+@kernel(inner=True)
+def started(results, alone, out):
+    """What a built-in function returns that has made `out`: the same, after helpers have been started if it was done `alone`."""
+    if alone and out:
+        nothing = PyObject_CallNoArgs(item(results, START))
+        Py_DecRef(nothing if nothing else out)
+        if not nothing:
+            return ZERO
+    return out
+
+
+@kernel(inner=True)
+def as_blas_reads(array, ndim, size):
+    """(whether its matrices are plain or transposed, or 0 if neither; the distance of rows)"""
+    last = 8 * (ndim - 2)
+    rows, columns = word(word(array + SHAPE) + last), word(word(array + SHAPE) + last + 8)
+    down, right = word(word(array + STRIDES) + last), word(word(array + STRIDES) + last + 8)
+    if right == size and down >= columns * size and down % size == 0:
+        return PLAIN, down // size
+    if down == size and right >= rows * size and right % size == 0:
+        return TRANSPOSED, right // size
+    return ZERO, ZERO
+
+
+@kernel(inner=True)
+def batch_strides(array, ndim):
+    """Of the two dimensions before those of matrices; 0 where there is none."""
+    strides = word(array + STRIDES)
+    return word(strides) if ndim > 3 else ZERO, word(strides + 8 * (ndim - 3)) if ndim > 2 else ZERO
+
+
+@builtin(team.place, team.start, None)
+def product(results, arguments, count):
+    """(x, y): x @ y of two matrices, or two batches of one shape, float32 or float64. None: BLAS cannot read the matrices as they lie.
+    NotImplemented for others. (It keeps Python's lock: another thread must find OpenBLAS's number of threads as it was.)"""
+    x, y = word(arguments), word(arguments + 8)
+    ndim, kind, shape = word(x + NDIM) & INT, word(dtype_of(x) + KIND), word(x + SHAPE)
+    if word(x + TYPE) != word(y + TYPE) or (kind != SINGLE and kind != DOUBLE) or word(dtype_of(y) + KIND) != kind:
+        return given(results, NOT)
+    if ndim < 2 or ndim > 4 or word(y + NDIM) & INT != ndim:
+        return given(results, NOT)
+    for d in range(ndim - 2):
+        if word(shape + 8 * d) != word(word(y + SHAPE) + 8 * d):
+            return given(results, NOT)
+    last, size = 8 * (ndim - 2), 4 if kind == SINGLE else 8
+    m, k, n = word(shape + last), word(shape + last + 8), word(word(y + SHAPE) + last + 8)
+    if word(word(y + SHAPE) + last) != k or k * n == 0:
+        return given(results, NOT)
+    (x_kind, x_distance), (y_kind, y_distance) = as_blas_reads(x, ndim, size), as_blas_reads(y, ndim, size)
+    if not x_kind or not y_kind or not word(x + FLAGS) & word(y + FLAGS) & ALIGNED:
+        return given(results, UNREADABLE)
+    outer, inner = word(shape) if ndim > 3 else ONE, word(shape + 8 * (ndim - 3)) if ndim > 2 else ONE
+    out = new_array(word(x + TYPE), dtype_of(x), ndim, kept((outer, inner, m, n)) + 8 * (4 - ndim))
+    if not out:
+        return out
     work = outer * inner * m * n * k
     parts = pieces(m, n, outer * inner) if work >= SHARED else 1
-    table, count = np.empty((outer * inner * parts, ROW), np.int64), ZERO
+    table, rows, team = np.empty((outer * inner * parts, ROW), np.int64), ZERO, team_of(results)
+    (x_outer, x_inner), (y_outer, y_inner) = batch_strides(x, ndim), batch_strides(y, ndim)
     for i in range(outer):
         for j in range(inner):
-            left = (kinds[0], a[0] + i * a[1] + j * a[2], a[3])
-            right = (kinds[1], b[0] + i * b[1] + j * b[2], b[3])
-            into = c + (i * inner + j) * m * n * size
-            count = put(table, count, parts, (m, n, k), left, right, into, ZERO, size)
+            left = (x_kind, word(x + DATA) + i * x_outer + j * x_inner, x_distance)
+            right = (y_kind, word(y + DATA) + i * y_outer + j * y_inner, y_distance)
+            into = word(out + DATA) + (i * inner + j) * m * n * size
+            rows = put(table, rows, parts, (m, n, k), left, right, into, ZERO, size)
     if work < SHARED:
-        compute_rows(table[:count])
-        return False
-    finish(words, table, count)
-    return load(words, SIZE) == 0
+        compute_rows(table[:rows])
+    else:
+        finish(team, table, rows)
+    return started(results, work >= SHARED and load(team, SIZE) == 0, out)
+
+
+if not available:
+    product = lambda x, y: NotImplemented
 
 
 # ---------------------------------------------------------------------- for operations
 
-TYPES = (np.dtype(np.float32), np.dtype(np.float64))
-
 
 def matmul(x, y):
-    """x @ y for two matrices, or two batches of one shape, float32 or float64. NotImplemented for others."""
-    if x.ndim != y.ndim or not 2 <= x.ndim <= 4 or 0 in y.shape:
-        return NotImplemented
-    if (
-        y.dtype is not x.dtype
-        or x.dtype not in TYPES
-        or x.shape[:-2] != y.shape[:-2]
-        or x.shape[-1] != y.shape[-2]
-    ):
-        return NotImplemented
-    x, a_kind, a = operand(x)
-    y, b_kind, b = operand(y)
-    out = np.empty((*x.shape[:-1], y.shape[-1]), x.dtype)
-    shape = (*(1,) * (4 - x.ndim), *x.shape, y.shape[-1])
-    c = out.__array_interface__["data"][0]
-    if batch_into(team.words, (a_kind, b_kind), shape, a, b, c, x.itemsize):
-        team.start()
-    return out
-
-
-def operand(x):
-    """x, or a copy if BLAS cannot read its matrices; whether they are plain or transposed; the address of the first, the strides
-    of the batch's two dimensions, and the distance of rows."""
-    size, (rows, columns), (down, right) = x.itemsize, x.shape[-2:], x.strides[-2:]
-    if right == size and down >= columns * size and down % size == 0:
-        kind, distance = PLAIN, down // size
-    elif down == size and right >= rows * size and right % size == 0:
-        kind, distance = TRANSPOSED, right // size
-    else:
-        return operand(x.copy())
-    strides = (0, 0, *x.strides[:-2])[-2:]
-    return x, kind, (x.__array_interface__["data"][0], *strides, distance)
+    """x @ y of two matrices, or two batches of one shape, float32 or float64. NotImplemented for others."""
+    out = product(x, y)
+    if out is None:
+        out = product(x.copy(), y.copy())
+    return NotImplemented if out is None else out

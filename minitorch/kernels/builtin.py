@@ -45,16 +45,15 @@ llvmlite.binding.add_symbol(NEW_ARRAY, ctypes.c_void_p.from_address(_numpys + 94
 
 
 @intrinsic
-def on_stack(typing_context, a, b):
-    """The address of two words that are there until the function returns."""
+def kept(typing_context, number):
+    """The address of a number, or of those of a tuple, which is there until the function returns."""
 
     def generate(context, builder, signature, args):
-        words = cgutils.alloca_once(builder, ir.IntType(64), size=2)
-        for i, value in enumerate(args):
-            builder.store(value, builder.gep(words, [ir.IntType(32)(i)]))
-        return builder.ptrtoint(words, ir.IntType(64))
+        place = cgutils.alloca_once(builder, args[0].type)
+        builder.store(args[0], place)
+        return builder.ptrtoint(place, ir.IntType(64))
 
-    return WORD(WORD, WORD), generate
+    return WORD(number), generate
 
 
 @kernel(inner=True)
@@ -79,12 +78,12 @@ def new_array(array, dtype, ndim, shape):
 
 @kernel(inner=True)
 def new_vector(array, dtype, n):
-    return new_array(array, dtype, 1, on_stack(n, n))
+    return new_array(array, dtype, 1, kept((n,)))
 
 
 @kernel(inner=True)
 def new_matrix(array, dtype, m, n):
-    return new_array(array, dtype, 2, on_stack(m, n))
+    return new_array(array, dtype, 2, kept((m, n)))
 
 
 @kernel(inner=True)

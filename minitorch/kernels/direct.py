@@ -25,6 +25,7 @@ from .builtin import (
     PyObject_CallNoArgs,
     dtype_of,
     function_at,
+    kept,
     new_array,
 )
 from .jit import c_function, kernel
@@ -36,7 +37,7 @@ from .team import ZERO, do_pieces, load
 #: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
 WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
 
-#: of a table, an array of words: the ufunc, where `ndarray`, `float`, the int 0 and the type of bools are, the team's words, how that is
+#: of a table, an array of words: the ufunc, where `ndarray`, `float`, the int 0 and the type of bools are, where the team's words are, how that is
 #: started, how a piece is done, and then rows, one for each type: dtypes of arguments and result, their bytes, the loop, what is handed
 #: to that, whether a `float` beside such an array becomes a number of its type, and the picoseconds of an element
 UFUNC, ARRAY, FLOAT, NOTHING, BOOL, TEAM, START, DO, ROWS = range(0, 72, 8)
@@ -69,18 +70,6 @@ def run(typing_context, loop, handed, places, n, steps):
         return context.get_dummy_value()
 
     return types.none(loop, handed, places, n, steps), generate
-
-
-@intrinsic
-def kept(typing_context, number):
-    """The address of a number, which is there until the function returns."""
-
-    def generate(context, builder, signature, args):
-        place = cgutils.alloca_once(builder, args[0].type)
-        builder.store(args[0], place)
-        return builder.ptrtoint(place, ir.IntType(64))
-
-    return WORD(number), generate
 
 
 @kernel(inner=True)
@@ -152,7 +141,7 @@ def filled(table, row, places, steps, n, out):
     if n * cost < WORTH:
         run(word(row + LOOP), word(row + HANDED), places, n, steps)
         return out
-    words = vector(word(word(table + TEAM) + DATA), SIZE_OF_WORDS, ZERO)
+    words = vector(word(word(word(table + TEAM) + DATA)), SIZE_OF_WORDS, ZERO)
     if not load(words, TEAM_SIZE):
         nothing = PyObject_CallNoArgs(word(table + START))
         Py_DecRef(nothing if nothing else out)
@@ -271,7 +260,7 @@ def direct_where():
 
 
 def head(function):
-    things = function, np.ndarray, float, 0, np.dtype(bool), team.words, team.start
+    things = function, np.ndarray, float, 0, np.dtype(bool), team.place, team.start
     return [id(thing) for thing in things] + [entry(piece, types.void(WORD, WORD, WORD))]
 
 

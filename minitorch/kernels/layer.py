@@ -28,11 +28,13 @@ from .blas import (
     put,
     sgemm,
     sgemv,
+    started,
+    team_of,
 )
 from .blas import available as blas_available
 from .builtin import (
+    NOT,
     Py_DecRef,
-    PyObject_CallNoArgs,
     PyTuple_New,
     builtin,
     counted,
@@ -44,7 +46,7 @@ from .builtin import (
 from .jit import kernel
 from .layout import DATA, DOUBLE, FLOATS, ITEMS, SHAPE, SINGLE, TYPE
 from .raw import array_at, item, vector, word
-from .team import I32, ONE, SIZE, ZERO, address, call, load, words
+from .team import I32, ONE, SIZE, ZERO, address, call, load
 
 available = blas_available and bool(FLOATS)
 
@@ -56,35 +58,14 @@ ROWS, COLUMNS = 32, 16
 #: so, since as a product of matrices it takes longer, all of w being copied first (64x64: 1.1 us, 0.3)
 FEW = 9215
 
-#: what a kernel finds: it does nothing, as the arrays aren't as it takes them; it is done; it is, but helpers ought to be started
-NOT, DONE, ALONE = range(3)
-
-#: what the built-in functions here know, by index: the team's words, how helpers are started, None and True
-WORDS, START, NONE, TRUE = range(1, 5)
-
-SIZE_OF_WORDS = len(words)
+#: what the built-in functions here know, by index, after what those of blas.py do: None and True
+NONE, TRUE = 3, 4
 
 #: bytes of the addresses of a layer's four objects; most elements of an activation
 LAYER, FAST = 32, 1 << 14
 
 #: the bits of two float32 that are 1, and of a float64 that is
 SINGLE_ONES, DOUBLE_ONES = 0x3F8000003F800000, 0x3FF0000000000000
-
-
-@kernel(inner=True)
-def team_of(results):
-    return vector(word(item(results, WORDS) + DATA), SIZE_OF_WORDS, ZERO)
-
-
-@kernel(inner=True)
-def started(results, done, out):
-    """What a built-in function returns that has made `out`: the same, after helpers have been started if they ought to be."""
-    if done == ALONE and out:
-        nothing = PyObject_CallNoArgs(item(results, START))
-        Py_DecRef(nothing if nothing else out)
-        if not nothing:
-            return ZERO
-    return out
 
 
 @kernel(inner=True)
@@ -119,26 +100,26 @@ def turn(w, out, n, k):
 
 @kernel(inner=True)
 def affine(kind, shape, x, w, bias, out, team):
-    """out (m, n) = x (m, k) @ w (n, k).T + bias, all by address; a bias of 0 is none. Returns `DONE` or `ALONE`."""
+    """out (m, n) = x (m, k) @ w (n, k).T + bias, all by address; a bias of 0 is none. Returns whether helpers ought to be started."""
     (m, n, k), size, beta = shape, 4 if kind == SINGLE else 8, ONE if bias else ZERO
     if m * n * k >= SHARED:
         parts = pieces(m, n, 1)
         table = np.empty((parts, ROW), np.int64)
         count = put(table, ZERO, parts, (m, n, k), (PLAIN, x, k), (TRANSPOSED, w, k), out, bias, size)
         finish(team, table, count)
-        return DONE if load(team, SIZE) else ALONE
+        return load(team, SIZE) == 0
     for i in range(m if bias else 0):
         memcpy(out + i * n * size, bias, n * size)
     if m == 1 and k <= FEW:
         times_vector(kind, w, x, out, n, k, beta)
-        return DONE
+        return False
     turned = np.empty(n * k if kind == SINGLE and m >= ROWS and n >= COLUMNS else 0, np.float32)
     if turned.size:
         turn(vector(w, n * k, F32(0)), turned, n, k)
         product(kind, PLAIN, PLAIN, (m, n, k), (x, k), (address(turned, 0), n), out, beta)
     else:
         product(kind, PLAIN, TRANSPOSED, (m, n, k), (x, k), (w, k), out, beta)
-    return DONE if turned.size >= 0 else NOT  # a use, or it would be freed before
+    return turned.size < 0  # a use, or it would be freed before
 
 
 @kernel(inner=True)
@@ -170,7 +151,7 @@ def fits(results, arguments, count):
     return True, m, widest
 
 
-@builtin(words, team.start, None)
+@builtin(team.place, team.start, None)
 def layers(results, arguments, count):
     """(x, and of each layer: w, b or None, its `activation` or None, and an array for its result, or None): activation(x @ w.T + b) again
     and again. The last result is returned; of others, if they have no array, nothing is left. NotImplemented: the arrays are not contiguous
@@ -179,7 +160,7 @@ def layers(results, arguments, count):
     if not fit:
         return given(results, NOT)
     _, x, shape, kind, _ = array_at(arguments)
-    team, none, k, done, last = team_of(results), item(results, NONE), word(shape + 8), DONE, ZERO
+    team, none, k, alone, last = team_of(results), item(results, NONE), word(shape + 8), False, ZERO
     made, between = ZERO, np.empty((2, widest), np.float64)
     for i, layer in enumerate(range(arguments + 8, arguments + 8 * count, LAYER)):
         w, b, activation, last = word(layer), word(layer + 8), word(layer + 16), word(layer + 24)
@@ -193,14 +174,14 @@ def layers(results, arguments, count):
             if not made:
                 return made
             out = word(made + DATA)
-        done = max(done, affine(kind, (m, n, k), x, word(w + DATA), word(b + DATA) if b != none else ZERO, out, team))
+        alone |= affine(kind, (m, n, k), x, word(w + DATA), word(b + DATA) if b != none else ZERO, out, team)
         if activation != none:
             call(word(word(activation + DATA)), out, ZERO, m * n)
         x, k = out, n
-    return started(results, done if between.size >= 0 else DONE, made if made else counted(last))  # a use, as above
+    return started(results, alone and between.size >= 0, made if made else counted(last))  # a use, as above
 
 
-@builtin(words, team.start, None, True)
+@builtin(team.place, team.start, None, True)
 def linear_backward(results, arguments, count):
     """(g, x, w, wanted): a tuple of g @ w, g.T @ x and sum(g, 0), the last as a product with ones (in half the time of a loop over rows);
     None for those of which `wanted`, a tuple too, doesn't say True. NotImplemented: they are not contiguous matrices of one type."""
@@ -250,8 +231,7 @@ def linear_backward(results, arguments, count):
                 product(kind, a_kind, PLAIN, shape, a, b, into, ZERO)
     if work >= SHARED:
         finish(team, table, rows)
-    done = DONE if work < SHARED or load(team, SIZE) else ALONE
-    return started(results, done if ones[0] else DONE, found)  # a use, or they would be freed before
+    return started(results, work >= SHARED and load(team, SIZE) == 0 and ones[0] != 0, found)  # a use, as above
 
 
 if not available:

@@ -17,10 +17,11 @@ HEAD = object.__basicsize__
 ITEMS = tuple.__basicsize__
 LENGTH = ITEMS - 8  # of a tuple
 TYPE = HEAD - 8
-DATA, NDIM, SHAPE, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 40, HEAD + 48
+DATA, NDIM, SHAPE, STRIDES, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 24, HEAD + 40, HEAD + 48
 KIND = HEAD + 8  # of a dtype: kind, character, byte order and number, in 8 bytes
 INT = 0xFFFFFFFF  # the half of a word that an int takes
 READABLE, WRITABLE = 0x101, 0x501  # flags: contiguous, aligned; writeable, too
+ALIGNED = 0x100
 
 NDARRAY = id(np.ndarray)
 
@@ -42,7 +43,8 @@ def is_known() -> bool:
     if any(_int(id(a) + at, 32) != value for at, value in halves.items()):
         return False
     shape = _int(id(a) + SHAPE)
-    return (_int(shape), _int(shape + 8)) == a.shape
+    strides = _int(id(a) + STRIDES)
+    return (_int(shape), _int(shape + 8), _int(strides), _int(strides + 8)) == a.shape + a.strides
 
 
 class Float(NamedTuple):

@@ -113,6 +113,9 @@ SIZE, WANTED, LEFT, HELPED, DONE, ASLEEP, END, SEMAPHORE, WORK, HELPERS, CORES, 
 FUNCTION, ARGS, COUNT, STEP = range(WORK, WORK + 4)
 words = np.zeros(OTHERS + 16, np.int64)
 
+#: where they are, for built-in functions (tests let them be elsewhere)
+place = np.array([words.ctypes.data])
+
 starting = threading.Lock()
 
 

@@ -16,9 +16,6 @@ from .dims import broadcast_shape
 from .samples import calls
 from .table import composite, op
 
-#: multiply-adds from which on a product is a kernel's: its call is 6 us dearer than NumPy's (64x64 @ 64x64: 13.8 us, 7.5), but beyond
-#: 64^3 NumPy's BLAS wakes its own threads, which then spin for 26 ms
-WORTH = (1 << 18) + 1
 KERNELS = (np.dtype(np.float32), np.dtype(np.float64))  # the types that they are compiled for
 
 
@@ -105,8 +102,6 @@ def _c_name(a):
 
 
 def _matmul_forward(x, y):
-    if x.size * y.shape[-1] < WORTH or not kernels.blas.available:
-        return NotImplemented
     if y.ndim == 2 and x.ndim > 2:
         out = kernels.blas.matmul(x.reshape(_two_dims(x)), y)
         return out if out is NotImplemented else out.reshape(*x.shape[:-1], y.shape[1])
@@ -120,7 +115,7 @@ def _matmul_backward(g, x, y, wanted):
     if x.ndim == y.ndim == 1 and x.size >= LARGE:
         g = np.asarray(g)  # NumPy makes numbers of arrays without dimensions
         return _scaled(g, y) if wanted[0] else None, _scaled(g, x) if wanted[1] else None
-    if min(x.ndim, y.ndim) < 2 or x.size * y.shape[-1] < WORTH or not kernels.blas.available:
+    if min(x.ndim, y.ndim) < 2:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
         shape, g, x = x.shape, g.reshape(_two_dims(g)), x.reshape(_two_dims(x))
