@@ -71,8 +71,8 @@ def test_linear(size, dtype, team):
 
 
 @pytest.mark.parametrize("dtype", CLOSE)
-@pytest.mark.parametrize("rows", [5, layer.ROWS - 1, layer.ROWS])
-@pytest.mark.parametrize("columns", [7, layer.COLUMNS - 1, layer.COLUMNS])
+@pytest.mark.parametrize("rows", [5, blas.ROWS - 1, blas.ROWS])
+@pytest.mark.parametrize("columns", [7, blas.COLUMNS - 1, blas.COLUMNS])
 def test_layers_with_nan_and_inf(dtype, rows, columns):
     """Also on both sides of the sizes from which on the weight is turned round."""
     x, w, b = (numbers(i, *shape, dtype=dtype) for i, shape in enumerate([(rows, 6), (columns, 6), (columns,)]))

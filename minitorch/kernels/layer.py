@@ -23,6 +23,7 @@ from .blas import (
     dgemm,
     dgemv,
     finish,
+    is_turned,
     memcpy,
     pieces,
     put,
@@ -30,6 +31,8 @@ from .blas import (
     sgemv,
     started,
     team_of,
+    times,
+    turned,
 )
 from .blas import available as blas_available
 from .builtin import (
@@ -49,10 +52,6 @@ from .raw import array_at, item, vector, word
 from .team import I32, ONE, SIZE, ZERO, address, call, load
 
 available = blas_available and bool(FLOATS)
-
-#: rows of the input and columns of the result from which on a float32 product is faster with the weight turned round before: OpenBLAS
-#: needs 7.7 us for 64x64 @ (64x64).T, and 5.0 without the .T, for which turning takes 1.1
-ROWS, COLUMNS = 32, 16
 
 #: most multiply-adds of a matrix and a vector for which OpenBLAS wakes no threads (interface/gemv.c: fewer than 9216). One row's product is
 #: so, since as a product of matrices it takes longer, all of w being copied first (64x64: 1.1 us, 0.3)
@@ -91,14 +90,6 @@ def times_vector(kind, w, x, out, n, k, beta):
 
 
 @kernel(inner=True)
-def turn(w, out, n, k):
-    """out (k, n) = w.T"""
-    for j in range(k):
-        for i in range(n):
-            out[j * n + i] = w[i * k + j]
-
-
-@kernel(inner=True)
 def affine(kind, shape, x, w, bias, out, team):
     """out (m, n) = x (m, k) @ w (n, k).T + bias, all by address; a bias of 0 is none. Returns whether helpers ought to be started."""
     (m, n, k), size, beta = shape, 4 if kind == SINGLE else 8, ONE if bias else ZERO
@@ -113,13 +104,11 @@ def affine(kind, shape, x, w, bias, out, team):
     if m == 1 and k <= FEW:
         times_vector(kind, w, x, out, n, k, beta)
         return False
-    turned = np.empty(n * k if kind == SINGLE and m >= ROWS and n >= COLUMNS else 0, np.float32)
-    if turned.size:
-        turn(vector(w, n * k, F32(0)), turned, n, k)
-        product(kind, PLAIN, PLAIN, (m, n, k), (x, k), (address(turned, 0), n), out, beta)
+    if kind == SINGLE and is_turned(m, n, k):
+        times(PLAIN, (m, n, k), (x, k), turned(w, k, n, k), out, n, beta)
     else:
         product(kind, PLAIN, TRANSPOSED, (m, n, k), (x, k), (w, k), out, beta)
-    return turned.size < 0  # a use, or it would be freed before
+    return False
 
 
 @kernel(inner=True)
@@ -178,7 +167,7 @@ def layers(results, arguments, count):
         if activation != none:
             call(word(word(activation + DATA)), out, ZERO, m * n)
         x, k = out, n
-    return started(results, alone and between.size >= 0, made if made else counted(last))  # a use, as above
+    return started(results, alone and between.size >= 0, made if made else counted(last))  # a use, or it would be freed before
 
 
 @builtin(team.place, team.start, None, True)
