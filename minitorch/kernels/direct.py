@@ -12,7 +12,7 @@ import functools
 import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -39,9 +39,11 @@ WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
 
 #: of a table, an array of words: the ufunc, where `ndarray`, `float`, the int 0 and the type of bools are, where the team's words are, how that is
 #: started, how a piece is done, and then rows, one for each type: dtypes of arguments and result, their bytes, the loop, what is handed
-#: to that, whether a `float` beside such an array becomes a number of its type, and the picoseconds of an element
+#: to that, what may stand beside an array of the result's shape, and the picoseconds of an element
 UFUNC, ARRAY, FLOAT, NOTHING, BOOL, TEAM, START, DO, ROWS = range(0, 72, 8)
-TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, NUMBERS, COST, ROW = range(0, 72, 8)
+TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, BESIDE, COST, ROW = range(0, 72, 8)
+#: nothing but another; arrays of no dimensions; a `float`, too, which becomes a number of its type
+ARRAYS, SINGLE, NUMBERS = range(3)
 
 TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
 
@@ -118,12 +120,12 @@ def number_of(table, x, y):
 def operand(table, row, thing, whole, number):
     """(where the loop finds an argument, how many bytes its elements are apart), beside an array whose shape the result has; 0, 0: it can't"""
     if is_number(table, thing):
-        return (number if word(row + NUMBERS) else 0), 0
+        return (number if word(row + BESIDE) == NUMBERS else 0), 0
     if word(thing + TYPE) != word(table + ARRAY) or dtype_of(thing) != word(row + TAKES) or not is_whole(thing):
         return 0, 0
     if same_shape(thing, whole):
         return word(thing + DATA), word(row + SIZE)
-    return (0 if word(thing + NDIM) & INT else word(thing + DATA)), 0
+    return (0 if word(thing + NDIM) & INT or word(row + BESIDE) == ARRAYS else word(thing + DATA)), 0
 
 
 def piece(record, start, stop):
@@ -243,7 +245,7 @@ def direct(ufunc, gives=None):
         if loop:
             takes, given = np.dtype(kind), np.dtype(gives or kind)
             cost = (ufunc.nin * takes.itemsize + given.itemsize) * BYTE + CALL * (ufunc in ufuncs.MADE)
-            table += id(takes), id(given), takes.itemsize, given.itemsize, *loop, kind in "fd", cost
+            table += id(takes), id(given), takes.itemsize, given.itemsize, *loop, NUMBERS if kind in "fd" else SINGLE, cost
     return made(two if ufunc.nin == 2 else one, ufunc, table)
 
 
@@ -255,8 +257,38 @@ def direct_where():
     for kind in "fdli":
         dtype = np.dtype(kind)
         loop = ufuncs.driver(chosen, types.int32 if dtype.itemsize == 4 else types.int64)
-        table += id(dtype), id(dtype), dtype.itemsize, dtype.itemsize, loop, 0, kind in "fd", 3 * dtype.itemsize * BYTE
+        table += id(dtype), id(dtype), dtype.itemsize, dtype.itemsize, loop, 0, NUMBERS if kind in "fd" else SINGLE, 3 * dtype.itemsize * BYTE
     return made(three, np.where, table)
+
+
+ENTRY = """
+def {name}_entry(arrays, sizes, steps, data):
+    {name}({arrays}, carray(arrays[{count}], sizes[0]), vector(data, {numbers}, one))
+"""
+
+
+def of_program(program):
+    """A program of fuse.py with one or two arguments. NotImplemented for other than plain arrays of one shape."""
+    if not FLOATS or numba.config.DISABLE_JIT:
+        return not_implemented
+    name, count, number, numbers = program.loop.__name__, len(program.roles), program.number, len(program.numbers)
+    env = {name: program.loop, "carray": carray, "vector": vector, "one": number.type(1), "__name__": __name__}
+    arrays = ", ".join(f"carray(arrays[{i}], sizes[0])" for i in range(count))
+    # below the last line of the file, see ufuncs.py
+    exec(compile("\n" * 1000 + ENTRY.format(name=name, arrays=arrays, count=count, numbers=numbers), __file__, "exec"), env)
+    loop = ufuncs.driver(env[f"{name}_entry"], types.float32 if number.itemsize == 4 else types.float64)
+    constants = program.constants.ctypes.data if numbers else 0
+    row = id(number), id(number), number.itemsize, number.itemsize, loop, constants, ARRAYS, int(1000 * program.cost)
+    function = made(two if count == 2 else one, not_implemented, [*head(not_implemented), *row])
+    _kept.append(program)
+    return function
+
+
+def not_implemented(*arguments):
+    return NotImplemented
+
+
+_kept = []  # whose numbers lie where a table says
 
 
 def head(function):
