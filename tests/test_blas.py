@@ -393,3 +393,21 @@ def test_a_layer_of_one_row(shape, dtype):
     w[n // 2, 0], b[0] = np.nan, np.inf
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(np.isfinite(layer.layers(x, w, b, None, None)), np.isfinite(x @ w.T + b))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (5, 1), (1, 7), (40, 300), (700, 900), (3, 20000), (20000, 3), (60, 9300), (0, 4), (4, 0)])
+def test_matrix_and_vector(shape, dtype):
+    """Around the sizes that OpenBLAS gives one thread, and those that are shared."""
+    r = np.random.default_rng(0)
+    w, rows, columns = (r.random(s).astype(dtype) for s in (shape, shape[:1], shape[1:]))
+    for x in (w, np.asfortranarray(w), np.repeat(w, 2, 1)[:, ::2]):
+        matrix, left, right = (T.from_numpy(a.copy(order="K")).requires_grad_() for a in (x, rows, columns))
+        expected = dict(rtol=1e-4 if dtype == "float32" else 1e-12)
+        np.testing.assert_allclose((matrix @ right).detach().numpy(), w @ columns, **expected)
+        np.testing.assert_allclose((left @ matrix).detach().numpy(), rows @ w, **expected)
+        for product, g, others in ((matrix @ right, rows, (right, rows @ w)), (left @ matrix, columns, (left, w @ columns))):
+            matrix.grad = others[0].grad = None
+            product.backward(T.from_numpy(g))
+            np.testing.assert_allclose(matrix.grad.numpy(), np.outer(rows, columns), **expected)
+            np.testing.assert_allclose(others[0].grad.numpy(), others[1], **expected)

@@ -53,20 +53,20 @@ def found(names) -> bool:
 available = found(NAMES)
 
 
-def gemm(name, number):
+def gemm_of(name, number):
     """cblas_?gemm: C = alpha * op(A) @ op(B) + beta * C; addresses are integers."""
     given = (I32, I32, I32, I64, I64, I64, number, I64, I64, I64, I64, number, I64, I64)
     return types.ExternalFunction(name, types.void(*given))
 
 
-def gemv(name, number):
+def gemv_of(name, number):
     """cblas_?gemv: y = alpha * op(A) @ x + beta * y"""
     given = (I32, I32, I64, I64, number, I64, I64, I64, I64, number, I64, I64)
     return types.ExternalFunction(name, types.void(*given))
 
 
-sgemm, dgemm = gemm(NAMES[0], F32), gemm(NAMES[1], F64)
-sgemv, dgemv = gemv(NAMES[4], F32), gemv(NAMES[5], F64)
+sgemm, dgemm = gemm_of(NAMES[0], F32), gemm_of(NAMES[1], F64)
+sgemv, dgemv = gemv_of(NAMES[4], F32), gemv_of(NAMES[5], F64)
 blas_threads = types.ExternalFunction(NAMES[2], I32())
 set_blas_threads = types.ExternalFunction(NAMES[3], types.void(I32))
 memcpy = types.ExternalFunction("memcpy", I64(I64, I64, I64))
@@ -87,6 +87,10 @@ WIDE, MOST = 1024, 8
 #: rows of A, columns of the result, and most elements of B for which a float32 product A @ B.T is faster with B turned round before:
 #: OpenBLAS needs 7.9 us for 64x64 @ (64x64).T, and 4.9 without the .T, for which turning takes 1.5; 128x32 @ (128x32).T 37, 9.6 and 1.4
 ROWS, COLUMNS, TURNED = 32, 16, 1 << 14
+
+#: most multiply-adds of a matrix and a vector for which OpenBLAS wakes no threads (interface/gemv.c: fewer than 9216). One row's product is
+#: so, since as a product of matrices it takes longer, all of w being copied first (64x64: 1.1 us, 0.3)
+FEW = 9215
 
 #: what built-in functions here know, by index: where the team's words are, how helpers are started, and None
 WORDS, START, UNREADABLE = range(1, 4)
@@ -122,6 +126,36 @@ def is_turned(m, n, k):
 
 
 @kernel(inner=True)
+def gemv(size, kind, m, n, a, distance, x, beta, out):
+    """out = op(A) @ x + beta * out for A (m, n)"""
+    if size == 4:
+        sgemv(ROW_MAJOR, I32(kind), m, n, F32(1), a, distance, x, ONE, F32(beta), out, ONE)
+    else:
+        dgemv(ROW_MAJOR, I32(kind), m, n, F64(1), a, distance, x, ONE, F64(beta), out, ONE)
+
+
+@kernel(inner=True)
+def rows_times(size, w, distance, x, out, n, k, beta):
+    """out (n) = w (n, k) @ x + beta * out, so many numbers of w at a time that OpenBLAS does not wake its threads."""
+    for j in range(0, k, FEW):
+        wide, more = min(FEW, k - j), beta if j == 0 else ONE
+        step = max(ONE, FEW // wide)
+        for i in range(0, n, step):
+            gemv(size, PLAIN, min(step, n - i), wide, w + (i * distance + j) * size, distance, x + j * size, more, out + i * size)
+
+
+@kernel(inner=True)
+def columns_times(size, w, distance, x, out, n, k, beta):
+    """out (k) = x @ w (n, k) + beta * out, in the same way."""
+    for j in range(0, k, FEW):
+        wide = min(FEW, k - j)
+        step = max(ONE, FEW // wide)
+        for i in range(0, n, step):
+            more = beta if i == 0 else ONE
+            gemv(size, TRANSPOSED, min(step, n - i), wide, w + (i * distance + j) * size, distance, x + i * size, more, out + j * size)
+
+
+@kernel(inner=True)
 def compute(row):
     """The product that a row of the table asks for, added to the bias if there is one."""
     a, b, m, n, k = I32(row[0]), I32(row[1]), row[2], row[3], row[4]
@@ -130,7 +164,11 @@ def compute(row):
     if beta:
         for i in range(m):
             memcpy(row[9] + i * row[10] * size, bias, n * size)
-    if size == 4 and b == TRANSPOSED and is_turned(m, n, k):
+    if m == 1 and a == PLAIN and b == TRANSPOSED:
+        rows_times(size, row[7], row[8], row[5], row[9], n, k, beta)
+    elif m == 1 and a == PLAIN and b == PLAIN:
+        columns_times(size, row[7], row[8], row[5], row[9], k, n, beta)
+    elif size == 4 and b == TRANSPOSED and is_turned(m, n, k):
         times(row[0], (m, n, k), (row[5], row[6]), turned(row[7], row[8], n, k), row[9], row[10], beta)
     elif size == 4:
         sgemm(ROW_MAJOR, a, b, m, n, k, F32(1), row[5], row[6], row[7], row[8], F32(beta), row[9], row[10])

@@ -21,14 +21,13 @@ from .blas import (
     SHARED,
     TRANSPOSED,
     dgemm,
-    dgemv,
     finish,
     is_turned,
     memcpy,
     pieces,
     put,
+    rows_times,
     sgemm,
-    sgemv,
     started,
     team_of,
     times,
@@ -53,10 +52,6 @@ from .team import I32, ONE, SIZE, ZERO, address, call, load
 
 available = blas_available and bool(FLOATS)
 
-#: most multiply-adds of a matrix and a vector for which OpenBLAS wakes no threads (interface/gemv.c: fewer than 9216). One row's product is
-#: so, since as a product of matrices it takes longer, all of w being copied first (64x64: 1.1 us, 0.3)
-FEW = 9215
-
 #: what the built-in functions here know, by index, after what those of blas.py do: None and True
 NONE, TRUE = 3, 4
 
@@ -78,18 +73,6 @@ def product(kind, a_kind, b_kind, shape, a, b, c, beta):
 
 
 @kernel(inner=True)
-def times_vector(kind, w, x, out, n, k, beta):
-    """out (n) = w (n, k) @ x + beta * out, so many rows at a time that OpenBLAS does not wake its threads."""
-    step, size, plain, one = max(ONE, FEW // k), 4 if kind == SINGLE else 8, I32(PLAIN), ONE
-    for i in range(0, n, step):
-        rows, a, y = min(step, n - i), w + i * k * size, out + i * size
-        if kind == SINGLE:
-            sgemv(ROW_MAJOR, plain, rows, k, F32(1), a, k, x, one, F32(beta), y, one)
-        else:
-            dgemv(ROW_MAJOR, plain, rows, k, F64(1), a, k, x, one, F64(beta), y, one)
-
-
-@kernel(inner=True)
 def affine(kind, shape, x, w, bias, out, team):
     """out (m, n) = x (m, k) @ w (n, k).T + bias, all by address; a bias of 0 is none. Returns whether helpers ought to be started."""
     (m, n, k), size, beta = shape, 4 if kind == SINGLE else 8, ONE if bias else ZERO
@@ -101,8 +84,8 @@ def affine(kind, shape, x, w, bias, out, team):
         return load(team, SIZE) == 0
     for i in range(m if bias else 0):
         memcpy(out + i * n * size, bias, n * size)
-    if m == 1 and k <= FEW:
-        times_vector(kind, w, x, out, n, k, beta)
+    if m == 1:
+        rows_times(4 if kind == SINGLE else 8, w, k, x, out, n, k, beta)
         return False
     if kind == SINGLE and is_turned(m, n, k):
         times(PLAIN, (m, n, k), (x, k), turned(w, k, n, k), out, n, beta)

@@ -105,6 +105,9 @@ def _matmul_forward(x, y):
     if y.ndim == 2 and x.ndim > 2:
         out = kernels.blas.matmul(x.reshape(_two_dims(x)), y)
         return out if out is NotImplemented else out.reshape(*x.shape[:-1], y.shape[1])
+    if x.ndim + y.ndim == 3:  # a matrix and a vector
+        out = kernels.blas.matmul(x.reshape(1, -1), y) if y.ndim == 2 else kernels.blas.matmul(y.reshape(1, -1), x.T)
+        return out if out is NotImplemented else out.reshape(-1)
     return kernels.blas.matmul(x, y)
 
 
@@ -115,6 +118,8 @@ def _matmul_backward(g, x, y, wanted):
     if x.ndim == y.ndim == 1 and x.size >= LARGE:
         g = np.asarray(g)  # NumPy makes numbers of arrays without dimensions
         return _scaled(g, y) if wanted[0] else None, _scaled(g, x) if wanted[1] else None
+    if x.ndim + y.ndim == 3:
+        return _vector_backward(g, x, y, wanted)
     if min(x.ndim, y.ndim) < 2:
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
@@ -124,6 +129,19 @@ def _matmul_backward(g, x, y, wanted):
     dx = kernels.blas.matmul(g, y.swapaxes(-2, -1)) if wanted[0] else None
     dy = kernels.blas.matmul(x.swapaxes(-2, -1), g) if wanted[1] else None
     return NotImplemented if dx is NotImplemented or dy is NotImplemented else (dx, dy)
+
+
+def _vector_backward(g, x, y, wanted):
+    """Of a matrix and a vector, in either order: the outer product with the gradient, and its product with the matrix."""
+    matrix, vector, first = (x, y, True) if x.ndim == 2 else (y, x, False)
+    row, other = g.reshape(1, -1), vector.reshape(1, -1)
+    left, right = (row, other) if first else (other, row)
+    outer = kernels.blas.matmul(left.reshape(-1, 1), right) if wanted[not first] else None
+    product = kernels.blas.matmul(row, matrix if first else matrix.T) if wanted[first] else None
+    if outer is NotImplemented or product is NotImplemented:
+        return NotImplemented
+    product = product if product is None else product.reshape(-1)
+    return (outer, product) if first else (product, outer)
 
 
 @op(
