@@ -34,7 +34,7 @@ def _count(x):
 
 def all(x, *, dim=None, keepdim=False):
     if dim is None and not keepdim:
-        out = np.array(_count(x) == x.size)
+        out = np.array(int(_count(x)) == x.size)
     else:
         out = np.logical_and.reduce(x, dim, None, None, keepdim)
     return out.astype(UINT8) if x.dtype is UINT8 else out  # torch keeps uint8, its old bool
@@ -42,7 +42,7 @@ def all(x, *, dim=None, keepdim=False):
 
 def any(x, *, dim=None, keepdim=False):
     if dim is None and not keepdim:
-        out = np.array(_count(x) > 0)
+        out = np.array(bool(_count(x)))
     else:
         out = np.logical_or.reduce(x, dim, None, None, keepdim)
     return out.astype(UINT8) if x.dtype is UINT8 else out
