@@ -58,9 +58,10 @@ def count_nonzero(x, *, dim=None):
 def nonzero(x):
     if not x.ndim:
         return np.zeros((int(x != 0), 0), np.int64)
-    if x.size < SOME or x.ndim > 2:
-        return x.nonzero()[0].base if TOGETHER else np.stack(x.nonzero(), axis=1)
-    held = np.ascontiguousarray(x if x.dtype.char in "fd?" else x != 0)
-    out = np.empty((int(_count(held)) + 1, x.ndim), np.int64)
-    kernels.logic.places(held if x.ndim == 2 else held.reshape(1, -1), out)
-    return out[:-1]
+    if x.size >= SOME and x.ndim <= 2 and FLOATS:
+        out = kernels.logic.places(x)
+        if out is NotImplemented:
+            out = kernels.logic.places(np.ascontiguousarray(x != 0))
+        if out is not NotImplemented:
+            return out[:-1]
+    return x.nonzero()[0].base if TOGETHER else np.stack(x.nonzero(), axis=1)

@@ -63,4 +63,4 @@ def kind_of(dtype):
     return _int(id(np.dtype(dtype)) + KIND)
 
 
-SINGLE, DOUBLE = kind_of(np.float32), kind_of(np.float64)
+SINGLE, DOUBLE, BOOL = kind_of(np.float32), kind_of(np.float64), kind_of(np.bool_)
