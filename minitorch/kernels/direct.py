@@ -31,7 +31,7 @@ from .builtin import (
 from .jit import c_function, kernel
 from .layout import DATA, FLAGS, FLOATS, HEAD, INT, NDIM, READABLE, SHAPE, TYPE
 from .loops import loop_of
-from .raw import elements, vector, word
+from .raw import elements, same_shape, vector, word
 from .team import ZERO, do_pieces, load
 
 #: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
@@ -43,7 +43,7 @@ WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
 UFUNC, ARRAY, FLOAT, NOTHING, BOOL, TEAM, START, DO, ROWS = range(0, 72, 8)
 TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, BESIDE, COST, ROW = range(0, 72, 8)
 #: nothing but another; arrays of no dimensions; a `float`, too, which becomes a number of its type
-ARRAYS, SINGLE, NUMBERS = range(3)
+ARRAYS, BARE, NUMBERS = range(3)
 
 TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
 
@@ -86,15 +86,6 @@ def row_of(table, dtype):
 @kernel(inner=True)
 def is_whole(array):
     return word(array + FLAGS) & READABLE == READABLE
-
-
-@kernel(inner=True)
-def same_shape(a, b):
-    n = word(a + NDIM) & INT
-    same = word(b + NDIM) & INT == n
-    for d in range(n if same else 0):
-        same &= word(word(a + SHAPE) + 8 * d) == word(word(b + SHAPE) + 8 * d)
-    return same
 
 
 @kernel(inner=True)
@@ -245,7 +236,7 @@ def direct(ufunc, gives=None):
         if loop:
             takes, given = np.dtype(kind), np.dtype(gives or kind)
             cost = (ufunc.nin * takes.itemsize + given.itemsize) * BYTE + CALL * (ufunc in ufuncs.MADE)
-            table += id(takes), id(given), takes.itemsize, given.itemsize, *loop, NUMBERS if kind in "fd" else SINGLE, cost
+            table += id(takes), id(given), takes.itemsize, given.itemsize, *loop, NUMBERS if kind in "fd" else BARE, cost
     return made(two if ufunc.nin == 2 else one, ufunc, table)
 
 
@@ -257,7 +248,7 @@ def direct_where():
     for kind in "fdli":
         dtype = np.dtype(kind)
         loop = ufuncs.driver(chosen, types.int32 if dtype.itemsize == 4 else types.int64)
-        table += id(dtype), id(dtype), dtype.itemsize, dtype.itemsize, loop, 0, NUMBERS if kind in "fd" else SINGLE, 3 * dtype.itemsize * BYTE
+        table += id(dtype), id(dtype), dtype.itemsize, dtype.itemsize, loop, 0, NUMBERS if kind in "fd" else BARE, 3 * dtype.itemsize * BYTE
     return made(three, np.where, table)
 
 

@@ -18,8 +18,8 @@ import numba
 import numpy as np
 
 from .jit import kernel
-from .layout import DATA, DTYPE, FLAGS, INT, KIND, NDIM, READABLE, SHAPE, TYPE, WRITABLE
-from .raw import elements, item, vector, word
+from .layout import DATA, DTYPE, FLAGS, KIND, READABLE, TYPE, WRITABLE
+from .raw import elements, item, same_shape, vector, word
 
 if numba.config.DISABLE_JIT:
 
@@ -41,15 +41,6 @@ else:
 
 
 # ---------------------------------------------------------------------- arrays in a tuple, see `layout`
-
-
-@kernel(inner=True)
-def same_shape(a, b):
-    n = word(a + NDIM) & INT
-    same = word(b + NDIM) & INT == n
-    for d in range(n if same else 0):
-        same &= word(word(a + SHAPE) + 8 * d) == word(word(b + SHAPE) + 8 * d)
-    return same
 
 
 @kernel(inner=True)

@@ -60,6 +60,15 @@ def elements(array):
 
 
 @kernel(inner=True)
+def same_shape(a, b):
+    n = word(a + NDIM) & INT
+    same = word(b + NDIM) & INT == n
+    for d in range(n if same else 0):
+        same &= word(word(a + SHAPE) + 8 * d) == word(word(b + SHAPE) + 8 * d)
+    return same
+
+
+@kernel(inner=True)
 def array_at(place):
     """The array of a tuple at this address: its type, data, shape, kind of dtype, and number of dimensions (-1: not contiguous)."""
     array = word(place)
