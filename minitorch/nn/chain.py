@@ -8,26 +8,24 @@ kernel's result, as if it had computed it.
 from __future__ import annotations
 
 from _thread import get_ident
+from functools import partial
 
 from numpy import empty, ndarray
 
 from .. import kernels, ops
 from ..autograd.mode import INFERENCE, inferring, silent
 from ..ops.generated import switches, tracers
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 from .activation import ReLU, Sigmoid, Tanh
 from .linear import Linear
 from .module import Module
 
 AFFINE, ACTIVATIONS = ops.linear.op, {ReLU: ops.relu.op, Sigmoid: ops.sigmoid.op, Tanh: ops.tanh.op}
 
+#: the methods in whose place a kernel is called, unless somebody has put his own there
+METHODS = Module.__call__, Linear.forward, ReLU.forward, Sigmoid.forward, Tanh.forward
 
-def methods():
-    """Those in whose place a kernel is called; others, if somebody has put his own there."""
-    return Module.__call__, Linear.forward, ReLU.forward, Sigmoid.forward, Tanh.forward
-
-
-METHODS = methods()
+new = partial(object.__new__, Tensor)
 
 #: dtype -> class of an activation -> where the kernel finds its function, if there is one
 ADDRESSES: dict = {}
@@ -42,7 +40,9 @@ def addresses_for(dtype):
 def result(modules, input):
     """The result of the modules, one after the other. None if they or the input are others than the kernel takes, or if somebody
     wants to see them called: by hooks, by tracers, by a method in place of theirs."""
-    if tracers or not switches.fused or not isinstance(input, Tensor) or methods() != METHODS:
+    if tracers or not switches.fused or not isinstance(input, Tensor):
+        return None
+    if (Module.__call__, Linear.forward, ReLU.forward, Sigmoid.forward, Tanh.forward) != METHODS:
         return None
     x, out, activation = input._array, None, False
     if type(x) is not ndarray or x.ndim != 2:
@@ -77,7 +77,9 @@ def result(modules, input):
     if out is NotImplemented:
         return None
     if calls is None:
-        result = wrap(out)
+        result = new()  # wrap(out), in line
+        result._array, result._cell = out, [0]
+        result._node = result._grad = result._view = result.hooks = None
         if inferring and get_ident() in inferring:
             result._cell = INFERENCE
         return result
