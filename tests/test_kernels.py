@@ -574,7 +574,7 @@ def test_positions_outside(name, dtype, position):
 
 @pytest.mark.parametrize("pieces", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])
-@pytest.mark.parametrize("size", [1, 10, 100, 249, 250, 500, 3000, logic.SHARED // 2])
+@pytest.mark.parametrize("size", [1, 10, 100, 249, 250, 500, 3000, logic.SHARED // 2, logic.SHARED])
 def test_truths(size, dtype, pieces, in_pieces):
     """As NumPy's, on both sides of the size from which on kernels are called: of NaN, -0.0 and what is not contiguous."""
     in_pieces(3 if pieces else None)
@@ -588,6 +588,7 @@ def test_truths(size, dtype, pieces, in_pieces):
             np.testing.assert_array_equal(given, getattr(np, name)(x, y))
         np.testing.assert_array_equal(xp.logical_not(x), np.logical_not(x))
         assert xp.count_nonzero(x) == np.count_nonzero(x)
+        assert xp.count_nonzero(x).dtype == np.int64
     last = np.zeros_like(some)
     last[-1, -1] = 1
     for x in (some, some.T, last, last * 0, 1 - last, last * 0 + 1):

@@ -27,7 +27,8 @@ def _count(x):
     if x.dtype not in FLOATS:
         return np.array(count(x))
     if x.size >= SHARED:
-        return np.array(kernels.team.run(kernels.logic.count, (x.ravel(),), (), 0.1, 0)).sum()
+        found = kernels.team.run(kernels.logic.count, (x.ravel(),), (), 0.1, 0)  # a number, or those of the pieces, in float64
+        return np.array(found if type(found) is int else int(found.sum()))
     found = kernels.logic.counts(x)
     return np.array(count(x)) if found is NotImplemented else found
 
