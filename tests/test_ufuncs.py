@@ -11,6 +11,8 @@ import pytest
 
 from minitorch.kernels import angle, division, error, exponential, logarithm, ufuncs
 
+AVX512 = any(np._core._multiarray_umath.__cpu_features__.get(name) for name in ("AVX512_SKX", "X86_V4"))
+
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 3.0, -3.0, 2.5, 3.4e38]
 ERF, ERFC = np.vectorize(math.erf, otypes="d"), np.vectorize(math.erfc, otypes="d")
 EXACT = {name: getattr(np, ufuncs.NUMPYS.get(name, name), None) for name in ufuncs.FORMULAS}
@@ -76,7 +78,7 @@ def test_layouts(name, dtype):
     """At every size around that of a block: with gaps, backwards, repeated, transposed, where another result or an argument is."""
     ufunc = getattr(ufuncs, name)
     # NumPy's loops of two float64 read forwards with AVX-512 and backwards one by one, an ulp apart; a tensor never goes backwards
-    steps = (2,) if name in ("pow", "atan2") and dtype == "float64" else (2, -1, -3)
+    steps = (2,) if AVX512 and name in ("pow", "atan2") and dtype == "float64" else (2, -1, -3)
     for n in (0, 1, 7, 1023, 1024, 1025, 3000):
         x = [np.roll(numbers()[-n:] if n else numbers()[:0], i).astype(dtype) for i in range(ufunc.nin)]
         expected = ufunc(*x)

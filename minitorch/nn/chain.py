@@ -8,14 +8,13 @@ kernel's result, as if it had computed it.
 from __future__ import annotations
 
 from _thread import get_ident
-from functools import partial
 
 from numpy import empty, ndarray
 
 from .. import kernels, ops
 from ..autograd.mode import INFERENCE, inferring, silent
 from ..ops.generated import switches, tracers
-from ..tensor import Tensor
+from ..tensor import Tensor, wrap
 from .activation import ReLU, Sigmoid, Tanh
 from .linear import Linear
 from .module import Module
@@ -24,8 +23,6 @@ AFFINE, ACTIVATIONS = ops.linear.op, {ReLU: ops.relu.op, Sigmoid: ops.sigmoid.op
 
 #: the methods in whose place a kernel is called, unless somebody has put his own there
 METHODS = Module.__call__, Linear.forward, ReLU.forward, Sigmoid.forward, Tanh.forward
-
-new = partial(object.__new__, Tensor)
 
 #: dtype -> class of an activation -> where the kernel finds its function, if there is one
 ADDRESSES: dict = {}
@@ -77,9 +74,7 @@ def result(modules, input):
     if out is NotImplemented:
         return None
     if calls is None:
-        result = new()  # wrap(out), in line
-        result._array, result._cell = out, [0]
-        result._node = result._grad = result._view = result.hooks = None
+        result = wrap(out)
         if inferring and get_ident() in inferring:
             result._cell = INFERENCE
         return result
