@@ -32,7 +32,7 @@ from .jit import c_function, kernel
 from .layout import DATA, FLAGS, FLOATS, HEAD, INT, NDIM, READABLE, SHAPE, TYPE
 from .loops import loop_of
 from .raw import elements, same_shape, vector, word
-from .team import ZERO, do_pieces, load
+from .team import ONE, ZERO, do_pieces, load
 
 #: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
 WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
@@ -46,6 +46,9 @@ TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, BESIDE, COST, ROW = range(0, 72, 8
 ARRAYS, BARE, NUMBERS = range(3)
 
 TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
+
+#: no address of an object
+NOT_PLAIN = np.int64(1)
 
 PyObject_Vectorcall = types.ExternalFunction("PyObject_Vectorcall", WORD(WORD, WORD, WORD, WORD))
 PyEval_SaveThread = types.ExternalFunction("PyEval_SaveThread", WORD())
@@ -161,47 +164,46 @@ def one(self, arguments, count, names):
     return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
 
 
+@kernel(inner=True)
+def of_two(table, x, y, condition):
+    """The result of a loop that takes x and y, and before them a condition, if that is one, of the shape of the result; 0: an error is set.
+    NOT_PLAIN: the loop doesn't take them."""
+    whole = leading(table, x, y)
+    row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
+    if not row or (condition and not same_shape(condition, whole)):
+        return NOT_PLAIN
+    value = number_of(table, x, y)
+    number = kept(np.float32(value)) if word(row + SIZE) == 4 else kept(value)
+    x_place, x_step = operand(table, row, x, whole, number)
+    y_place, y_step = operand(table, row, y, whole, number)
+    if not x_place or not y_place:
+        return NOT_PLAIN
+    out = new_array(word(table + ARRAY), word(row + GIVES), word(whole + NDIM) & INT, word(whole + SHAPE))
+    if not out:
+        return out
+    place, step = word(out + DATA), word(row + GIVEN_SIZE)
+    places, steps = (x_place, y_place, place, place), (x_step, y_step, step, step)
+    if condition:
+        places, steps = (word(condition + DATA), x_place, y_place, place), (ONE, x_step, y_step, step)
+    return filled(table, row, places, steps, elements(whole), out)
+
+
 def two(self, arguments, count, names):
     """`ufunc(x, y)`: arrays of one shape, or one of them is a `float`, the int 0, or has no dimensions."""
-    table = word(self + DATA)
+    table, out = word(self + DATA), NOT_PLAIN
     if count == 2 and not names:
-        x, y = word(arguments), word(arguments + 8)
-        whole = leading(table, x, y)
-        row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
-        if row:
-            value = number_of(table, x, y)
-            number = kept(np.float32(value)) if word(row + SIZE) == 4 else kept(value)
-            x_place, x_step = operand(table, row, x, whole, number)
-            y_place, y_step = operand(table, row, y, whole, number)
-            if x_place and y_place:
-                out = new_array(word(table + ARRAY), word(row + GIVES), word(whole + NDIM) & INT, word(whole + SHAPE))
-                if out:
-                    place, step = word(out + DATA), word(row + GIVEN_SIZE)
-                    return filled(table, row, (x_place, y_place, place, place), (x_step, y_step, step, step), elements(whole), out)
-                return out
-    return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
+        out = of_two(table, word(arguments), word(arguments + 8), ZERO)
+    return out if out != NOT_PLAIN else PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
 
 
 def three(self, arguments, count, names):
     """`where(condition, x, y)`: bools and arrays of their shape; an x or y may be a `float`, the int 0, or have no dimensions."""
-    table = word(self + DATA)
+    table, out = word(self + DATA), NOT_PLAIN
     if count == 3 and not names:
-        condition, x, y = word(arguments), word(arguments + 8), word(arguments + 16)
-        whole = leading(table, x, y)
-        row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
-        bools = word(condition + TYPE) == word(table + ARRAY) and dtype_of(condition) == word(table + BOOL) and is_whole(condition)
-        if row and bools and same_shape(condition, whole):
-            value = number_of(table, x, y)
-            number = kept(np.float32(value)) if word(row + SIZE) == 4 else kept(value)
-            x_place, x_step = operand(table, row, x, whole, number)
-            y_place, y_step = operand(table, row, y, whole, number)
-            if x_place and y_place:
-                out = new_array(word(table + ARRAY), dtype_of(whole), word(whole + NDIM) & INT, word(whole + SHAPE))
-                if out:
-                    places = word(condition + DATA), x_place, y_place, word(out + DATA)
-                    return filled(table, row, places, (1, x_step, y_step, word(row + SIZE)), elements(whole), out)
-                return out
-    return PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
+        condition = word(arguments)
+        if word(condition + TYPE) == word(table + ARRAY) and dtype_of(condition) == word(table + BOOL) and is_whole(condition):
+            out = of_two(table, word(arguments + 8), word(arguments + 16), condition)
+    return out if out != NOT_PLAIN else PyObject_Vectorcall(word(table + UFUNC), arguments, count, names)
 
 
 def chosen(arrays, sizes, steps, data):
