@@ -25,15 +25,15 @@ def update(workload) -> dict | None:
     optimizer = optim.prepared(T, *workload.arguments)
     optimizer.step()
     step = GroupStep(optimizer, optimizer.param_groups[0])
-    if step.size < 0:
+    if not step.fused:
         return None
-    seconds = alone(step.run)
-    gradients = step.arrays[1 :: step.columns]
-    written = step.columns - step.counts - 1
+    seconds, columns = alone(step.run), step.layout.columns
+    gradients = step.arrays[1::columns]
+    written = columns - optimizer._counts_steps - 1
     return {
         "seconds": seconds,
         "bytes": sum(g.nbytes for g in gradients) * (2 * written + 1),
-        "memory": stream(written, step.size, gradients[0].itemsize),
+        "memory": stream(written, sum(g.size for g in gradients), gradients[0].itemsize),
         "operations": [(f"{type(optimizer).__name__}'s kernel", 1, seconds, 0.0)],
     }
 

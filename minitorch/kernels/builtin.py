@@ -21,9 +21,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from . import team
 from .jit import c_function, kernel
-from .layout import DTYPE
-from .raw import item, word
+from .layout import DATA, DTYPE
+from .raw import item, vector, word
 
 FASTCALL, KEYWORDS = 0x80, 0x02
 WORD = types.int64
@@ -42,6 +43,10 @@ _pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer.restype, _pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
 _numpys = _pointer(np._core._multiarray_umath._ARRAY_API, None)
 llvmlite.binding.add_symbol(NEW_ARRAY, ctypes.c_void_p.from_address(_numpys + 94 * 8).value)  # its place in the table never changes
+
+
+PyEval_SaveThread = types.ExternalFunction("PyEval_SaveThread", WORD())
+PyEval_RestoreThread = types.ExternalFunction("PyEval_RestoreThread", types.void(WORD))
 
 
 @intrinsic
@@ -89,6 +94,25 @@ def new_matrix(array, dtype, m, n):
 @kernel(inner=True)
 def dtype_of(array):
     return word(array + DTYPE)
+
+
+TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
+
+
+@kernel(inner=True)
+def shared(place, start, function, args, count, step):
+    """`count` elements in pieces of `step` by the team, while other threads of Python may run; `place` and `start` are where those two of
+    team.py are. False: the team couldn't be started, and Python's error is set."""
+    words = vector(word(word(place + DATA)), SIZE_OF_WORDS, team.ZERO)
+    if not team.load(words, TEAM_SIZE):
+        nothing = PyObject_CallNoArgs(start)
+        if not nothing:
+            return False
+        Py_DecRef(nothing)
+    thread = PyEval_SaveThread()
+    team.do_pieces(words, function, args, count, step)
+    PyEval_RestoreThread(thread)
+    return True
 
 
 # ---------------------------------------------------------------------- making them

@@ -22,17 +22,17 @@ from .builtin import (
     KEYWORDS,
     WORD,
     Py_DecRef,
-    PyObject_CallNoArgs,
     dtype_of,
     function_at,
     kept,
     new_array,
+    shared,
 )
 from .jit import c_function, kernel
 from .layout import DATA, FLAGS, FLOATS, HEAD, INT, NDIM, READABLE, SHAPE, TYPE
 from .loops import loop_of
 from .raw import elements, same_shape, vector, word
-from .team import ONE, ZERO, do_pieces, load
+from .team import ONE, ZERO
 
 #: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
 WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
@@ -45,14 +45,10 @@ TAKES, GIVES, SIZE, GIVEN_SIZE, LOOP, HANDED, BESIDE, COST, ROW = range(0, 72, 8
 #: nothing but another; arrays of no dimensions; a `float`, too, which becomes a number of its type
 ARRAYS, BARE, NUMBERS = range(3)
 
-TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
-
 #: no address of an object
 NOT_PLAIN = np.int64(1)
 
 PyObject_Vectorcall = types.ExternalFunction("PyObject_Vectorcall", WORD(WORD, WORD, WORD, WORD))
-PyEval_SaveThread = types.ExternalFunction("PyEval_SaveThread", WORD())
-PyEval_RestoreThread = types.ExternalFunction("PyEval_RestoreThread", types.void(WORD))
 
 
 @intrinsic
@@ -137,17 +133,11 @@ def filled(table, row, places, steps, n, out):
     if n * cost < WORTH:
         run(word(row + LOOP), word(row + HANDED), places, n, steps)
         return out
-    words = vector(word(word(word(table + TEAM) + DATA)), SIZE_OF_WORDS, ZERO)
-    if not load(words, TEAM_SIZE):
-        nothing = PyObject_CallNoArgs(word(table + START))
-        Py_DecRef(nothing if nothing else out)
-        if not nothing:
-            return ZERO
     record = kept((word(row + LOOP), word(row + HANDED), *places, *steps))
-    thread = PyEval_SaveThread()  # other threads of Python may run
-    do_pieces(words, word(table + DO), record, n, PIECE // cost)
-    PyEval_RestoreThread(thread)
-    return out
+    if shared(word(table + TEAM), word(table + START), word(table + DO), record, n, PIECE // cost):
+        return out
+    Py_DecRef(out)
+    return ZERO
 
 
 def one(self, arguments, count, names):

@@ -19,6 +19,8 @@ LENGTH = ITEMS - 8  # of a tuple
 TYPE = HEAD - 8
 DATA, NDIM, SHAPE, STRIDES, DTYPE, FLAGS = HEAD, HEAD + 8, HEAD + 16, HEAD + 24, HEAD + 40, HEAD + 48
 KIND = HEAD + 8  # of a dtype: kind, character, byte order and number, in 8 bytes
+LIST_ITEMS = HEAD + 8  # of a list, where its items are
+MEMBER, PLACE = HEAD + 24, 16  # of a slot's descriptor, where its PyMemberDef is, and in that the place of the slot
 INT = 0xFFFFFFFF  # the half of a word that an int takes
 READABLE, WRITABLE = 0x101, 0x501  # flags: contiguous, aligned; writeable, too
 ALIGNED = 0x100
@@ -30,8 +32,21 @@ def _int(address: int, bits: int = 64) -> int:
     return (ctypes.c_int64 if bits == 64 else ctypes.c_int32).from_address(address).value
 
 
+def slot(descriptor) -> int:
+    """How many bytes from the beginning of an object its slot is, e.g. `slot(Tensor._array)`."""
+    return _int(_int(id(descriptor) + MEMBER) + PLACE)
+
+
+class Slots:
+    __slots__ = ("first", "second")
+
+
 def is_known() -> bool:
-    """Whether this Python and this NumPy keep an array in a tuple as said above."""
+    """Whether this Python and this NumPy keep an array in a tuple, items of a list, and slots, as said above."""
+    things, slots = [Slots()], Slots()
+    slots.first = slots.second = things
+    if _int(_int(id(things) + LIST_ITEMS)) != id(things[0]) or _int(id(slots) + slot(Slots.second)) != id(things):
+        return False
     a = np.zeros((2, 3), np.float32)
     arrays = (a,)
     if ctypes.sizeof(ctypes.c_void_p) != 8 or (_int(id(arrays) + LENGTH), _int(id(arrays) + ITEMS)) != (1, id(a)):

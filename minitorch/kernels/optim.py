@@ -5,56 +5,204 @@ documentation: the same arguments, the same result. All arrays are contiguous an
 rounded to that dtype, as torch rounds them. An array of no elements stands for one that
 the options do not need (None would be another type, to be compiled for 0.5 s).
 
-A kernel that is called, `adam` ..., is that loop over a flat view of all parameters of a group. Handing 34 parameters to
-Numba one by one would take longer than their update (0.7 us each), so it gets the address of one tuple and reads the arrays'
-addresses and shapes itself: see "arrays in a tuple".
+What a step calls are three built-in functions for all optimizers: `gathered` looks at everything that the step reads and writes, `count_up`
+counts it, `update` does it. The arrays are in a tuple, in rows: a parameter, its gradient, its state, and its step count if the
+optimizer counts. Elements are counted through all parameters ("flat"), so that the team can share them.
 """
 
 from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
-from .jit import kernel
-from .layout import DATA, DTYPE, FLAGS, KIND, READABLE, TYPE, WRITABLE
+from . import team
+from .builtin import (
+    NOT,
+    WORD,
+    Py_DecRef,
+    PyTuple_New,
+    builtin,
+    counted,
+    given,
+    kept,
+    shared,
+)
+from .fma import fma
+from .jit import c_function, kernel
+from .layout import DATA, DOUBLE, DTYPE, FLAGS, ITEMS, KIND, READABLE, SINGLE, WRITABLE
+from .objects import (
+    PyDict_GetItem,
+    PyFloat_FromDouble,
+    as_double,
+    count_one,
+    is_a,
+    is_exactly,
+    length,
+    list_item,
+)
 from .raw import elements, item, same_shape, vector, word
+from .team import ONE, ZERO
 
-if numba.config.DISABLE_JIT:
+#: of a table, an array of words: where `Tensor`, `ndarray`, `list`, `float`, `True`, the int 1 are; the places of a tensor's slots; arrays of
+#: a row; whether the last of them is a step count; picoseconds of an element; the columns of the state that the optimizer's loop
+#: takes, -1 for none; and where that loop is, compiled for float32 and for float64 (0: not yet)
+TENSOR, NDARRAY, LIST, FLOAT, TRUE, INT_ONE, ARRAY, GRAD, CELL, COLUMNS, COUNTS, COST, PLACES = range(0, 104, 8)
+LOOPS = PLACES + 24
 
-    def fma(a, b, c):
-        """`a * b + c`, rounded once (float64: twice)."""
-        return type(a)(np.float64(a) * np.float64(b) + np.float64(c))
+#: most numbers of an update
+NUMBERS = 8
 
-else:
-    from numba.extending import intrinsic
-
-    @intrinsic
-    def fma(typing_context, a, b, c):
-        """`a * b + c`, rounded once: the processor's instruction."""
-
-        def generate(context, builder, signature, args):
-            return builder.fma(*args)
-
-        return a(a, a, a), generate
+#: picoseconds of work from which on an update is shared, those of a piece, and most pieces
+WORTH, PIECE, PIECES = 1000 * team.WORTH, 1000 * team.PIECE_NS, team.PIECES
 
 
-# ---------------------------------------------------------------------- arrays in a tuple, see `layout`
+# ---------------------------------------------------------------------- the rows of a group: parameter, gradient, state, step count
 
 
 @kernel(inner=True)
 def is_plain(array, ndarray, kind, flags):
     """Whether an object is a `numpy.ndarray` with these flags and a dtype of this kind."""
-    if word(array + TYPE) != ndarray or word(array + FLAGS) & flags != flags:
-        return False
-    return word(word(array + DTYPE) + KIND) == kind
+    return is_exactly(array, ndarray) and word(array + FLAGS) & flags == flags and kind_of(array) == kind
 
 
 @kernel(inner=True)
-def number_of(objects, i, number):
-    """The i-th array, which has one element, as a vector."""
-    return vector(word(item(objects, i) + DATA), 1, number)
+def kind_of(array):
+    return word(word(array + DTYPE) + KIND)
+
+
+@kernel(inner=True)
+def fit(table, rows):
+    """Whether a tuple of arrays is as the loops take it, of float32 or float64 all of them. A gradient may be read-only."""
+    size, columns, counts, ndarray = length(rows), word(table + COLUMNS), word(table + COUNTS), word(table + NDARRAY)
+    for i in range(size):
+        if not is_exactly(item(rows, i), ndarray):
+            return False
+    if not size:
+        return True
+    kind, of_count = kind_of(item(rows, ZERO)), kind_of(item(rows, size - 1))
+    if (kind != SINGLE and kind != DOUBLE) or (of_count != SINGLE and of_count != DOUBLE):
+        return False
+    for row in range(0, size, columns):
+        for c in range(columns - counts):
+            array = item(rows, row + c)
+            if not is_plain(array, ndarray, kind, READABLE if c == 1 else WRITABLE) or not same_shape(array, item(rows, row)):
+                return False
+        if counts:
+            array = item(rows, row + columns - 1)
+            if not is_plain(array, ndarray, of_count, WRITABLE) or elements(array) != 1:
+                return False
+    return True
+
+
+@builtin(True, False)
+def fits(results, arguments, count):
+    """(table, rows): see `fit`."""
+    return given(results, 1 if fit(word(word(arguments) + DATA), word(arguments + 8)) else 2)
+
+
+@builtin()
+def gathered(results, arguments, count):
+    """(table, params, states, names): of the parameters in a list that have a gradient, the rows; states: parameter -> name -> tensor.
+    NotImplemented: they don't fit, something isn't there, or is something else."""
+    table, params, states, names = word(word(arguments) + DATA), word(arguments + 8), word(arguments + 16), word(arguments + 24)
+    tensor, at, columns, present = word(table + TENSOR), word(table + ARRAY), word(table + COLUMNS), ZERO
+    if not is_exactly(params, word(table + LIST)):
+        return given(results, NOT)
+    for i in range(length(params)):
+        p = list_item(params, i)
+        if not is_a(p, tensor) or not is_exactly(word(p + word(table + CELL)), word(table + LIST)):
+            return given(results, NOT)
+        present += is_a(word(p + word(table + GRAD)), tensor)
+    rows = PyTuple_New(present * columns)
+    if not rows:
+        return rows
+    into = vector(rows + ITEMS, present * columns, ZERO)
+    n = ZERO
+    for i in range(length(params)):
+        p = list_item(params, i)
+        grad = word(p + word(table + GRAD))
+        if not is_a(grad, tensor):
+            continue
+        into[n], into[n + 1] = counted(word(p + at)), counted(word(grad + at))
+        state = PyDict_GetItem(states, p) if columns > 2 else ZERO
+        for c in range(columns - 2):
+            found = PyDict_GetItem(state, item(names, c)) if state else ZERO
+            if not found or not is_a(found, tensor):
+                Py_DecRef(rows)
+                return given(results, NOT)
+            into[n + 2 + c] = counted(word(found + at))
+        n += columns
+    if not fit(table, rows):
+        Py_DecRef(rows)
+        return given(results, NOT)
+    return rows
+
+
+@kernel(inner=True)
+def add_to_count(array, by):
+    """Adds to a step count, and returns what it then is."""
+    if kind_of(array) == SINGLE:
+        single = vector(word(array + DATA), 1, np.float32(0))
+        single[0] += np.float32(by)
+        return np.float64(single[0])
+    double = vector(word(array + DATA), 1, np.float64(0))
+    double[0] += by
+    return double[0]
+
+
+@builtin()
+def count_up(results, arguments, count):
+    """(table, rows): adds one to the count of each row, and returns what they then are. If that isn't the same for all, or two of them
+    lie in one place, nothing is changed, and -1 returned."""
+    columns, rows = word(word(word(arguments) + DATA) + COLUMNS), word(arguments + 8)
+    size = length(rows)
+    before, after = add_to_count(item(rows, columns - 1), 0.0), -1.0
+    for i in range(columns - 1, size, columns):
+        if add_to_count(item(rows, i), 0.0) != before:
+            return PyFloat_FromDouble(-1.0)
+    for i in range(columns - 1, size, columns):
+        now = add_to_count(item(rows, i), 1.0)
+        after = now if i < columns else after
+    for i in range(columns - 1, size, columns):
+        if add_to_count(item(rows, i), 0.0) != after:  # one was counted twice
+            for j in range(columns - 1, size, columns):
+                add_to_count(item(rows, j), before - add_to_count(item(rows, j), 0.0))
+            return PyFloat_FromDouble(-1.0)
+    return PyFloat_FromDouble(after)
+
+
+@builtin(team.place, team.start, None, True)
+def update(results, arguments, count):
+    """(table, rows, numbers, params, apart): the update by the optimizer's loop; changes of the parameters in the list are counted. An
+    update that is worth to be shared is, if `apart` is True: no two arrays share memory. NotImplemented: the loop isn't compiled, or
+    the update is worth to be shared and there is no `apart`."""
+    table, rows, numbers, params = word(word(arguments) + DATA), word(arguments + 8), word(arguments + 16), word(arguments + 24)
+    size, columns, total = length(rows), word(table + COLUMNS), ZERO
+    loop = word(table + LOOPS + (0 if kind_of(item(rows, ZERO)) == SINGLE else 8))
+    for row in range(0, size, columns):
+        total += elements(item(rows, row))
+    worth = total * word(table + COST) >= WORTH
+    if not loop or (worth and count < 5):
+        return given(results, NOT)
+    for i in range(length(params)):
+        p = list_item(params, i)
+        if is_a(word(p + word(table + GRAD)), word(table + TENSOR)):
+            count_one(word(p + word(table + CELL)), word(table + INT_ONE))
+    values = np.zeros(NUMBERS, np.float64)
+    for i in range(length(numbers)):
+        values[i] = as_double(item(numbers, i), word(table + FLOAT), word(table + TRUE))
+    places = word(table + PLACES), word(table + PLACES + 8), word(table + PLACES + 16)
+    record = kept((rows, size, columns, *places, team.address(values, 0)))
+    if worth and word(arguments + 32) == word(table + TRUE):
+        step = max(PIECE // word(table + COST), (total + PIECES - 1) // PIECES)
+        fine = shared(item(results, 1), item(results, 2), loop, record, total, step)
+    else:
+        team.call(loop, record, ZERO, total)
+        fine = True
+    return given(results, 3) if fine and values.size else ZERO  # a use, or they would be freed before
 
 
 @kernel
@@ -72,54 +220,6 @@ def disjoint(arrays: tuple) -> bool:
     extents(id(arrays), len(arrays), arrays[0].itemsize, ends)
     ends.sort(axis=1)
     return bool((ends[1, :-1] <= ends[0, 1:]).all())
-
-
-# ---------------------------------------------------------------------- the rows of a group: parameter, gradient, state, step count
-
-
-@kernel
-def flat_size(objects, size, columns, counts, ndarray, dtype, count_dtype):
-    """The elements of all parameters; -1 if an array isn't as the kernels here take it.
-
-    `objects`: `size` arrays in rows of `columns`, all of the type `dtype`. A gradient may be read-only. The last of a row is a
-    number of the type `count_dtype` if there are `counts`.
-    """
-    kind, total = word(dtype + KIND), 0
-    for row in range(0, size, columns):
-        p = item(objects, row)
-        for c in range(columns - counts):
-            array = item(objects, row + c)
-            if not is_plain(array, ndarray, kind, READABLE if c == 1 else WRITABLE) or not same_shape(
-                array, p
-            ):
-                return -1
-        total += elements(p)
-    kind = word(count_dtype + KIND)
-    for i in range(columns - 1, size if counts else 0, columns):
-        if not is_plain(item(objects, i), ndarray, kind, WRITABLE) or elements(item(objects, i)) != 1:
-            return -1
-    return total
-
-
-@kernel
-def count_up(objects, size, columns, number):
-    """Adds one to the last number of each row, and returns what they then are. If that isn't the same for all, or two of them
-    lie in one place, nothing is changed, and -1 returned."""
-    before = number_of(objects, columns - 1, number)[0]
-    for i in range(columns - 1, size, columns):
-        if number_of(objects, i, number)[0] != before:
-            return -1.0
-    after = before
-    for i in range(columns - 1, size, columns):
-        number_of(objects, i, number)[0] += 1
-        if i < columns:
-            after = number_of(objects, i, number)[0]
-    for i in range(columns - 1, size, columns):
-        if number_of(objects, i, number)[0] != after:  # one was counted twice
-            for j in range(columns - 1, size, columns):
-                number_of(objects, j, number)[0] = before
-            return -1.0
-    return float(after)
 
 
 # ---------------------------------------------------------------------- updates of vectors
@@ -203,59 +303,87 @@ def _adagrad(p, g, total, rate, eps, weight_decay, maximize):
 
 
 # ---------------------------------------------------------------------- the flat view of a group
+# functions of C that the team calls: elements `start` to `stop` of an update. `record`, an address as a pointer to the type of the numbers,
+# is what `update` has put there
 
 
-#: the columns of parameter and gradient (of a type, as literals would be types of their own)
-P, G = np.int64(0), np.int64(1)
+@intrinsic
+def opened(typing_context, record):
+    """(the address that is a pointer, a number of the type that it points to)"""
+    result = types.Tuple((WORD, record.dtype))
+
+    def generate(context, builder, signature, args):
+        address = builder.ptrtoint(args[0], context.get_value_type(WORD))
+        return context.make_tuple(builder, result, (address, context.get_constant(record.dtype, 0)))
+
+    return result(record), generate
 
 
 @kernel(inner=True)
-def part_of(objects, row, start, stop, number):
+def parts(record):
+    """(rows, their number of arrays, columns, number of the type), the columns of three states, and the numbers of the update."""
+    place, one = opened(record)
+    rows, size, columns, first, second, third, values = [word(place + 8 * i) for i in range(7)]
+    return (rows, size, columns, one), (first, second, third), vector(values, NUMBERS, 0.0)
+
+
+#: the columns of parameter and gradient (of a type, as literals would be types of their own)
+P, G = ZERO, ONE
+
+
+@kernel(inner=True)
+def part_of(rows, row, start, stop, one):
     """What the elements from `start` to `stop` of the flat view, counted from this row, have in it; and `start` and `stop` counted
     from the next one."""
-    n = elements(item(objects, row))
+    n = elements(item(rows, row))
     low = min(max(start, 0), n)
-    return (objects, row, low, max(low, min(stop, n)), number), start - n, stop - n
+    return (rows, row, low, max(low, min(stop, n)), one), start - n, stop - n
 
 
 @kernel(inner=True)
 def cut(part, column):
     """The piece of one array of the row: of the parameter (0), the gradient (1), a state; of column -1 nothing."""
-    objects, row, low, high, number = part
-    data, high = (word(item(objects, row + column) + DATA), high) if column >= 0 else (0, 0)
-    return vector(data, high, number)[low:]
+    rows, row, low, high, one = part
+    data, high = (word(item(rows, row + column) + DATA), high) if column >= 0 else (0, 0)
+    return vector(data, high, one)[low:]
 
 
-@kernel(nogil=True)
-def sgd(start, stop, objects, size, columns, number, buf, numbers):
+def sgd(record, start, stop):
+    (rows, size, columns, one), (buf, _, _), n = parts(record)
     for row in range(0, size, columns):
-        part, start, stop = part_of(objects, row, start, stop, number)
-        _sgd(cut(part, P), cut(part, G), cut(part, buf), *numbers)
+        part, start, stop = part_of(rows, row, start, stop, one)
+        _sgd(cut(part, P), cut(part, G), cut(part, buf), n[0] != 0, n[1], n[2], n[3], n[4], n[5] != 0, n[6] != 0)
 
 
-@kernel(nogil=True)
-def adam(start, stop, objects, size, columns, number, m, v, v_max, numbers):
+def adam(record, start, stop):
+    (rows, size, columns, one), (m, v, v_max), n = parts(record)
     for row in range(0, size, columns):
-        part, start, stop = part_of(objects, row, start, stop, number)
+        part, start, stop = part_of(rows, row, start, stop, one)
         p, g, first, second = cut(part, P), cut(part, G), cut(part, m), cut(part, v)
         if v_max < 0:  # a loop of its own: one with an `if` around the store in it does not vectorise
-            _adam(p, g, first, second, None, *numbers)
+            _adam(p, g, first, second, None, n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7] != 0)
         else:
-            _adam(p, g, first, second, cut(part, v_max), *numbers)
+            _adam(p, g, first, second, cut(part, v_max), n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7] != 0)
 
 
-@kernel(nogil=True)
-def rmsprop(start, stop, objects, size, columns, number, v, buf, mean, numbers):
+def rmsprop(record, start, stop):
+    (rows, size, columns, one), (v, buf, mean), n = parts(record)
     for row in range(0, size, columns):
-        part, start, stop = part_of(objects, row, start, stop, number)
-        _rmsprop(cut(part, P), cut(part, G), cut(part, v), cut(part, buf), cut(part, mean), *numbers)
+        part, start, stop = part_of(rows, row, start, stop, one)
+        _rmsprop(cut(part, P), cut(part, G), cut(part, v), cut(part, buf), cut(part, mean), n[0], n[1], n[2], n[3], n[4], n[5] != 0)
 
 
-@kernel(nogil=True)
-def adagrad(start, stop, objects, size, columns, number, total, numbers):
+def adagrad(record, start, stop):
+    (rows, size, columns, one), (total, _, _), n = parts(record)
     for row in range(0, size, columns):
-        part, start, stop = part_of(objects, row, start, stop, number)
-        _adagrad(cut(part, P), cut(part, G), cut(part, total), *numbers)
+        part, start, stop = part_of(rows, row, start, stop, one)
+        _adagrad(cut(part, P), cut(part, G), cut(part, total), n[0], n[1], n[2], n[3] != 0)
+
+
+def compile_loop(name, table, itemsize) -> None:
+    """Puts one of these into a table, compiled for float32 (4 bytes) or float64."""
+    pointer = types.CPointer(types.float32 if itemsize == 4 else types.float64)
+    table[LOOPS // 8 + (itemsize == 8)] = c_function(globals()[name], types.void(pointer, WORD, WORD))
 
 
 # ---------------------------------------------------------------------- clipping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, addcdiv_, addcmul_, sqrt
 from .optimizer import Optimizer
-from .options import checked, flag, scalar
+from .options import checked, scalar
 from .state import full_like, new_step
 
 
@@ -80,5 +80,5 @@ class Adagrad(Optimizer):
 
     def _numbers(self, group):
         lr, lr_decay = scalar(group["lr"]), scalar(group["lr_decay"])
-        fixed = float(group["eps"]), float(scalar(group["weight_decay"])), flag(group["maximize"])
+        fixed = float(group["eps"]), float(scalar(group["weight_decay"])), bool(group["maximize"])
         return lambda step: (float(lr / (1 + (step - 1) * lr_decay)), *fixed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..tensor import Tensor
 from .arithmetic import add, addcdiv_, addcmul_, lerp_, maximum_, sqrt
 from .optimizer import Optimizer
-from .options import checked, flag, scalar
+from .options import checked, scalar
 
 
 def update(p, g, m, v, v_max, size, root, beta1, beta2, eps, weight_decay, shrink, maximize):
@@ -87,7 +87,7 @@ class Adam(Optimizer):
         return "exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None
 
     def _numbers(self, group):
-        lr, decay, maximize = scalar(group["lr"]), scalar(group["weight_decay"]), flag(group["maximize"])
+        lr, decay, maximize = scalar(group["lr"]), scalar(group["weight_decay"]), bool(group["maximize"])
         beta1, beta2 = map(scalar, group["betas"])
         decays = (0.0, float(1 - lr * decay)) if group["decoupled_weight_decay"] else (float(decay), 1.0)
         fixed = float(beta1), float(beta2), float(group["eps"]), *decays, maximize

@@ -52,7 +52,3 @@ def scalar(value):
         return a.reshape(())[()] if isinstance(a, np.ndarray) else a.item()
     return value * 1.0  # TypeError for what isn't a number, before anything is changed
 
-
-def flag(value) -> int:
-    """1 or 0: Numba takes 40 ns longer to see the type of a bool."""
-    return 1 if value else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, add_, addcdiv_, addcmul_, copy, lerp_, sqrt
 from .optimizer import Optimizer
-from .options import checked, flag, scalar
+from .options import checked, scalar
 
 
 def update(p, g, v, buf, mean, lr, alpha, eps, weight_decay, momentum, maximize):
@@ -85,5 +85,5 @@ class RMSprop(Optimizer):
 
     def _numbers(self, group):
         numbers = [float(scalar(group[name])) for name in ("lr", "alpha", "eps", "weight_decay", "momentum")]
-        numbers = (*numbers, flag(group["maximize"]))
+        numbers = (*numbers, bool(group["maximize"]))
         return lambda step: numbers

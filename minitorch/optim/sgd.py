@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .arithmetic import add, add_
 from .optimizer import Optimizer
-from .options import checked, flag, scalar
+from .options import checked, scalar
 
 
 def update(p, g, buf, first, lr, momentum, rate, weight_decay, nesterov, maximize):
@@ -80,5 +80,5 @@ class SGD(Optimizer):
     def _numbers(self, group):
         lr, decay, momentum = scalar(group["lr"]), scalar(group["weight_decay"]), scalar(group["momentum"])
         fixed = float(lr), float(momentum), 1 - float(group["dampening"]), float(decay)
-        flags = flag(group["nesterov"]), flag(group["maximize"])
-        return lambda step: (flag(step == 1), *fixed, *flags)
+        flags = bool(group["nesterov"]), bool(group["maximize"])
+        return lambda step: (step == 1, *fixed, *flags)

@@ -6,13 +6,15 @@ import math
 import types
 import warnings
 from collections.abc import Iterable
+from functools import cache
 
 import numpy as np
 
 from ... import kernels, ops
 from ...autograd.mode import no_grad
-from ...kernels.layout import FLOATS, NDARRAY
+from ...kernels.layout import FLOATS
 from ...ops.table import switches
+from ...optim.step import table
 from ...tensor import Tensor, wrap
 
 
@@ -53,12 +55,16 @@ def get_total_norm(
     return total
 
 
+@cache
+def rows_of_one():
+    return table(1)
+
+
 def _fits(arrays: tuple) -> bool:
     """Whether kernels can take these arrays, and write to them."""
     if not (arrays and switches.fused and type(arrays[0]) is np.ndarray and arrays[0].dtype in FLOATS):
         return False
-    dtype = FLOATS[arrays[0].dtype].address
-    return kernels.optim.flat_size(id(arrays), len(arrays), 1, False, NDARRAY, dtype, dtype) >= 0
+    return kernels.optim.fits(rows_of_one(), arrays) is True
 
 
 def _norm_of_arrays(arrays: list) -> Tensor | None:
