@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 
 from . import team
 from .jit import c_function, kernel
-from .layout import DATA, DTYPE
+from .layout import DATA, DTYPE, KIND, SINGLE, TYPE
 from .raw import item, vector, word
 
 FASTCALL, KEYWORDS = 0x80, 0x02
@@ -36,6 +36,8 @@ NOT = 0
 
 Py_IncRef, Py_DecRef = (types.ExternalFunction(name, types.void(WORD)) for name in ("Py_IncRef", "Py_DecRef"))
 PyTuple_New, PyObject_CallNoArgs = (types.ExternalFunction(name, WORD(WORD)) for name in ("PyTuple_New", "PyObject_CallNoArgs"))
+PyFloat_AsDouble = types.ExternalFunction("PyFloat_AsDouble", types.float64(WORD))
+PyLong_AsLongLong = types.ExternalFunction("PyLong_AsLongLong", WORD(WORD))
 NEW_ARRAY = "numpy_PyArray_NewFromDescr"
 PyArray_NewFromDescr = types.ExternalFunction(NEW_ARRAY, WORD(WORD, WORD, types.int32, WORD, WORD, WORD, types.int32, WORD))
 
@@ -94,6 +96,17 @@ def new_matrix(array, dtype, m, n):
 @kernel(inner=True)
 def dtype_of(array):
     return word(array + DTYPE)
+
+
+@kernel(inner=True)
+def new_number(like, value):
+    """A new array of no dimensions, of the type of another of float32 or float64."""
+    out = new_array(word(like + TYPE), dtype_of(like), 0, like)
+    if out and word(dtype_of(like) + KIND) == SINGLE:
+        vector(word(out + DATA), 1, np.float32(0))[0] = np.float32(value)
+    elif out:
+        vector(word(out + DATA), 1, np.float64(0))[0] = value
+    return out
 
 
 TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)

@@ -78,4 +78,4 @@ def kind_of(dtype):
     return _int(id(np.dtype(dtype)) + KIND)
 
 
-SINGLE, DOUBLE, BOOL = kind_of(np.float32), kind_of(np.float64), kind_of(np.bool_)
+SINGLE, DOUBLE, BOOL, INT64 = map(kind_of, (np.float32, np.float64, np.bool_, np.int64))

@@ -7,10 +7,14 @@ import math
 
 import numpy as np
 
+from .builtin import NOT, PyFloat_AsDouble, PyLong_AsLongLong, builtin, dtype_of, given, new_array, new_number
 from .exponential import exp
+from .fuse import LARGE
 from .jit import kernel
+from .layout import DATA, DOUBLE, INT, NDIM, SHAPE, SINGLE, TYPE
 from .logarithm import log, log1p
-from .team import run
+from .raw import array_at, elements, same_shape, vector, word
+from .team import ZERO, run
 
 KINDS = {"squared": 0, "absolute": 1, "huber": 2, "binary": 3, "logits": 4}
 SQUARED, ABSOLUTE, HUBER, BINARY, LOGITS = KINDS.values()
@@ -78,6 +82,61 @@ def slopes(x, target, dx, kind, g, delta):
     else:
         for i in range(x.size):
             dx[i] = g * binary_slope(kind, x[i], target[i])
+
+
+# ---------------------------------------------------------------------- of few elements
+
+
+@kernel(inner=True)
+def few(x, target):
+    """(kind of dtype, elements, where they are, where those of the target are), of one shape and type, contiguous; kind 0: others, or many."""
+    array, data, _, kind, ndim = array_at(x)
+    other, target_data, _, target_kind, target_ndim = array_at(target)
+    n = elements(word(x))
+    fine = ndim >= 0 and target_ndim >= 0 and other == array and target_kind == kind and same_shape(word(x), word(target)) and 0 < n < LARGE
+    return kind if fine and kind in (SINGLE, DOUBLE) else ZERO, n, data, target_data
+
+
+@builtin()
+def few_loss(results, arguments, count):
+    """(x, target, kind, delta, mean): `loss` as an array of no dimensions; NotImplemented if it can't, or if probabilities are wrong."""
+    dtype, n, x, target = few(arguments, arguments + 8)
+    if not dtype:
+        return given(results, NOT)
+    kind, delta = PyLong_AsLongLong(word(arguments + 16)), PyFloat_AsDouble(word(arguments + 24))
+    if dtype == SINGLE:
+        s = accumulate(vector(x, n, np.float32(0)), vector(target, n, np.float32(0)), kind, delta)
+    else:
+        s = accumulate(vector(x, n, 0.0), vector(target, n, 0.0), kind, delta)
+    if kind == BINARY and s != s:
+        return given(results, NOT)
+    return new_number(word(arguments), s / n if PyLong_AsLongLong(word(arguments + 32)) else s)
+
+
+@builtin()
+def few_loss_backward(results, arguments, count):
+    """(g, x, target, kind, delta, scale, n): `loss_backward` of g * scale / n; g of no dimensions."""
+    dtype, n, x, target = few(arguments + 8, arguments + 16)
+    like = word(arguments + 8)
+    if not dtype or word(word(arguments) + TYPE) != word(like + TYPE):  # g may be a scalar of NumPy's
+        return given(results, NOT)
+    _, g, _, g_kind, g_ndim = array_at(arguments)
+    if g_ndim or g_kind != dtype:
+        return given(results, NOT)
+    kind, delta = PyLong_AsLongLong(word(arguments + 24)), PyFloat_AsDouble(word(arguments + 32))
+    scale, by = PyFloat_AsDouble(word(arguments + 40)), PyFloat_AsDouble(word(arguments + 48))
+    dx = new_array(word(like + TYPE), dtype_of(like), word(like + NDIM) & INT, word(like + SHAPE))
+    if dx and dtype == SINGLE:
+        one = np.float32(0)
+        factor = np.float64(vector(g, 1, one)[0]) * scale / by
+        slopes(vector(x, n, one), vector(target, n, one), vector(word(dx + DATA), n, one), kind, factor, delta)
+    elif dx:
+        factor = vector(g, 1, 0.0)[0] * scale / by
+        slopes(vector(x, n, 0.0), vector(target, n, 0.0), vector(word(dx + DATA), n, 0.0), kind, factor, delta)
+    return dx
+
+
+# ---------------------------------------------------------------------- of many
 
 
 def loss(kind, x, target, delta, mean):

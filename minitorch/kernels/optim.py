@@ -381,9 +381,11 @@ def adagrad(record, start, stop):
 
 
 def compile_loop(name, table, itemsize) -> None:
-    """Puts one of these into a table, compiled for float32 (4 bytes) or float64."""
-    pointer = types.CPointer(types.float32 if itemsize == 4 else types.float64)
-    table[LOOPS // 8 + (itemsize == 8)] = c_function(globals()[name], types.void(pointer, WORD, WORD))
+    """Puts one of these into a table, compiled for float32 (4 bytes) or float64, if it isn't there."""
+    at = LOOPS // 8 + (itemsize == 8)
+    if not table[at]:
+        pointer = types.CPointer(types.float32 if itemsize == 4 else types.float64)
+        table[at] = c_function(globals()[name], types.void(pointer, WORD, WORD))
 
 
 # ---------------------------------------------------------------------- clipping

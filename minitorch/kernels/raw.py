@@ -45,6 +45,10 @@ else:
     def vector(address, size, number):
         return numba.carray(pointer(address, number), size)
 
+    @kernel(inner=True)
+    def matrix(address, m, n, number):
+        return numba.carray(pointer(address, number), (m, n))
+
 
 @kernel(inner=True)
 def item(objects, i):

@@ -10,10 +10,13 @@ import math
 
 import numpy as np
 
+from .builtin import NOT, PyLong_AsLongLong, builtin, dtype_of, given, new_matrix, new_number
 from .exponential import exp
 from .jit import kernel
+from .layout import DATA, DOUBLE, INT64, SINGLE, TYPE
+from .raw import array_at, matrix, vector, word
 from .sums import total
-from .team import run
+from .team import ZERO, run
 
 #: ns an element of each array, for `run`; elements from which on it is worth its call; elements of the rows that go through exp at a time;
 #: shorter rows go through it together
@@ -84,6 +87,58 @@ def cross_entropy_backward(g, x, target, ignore_index):
     else:
         count = np.count_nonzero(target != ignore_index)
         run(subtract_one_hot, (x, target, dx), (ignore_index, g, count), COST)
+    return dx
+
+
+# ---------------------------------------------------------------------- of few elements
+
+
+@kernel(inner=True)
+def few(x, target):
+    """(kind of dtype, rows, columns, where x is, and the labels) of a matrix and its labels, contiguous all; kind 0: they are not, or many."""
+    array, data, shape, kind, ndim = array_at(x)
+    labels, labels_data, labels_shape, labels_kind, labels_ndim = array_at(target)
+    if ndim != 2 or labels_ndim != 1 or labels != array or labels_kind != INT64 or (kind != SINGLE and kind != DOUBLE):
+        return ZERO, ZERO, ZERO, ZERO, vector(ZERO, 0, ZERO)
+    n, c = word(shape), word(shape + 8)
+    fine = word(labels_shape) == n and n * c > 0 and n * c < LARGE
+    return kind if fine else ZERO, n, c, data, vector(labels_data, n, ZERO)
+
+
+@builtin()
+def few_cross_entropy(results, arguments, count):
+    """(x, target, ignore_index): `cross_entropy` as an array of no dimensions; NotImplemented if it can't: they are others, or many, or a
+    label is wrong."""
+    kind, n, c, data, target = few(arguments, arguments + 8)
+    if not kind:
+        return given(results, NOT)
+    ignore = PyLong_AsLongLong(word(arguments + 16))
+    if kind == SINGLE:
+        loss, labels, wrong = pick(matrix(data, n, c, np.float32(0)), target, ignore)
+    else:
+        loss, labels, wrong = pick(matrix(data, n, c, np.float64(0)), target, ignore)
+    if wrong:
+        return given(results, NOT)
+    return new_number(word(arguments), loss / labels)
+
+
+@builtin()
+def few_cross_entropy_backward(results, arguments, count):
+    """(g, x, target, ignore_index): `cross_entropy_backward`; g of no dimensions."""
+    kind, n, c, data, target = few(arguments + 8, arguments + 16)
+    x, ignore = word(arguments + 8), PyLong_AsLongLong(word(arguments + 24))
+    if not kind or word(word(arguments) + TYPE) != word(x + TYPE):  # g may be a scalar of NumPy's
+        return given(results, NOT)
+    _, g, _, g_kind, g_ndim = array_at(arguments)
+    if g_ndim or g_kind != kind:
+        return given(results, NOT)
+    dx = new_matrix(word(x + TYPE), dtype_of(x), n, c)
+    if dx and kind == SINGLE:
+        one = np.float32(0)
+        subtract_one_hot(matrix(data, n, c, one), target, matrix(word(dx + DATA), n, c, one), ignore, np.float64(vector(g, 1, one)[0]), -1)
+    elif dx:
+        one = 0.0
+        subtract_one_hot(matrix(data, n, c, one), target, matrix(word(dx + DATA), n, c, one), ignore, vector(g, 1, one)[0], -1)
     return dx
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .builtin import NOT, builtin, dtype_of, given, new_array
+from .builtin import NOT, builtin, given, new_number
 from .jit import kernel
-from .layout import DATA, DOUBLE, SINGLE, TYPE
+from .layout import DOUBLE, SINGLE
 from .raw import array_at, elements, vector, word
 
 BLOCK = 128
@@ -47,12 +47,9 @@ def whole(results, arguments, count):
     if ndim < 0 or (kind != SINGLE and kind != DOUBLE):
         return given(results, NOT)
     x = word(arguments)
-    out, size = new_array(word(x + TYPE), dtype_of(x), 0, x), elements(x)
-    if out and kind == SINGLE:
-        vector(word(out + DATA), 1, np.float32(0))[0] = blocks(vector(data, size, np.float32(0)))
-    elif out:
-        vector(word(out + DATA), 1, np.float64(0))[0] = blocks(vector(data, size, np.float64(0)))
-    return out
+    if kind == SINGLE:
+        return new_number(x, blocks(vector(data, elements(x), np.float32(0))))
+    return new_number(x, blocks(vector(data, elements(x), np.float64(0))))
 
 
 @kernel(nogil=True)

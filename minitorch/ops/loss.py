@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 
+import numpy as np
+
 from .. import kernels
 from ..backends import numpy as NUMPY
 from ..kernels.fuse import LARGE
@@ -71,21 +73,28 @@ def _check_floating(x, target, kernel):
 
 def _forward(kind, x, target, *, reduction, delta=0.0, scale=1.0, **others):
     """The plain case by kernels/loss.py: one shape, no weights, a sum or a mean."""
-    if x.shape != target.shape or target.dtype is not x.dtype or not has_kernel(x):
-        return NotImplemented
     if reduction not in ("mean", "sum") or not NOTHING.issuperset(others.values()):
         return NotImplemented
-    if kind in ("binary", "logits") and x.size >= LARGE:
-        return NotImplemented  # the loop of the formula vectorises, the kernel's of every kind does not (16 ns)
-    out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
-    if kind == "binary" and math.isnan(out):
-        return NotImplemented  # the body says what is wrong, if anything is
-    return out if scale == 1.0 else out * out.dtype.type(scale)
+    out = kernels.loss.few_loss(x, target, kernels.loss.KINDS[kind], delta, reduction == "mean")
+    if out is NotImplemented:
+        if x.shape != target.shape or target.dtype is not x.dtype or not has_kernel(x):
+            return NotImplemented
+        if kind in ("binary", "logits") and x.size >= LARGE:
+            return NotImplemented  # the loop of the formula vectorises, the kernel's of every kind does not (16 ns)
+        out = kernels.loss.loss(kind, x, target, delta, reduction == "mean")
+        if kind == "binary" and math.isnan(out):
+            return NotImplemented  # the body says what is wrong, if anything is
+    return out if scale == 1.0 else np.asarray(out * out.dtype.type(scale))
 
 
 def _backward(kind, g, x, target, reduction, wanted, delta=0.0, scale=1.0):
-    g = float(g) * scale / (x.size if reduction == "mean" else 1)
-    dx = kernels.loss.loss_backward(kind, g, x, target, delta)
+    count = x.size if reduction == "mean" else 1
+    dx = kernels.loss.few_loss_backward(g, x, target, kernels.loss.KINDS[kind], delta, scale, count)
+    if dx is not NotImplemented and not wanted[1]:
+        return dx, None
+    g = float(g) * scale / count
+    if dx is NotImplemented:
+        dx = kernels.loss.loss_backward(kind, g, x, target, delta)
     if not wanted[1]:
         return dx, None
     if kind == "logits":
