@@ -8,7 +8,6 @@ import pytest
 
 import minitorch as torch
 from minitorch import kernels, nn
-from minitorch.nn import chain
 
 
 def network(sizes, activation=None, bias=True, dtype=torch.float32):
@@ -27,8 +26,15 @@ def silently(model, x):
 @pytest.fixture
 def calls(monkeypatch):
     """The chains that a kernel computed: how many layers each."""
-    found, layers = [], kernels.layer.layers
-    monkeypatch.setattr(kernels.layer, "layers", lambda *given: found.append(len(given) // 4) or layers(*given))
+    found, chain = [], kernels.layer.chain
+
+    def counted(table, modules, *given):
+        result = chain(table, modules, *given)
+        if result is not NotImplemented:
+            found.append(sum(type(module) is nn.Linear for module in modules.values()))
+        return result
+
+    monkeypatch.setattr(kernels.layer, "chain", counted)
     return found
 
 
@@ -156,6 +162,29 @@ def test_a_parameter_that_is_no_matrix():
         silently(model, torch.randn(2, 3))
 
 
-def test_nothing_but_activations():
-    assert chain.result([nn.ReLU()], torch.randn(2, 3)) is None
-    assert silently(nn.Sequential(), x := torch.randn(2, 3)) is x
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda m: m._modules.update({"1": None}), TypeError),
+        (lambda m: m._modules.update({"1": object()}), TypeError),
+        (lambda m: m[0]._parameters.pop("weight"), AttributeError),
+        (lambda m: m[0]._parameters.pop("bias"), AttributeError),
+        (lambda m: m[0]._parameters.update(weight=3), TypeError),
+        (lambda m: m[0].__dict__.update(_parameters=None), (AttributeError, TypeError)),
+    ],
+)
+def test_what_is_no_model(change, error):
+    model = network((3, 3, 2), nn.ReLU)
+    change(model)
+    for call in (silently, lambda model, x: model(x)):
+        with pytest.raises(error):
+            call(model, torch.randn(2, 3))
+    with pytest.raises((TypeError, AttributeError)):
+        model([1.0, 2.0])
+
+
+def test_nothing_but_activations(calls):
+    x = torch.randn(2, 3)
+    np.testing.assert_array_equal(silently(nn.Sequential(nn.ReLU()), x).numpy(), x.relu().numpy())
+    assert calls == []
+    assert silently(nn.Sequential(), x) is x

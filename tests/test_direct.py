@@ -148,7 +148,7 @@ def test_references_are_counted():
     add, less, x = direct.direct(np.add), direct.direct(np.less, "?"), np.ones((2, 3), np.float32)
     calls = (
         lambda: add(x, x), lambda: add(x, 2.0), lambda: add(x, x[:, :1]), lambda: less(x, x),
-        lambda: kernels.sums.whole(x), lambda: kernels.sums.whole(np.arange(3)), lambda: kernels.logic.counts(x),
+        lambda: kernels.sums.whole(x, 9999), lambda: kernels.sums.whole(np.arange(3), 9), lambda: kernels.logic.counts(x),
         lambda: kernels.layer.layers(x, x, None, None, None), lambda: kernels.layer.layers(x, x.T, None, None, None),
         lambda: kernels.layer.linear_backward(x, x, np.ones((3, 3), np.float32), (True, True, False)),
     )  # fmt: skip

@@ -16,6 +16,7 @@ silent: set = set()
 inferring: dict = {}
 
 _own = threading.local()
+new = object.__new__
 
 
 class _End(int):
@@ -85,7 +86,7 @@ class _Mode:
     before = None
 
     def __new__(cls, function=None):
-        mode = object.__new__(cls)
+        mode = new(cls)
         return mode if function is None else mode(function)  # @no_grad without parentheses
 
     def __enter__(self):
@@ -141,7 +142,7 @@ class no_grad(_Mode):
         silent.add(thread)  # the usual case, in a third of the time: `before` is None
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind=None, error=None, trace=None):  # (a star costs 20 ns)
         if self.before is None:
             silent.discard(get_ident())
         else:

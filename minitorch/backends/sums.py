@@ -17,11 +17,11 @@ ROW, SHORT = 1 << 13, 32
 
 
 def sum(x, *, dim=None, keepdim=False):
-    if dim is None and not keepdim and x.size < LARGE and type(x) is np.ndarray:
-        found = kernels.sums.whole(x) if FLOATS else NotImplemented
+    if dim is None and not keepdim and FLOATS:
+        found = kernels.sums.whole(x, LARGE)
         if found is not NotImplemented:
             return found
-    elif x.size >= LARGE:
+    if x.size >= LARGE:
         found = reduced(x, dim, keepdim, "sums")
         if found is not None:
             return found

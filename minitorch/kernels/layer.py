@@ -42,11 +42,13 @@ from .builtin import (
     counted,
     dtype_of,
     given,
+    kept,
     new_matrix,
     new_vector,
 )
 from .jit import kernel
-from .layout import DATA, DOUBLE, FLOATS, ITEMS, SHAPE, SINGLE, TYPE
+from .layout import DATA, DOUBLE, FLOATS, INT, ITEMS, NDIM, SHAPE, SINGLE, TYPE
+from .objects import PyDict_GetItem, PyDict_Next, PyDict_Size, PyObject_GenericGetDict, is_a, is_exactly
 from .raw import array_at, item, vector, word
 from .team import I32, ONE, SIZE, ZERO, address, call, load
 
@@ -128,6 +130,12 @@ def layers(results, arguments, count):
     """(x, and of each layer: w, b or None, its `activation` or None, and an array for its result, or None): activation(x @ w.T + b) again
     and again. The last result is returned; of others, if they have no array, nothing is left. NotImplemented: the arrays are not contiguous
     matrices of one type, with vectors b; or the results are so large that an activation is better shared."""
+    return computed(results, arguments, count)
+
+
+@kernel(inner=True)
+def computed(results, arguments, count):
+    """See `layers`."""
     fit, m, widest = fits(results, arguments, count)
     if not fit:
         return given(results, NOT)
@@ -151,6 +159,97 @@ def layers(results, arguments, count):
             call(word(word(activation + DATA)), out, ZERO, m * n)
         x, k = out, n
     return started(results, alone and between.size >= 0, made if made else counted(last))  # a use, or it would be freed before
+
+
+# ---------------------------------------------------------------------- of modules
+
+#: of the table of `chain`, an array of words: where these are: `dict`, `ndarray`, `Tensor`, `Linear`; the place of a tensor's array; the names
+#: in a module's dict, and in its parameters; how many activations; and of each: its class, and an array of its function's address
+DICT, NDARRAY, TENSOR, LINEAR, ARRAY, HOOKED, FORWARD, PARAMETERS, WEIGHT, BIAS, COUNT, ACTIVATIONS = range(0, 96, 8)
+ACTIVATION = 16
+
+
+@kernel(inner=True)
+def array_of(table, tensor):
+    """The `ndarray` of a tensor; 0: it's something else."""
+    array = word(tensor + word(table + ARRAY)) if is_a(tensor, word(table + TENSOR)) else ZERO
+    return array if is_exactly(array, word(table + NDARRAY)) else ZERO
+
+
+@kernel(inner=True)
+def dict_of(table, module):
+    """The dict of a module without hooks, and without a `forward` of its own; 0: it has one."""
+    own = PyObject_GenericGetDict(module, ZERO)
+    Py_DecRef(own)  # the module has it, too
+    return ZERO if PyDict_GetItem(own, word(table + HOOKED)) or PyDict_GetItem(own, word(table + FORWARD)) else own
+
+
+@kernel(inner=True)
+def function_of(table, module):
+    """The array of the address of an activation's function; 0: there is none."""
+    for i in range(word(table + COUNT)):
+        at = table + ACTIVATIONS + ACTIVATION * i
+        if is_exactly(module, word(at)):
+            return word(at + 8)
+    return ZERO
+
+
+@kernel(inner=True)
+def put_layers(table, modules, layers, none):
+    """Puts the arguments of `layers` for modules in a dict behind the first, x, with None for their results; returns how many: 0 if a module
+    is another, or what's in its dict is."""
+    n, may_follow, at = ONE, False, kept((ZERO, ZERO, ZERO))
+    while PyDict_Next(modules, at, at + 8, at + 16):
+        module = word(at + 16)
+        is_linear = is_exactly(module, word(table + LINEAR))
+        function = function_of(table, module) if may_follow else ZERO
+        own = dict_of(table, module) if is_linear or function else ZERO
+        if own and function:
+            layers[n - 2] = function
+        elif own:
+            parameters = PyDict_GetItem(own, word(table + PARAMETERS))
+            bias = PyDict_GetItem(parameters, word(table + BIAS))
+            weight, bias = array_of(table, PyDict_GetItem(parameters, word(table + WEIGHT))), none if bias == none else array_of(table, bias)
+            if not weight or not bias or word(weight + NDIM) & INT != 2:
+                return ZERO
+            layers[n], layers[n + 1], layers[n + 2], layers[n + 3] = weight, bias, none, none
+            n += 4
+        else:
+            return ZERO
+        may_follow = is_linear
+    return n
+
+
+@builtin(team.place, team.start, None, True)
+def chain(results, arguments, count):
+    """(table, modules, input, recorded): what `layers` returns for the modules of a dict, linear layers with activations between them, and
+    a tensor. If `recorded`, the results of all linear layers, a tuple; that of a layer with an activation is the latter's. NotImplemented:
+    they, or what is in their dicts, are others than `layers` takes, or they have hooks or a `forward` of their own."""
+    table, modules, none = word(word(arguments) + DATA), word(arguments + 8), item(results, NONE)
+    x, recorded = array_of(table, word(arguments + 16)), word(arguments + 24) == item(results, TRUE)
+    if not x or word(x + NDIM) & INT != 2 or not is_exactly(modules, word(table + DICT)):
+        return given(results, NOT)
+    layers = np.empty(1 + 4 * PyDict_Size(modules), np.int64)
+    layers[0] = x
+    n = put_layers(table, modules, layers, none)
+    if n < 5 or (recorded and not fits(results, address(layers, 0), n)[0]):  # `computed` looks, too
+        return given(results, NOT)
+    outs = PyTuple_New(n // 4 if recorded else ZERO)
+    for i in range(n // 4 if recorded and outs else 0):
+        out = new_matrix(word(table + NDARRAY), dtype_of(x), word(word(x + SHAPE)), word(word(layers[4 * i + 1] + SHAPE)))
+        vector(outs + ITEMS, n // 4, ZERO)[i] = layers[4 * i + 4] = out
+        if not out:
+            Py_DecRef(outs)
+            return out
+    made = computed(results, address(layers, 0), n) if outs else outs
+    if made and layers.size and recorded:  # a use, or they would be freed before
+        Py_DecRef(made)
+        return outs
+    Py_DecRef(outs)
+    return made
+
+
+# ---------------------------------------------------------------------- backwards
 
 
 @builtin(team.place, team.start, None, True)
@@ -207,7 +306,7 @@ def linear_backward(results, arguments, count):
 
 
 if not available:
-    layers = linear_backward = lambda *arguments: NotImplemented
+    layers = chain = linear_backward = lambda *arguments: NotImplemented
 
 
 # ---------------------------------------------------------------------- activations of `layers`

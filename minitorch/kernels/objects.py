@@ -14,6 +14,9 @@ from .layout import HEAD, LENGTH, LIST_ITEMS, TYPE
 from .raw import vector, word
 
 PyDict_GetItem = types.ExternalFunction("PyDict_GetItem", WORD(WORD, WORD))  # no error, no reference
+PyDict_Next = types.ExternalFunction("PyDict_Next", types.int32(WORD, WORD, WORD, WORD))
+PyDict_Size = types.ExternalFunction("PyDict_Size", WORD(WORD))
+PyObject_GenericGetDict = types.ExternalFunction("PyObject_GenericGetDict", WORD(WORD, WORD))
 PyFloat_FromDouble = types.ExternalFunction("PyFloat_FromDouble", WORD(types.float64))
 PyNumber_Add = types.ExternalFunction("PyNumber_Add", WORD(WORD, WORD))
 PyList_SetItem = types.ExternalFunction("PyList_SetItem", types.int32(WORD, WORD, WORD))

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .builtin import NOT, builtin, given, new_number
+from .builtin import NOT, PyLong_AsLongLong, builtin, given, new_number
 from .jit import kernel
-from .layout import DOUBLE, SINGLE
-from .raw import array_at, elements, vector, word
+from .layout import DOUBLE, SINGLE, TYPE
+from .raw import array_at, elements, item, vector, word
 
 BLOCK = 128
 
@@ -40,16 +40,19 @@ def blocks(x):
     return s
 
 
-@builtin()
+@builtin(np.ndarray)
 def whole(results, arguments, count):
-    """(x): sum(x), of a contiguous `ndarray` of float32 or float64."""
-    _, data, _, kind, ndim = array_at(arguments)
-    if ndim < 0 or (kind != SINGLE and kind != DOUBLE):
-        return given(results, NOT)
+    """(x, large): sum(x), of a contiguous `ndarray` of float32 or float64 with less than `large` elements."""
     x = word(arguments)
+    if word(x + TYPE) != item(results, 1):
+        return given(results, NOT)
+    _, data, _, kind, ndim = array_at(arguments)
+    size = elements(x)
+    if ndim < 0 or (kind != SINGLE and kind != DOUBLE) or size >= PyLong_AsLongLong(word(arguments + 8)):
+        return given(results, NOT)
     if kind == SINGLE:
-        return new_number(x, blocks(vector(data, elements(x), np.float32(0))))
-    return new_number(x, blocks(vector(data, elements(x), np.float64(0))))
+        return new_number(x, blocks(vector(data, size, np.float32(0))))
+    return new_number(x, blocks(vector(data, size, np.float64(0))))
 
 
 @kernel(nogil=True)

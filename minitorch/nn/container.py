@@ -75,14 +75,7 @@ class Sequential(_Numbered):
         else:
             self.extend(args)
 
-    def forward(self, input):
-        modules = self._modules.values()
-        out = chain.result(modules, input)
-        if out is not None:
-            return out
-        for module in modules:
-            input = module(input)
-        return input
+    forward = chain.forward
 
     def _part(self, index):
         return type(self)(OrderedDict(list(self._modules.items())[index]))
