@@ -22,6 +22,10 @@ if numba.config.DISABLE_JIT:
             size, number.dtype, (ctypes.c_char * (size * number.itemsize)).from_address(int(address))
         )
 
+    def matrix(address, m, n, number):
+        """That of `m` rows of `n`."""
+        return vector(address, m * n, number).reshape(m, n)
+
 else:
     from numba.extending import intrinsic
 
