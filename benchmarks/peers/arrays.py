@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
+import os
 
 import numpy as np
 
@@ -43,5 +45,11 @@ class Adam:
 
 
 def numpy_blas():
+    """NumPy's BLAS, and for which processors the kernels are that it has chosen; whether somebody has told it which to choose."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return f"NumPy {np.__version__}, {blas['name']} {blas['version']}"
+    core = getattr(ctypes.CDLL(np._core._multiarray_umath.__file__), "scipy_openblas_get_corename64_", None)
+    chosen = ""
+    if core is not None:
+        core.restype = ctypes.c_char_p
+        chosen = f" for {core().decode()}" + " (OPENBLAS_CORETYPE is set)" * ("OPENBLAS_CORETYPE" in os.environ)
+    return f"NumPy {np.__version__}, {blas['name']} {blas['version']}{chosen}"

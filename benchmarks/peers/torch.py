@@ -18,7 +18,7 @@ def blas():
     found = re.search(
         r"(Intel\(R\) oneAPI Math Kernel Library Version [\d.]+|OpenBLAS[^\n]*)", T.__config__.show()
     )
-    return found[1] if found else "unknown"
+    return f"{found[1] if found else 'unknown'}; {T.backends.cpu.get_cpu_capability()}"
 
 
 def arithmetic(device):
