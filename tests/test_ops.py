@@ -100,6 +100,20 @@ def test_like_torch(name, dtype):
                 assert (a is None and b is None) or not (a if b is None else b).any()
 
 
+@pytest.mark.parametrize("name", [name for name in ROWS if OPS[name].differentiable])
+def test_gradients_have_the_shape_and_dtype_of_their_inputs(name):
+    """Also of float16, where a rule's numbers could promote; the engine does not look after those that are `exact`."""
+    for sample in OPS[name].samples("float16"):
+        try:
+            args, out = call(minitorch, OPS[name], sample, True)
+        except (RuntimeError, NotImplementedError):  # an operation that float16 doesn't have
+            continue
+        xs, outs = list(leaves(args)), [o for o in floats(out) if o.requires_grad]
+        given = [minitorch.ones(o.shape, dtype=o.dtype) for o in outs]
+        for x, g in zip(xs, minitorch.autograd.grad(outs, xs, given, allow_unused=True) if xs and outs else (), strict=False):
+            assert g is None or (g.dtype, g.shape) == (x.dtype, x.shape)
+
+
 @pytest.mark.parametrize("dtype", ["int64", "bool", "uint8"])
 @pytest.mark.parametrize("name", ROWS)
 def test_other_dtypes(name, dtype):

@@ -160,6 +160,10 @@ def promote_floating(op, *xs):
 #: those for which arrays of one type are right as they are, if the op refuses none
 AS_THEY_ARE = (promote, tensor_first)
 
+#: the policies for one tensor that a floating one passes as it is, and all those that do not broadcast
+ONE_FLOATING = (floating, floats, number, integers_as_int64)
+ALONE = (one, same, *ONE_FLOATING)
+
 #: the policies that take Python numbers, if the op does (`numbers`)
 PROMOTING = (promote, promote_floating, powers, tensor_first)
 

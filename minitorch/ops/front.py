@@ -27,8 +27,6 @@ from .dims import broadcast_shape
 from .generated import compiled, indented, is_large, switches, tracers
 from .variadic import variadic
 
-#: policies for one tensor that a floating one passes as it is
-ONE_FLOATING = (coerce.floating, coerce.floats, coerce.number, coerce.integers_as_int64)
 FLOATING = frozenset(d.numpy for d in dtypes.ALL if d.is_floating_point)
 WHOLE = frozenset(d.numpy for d in dtypes.ALL) - FLOATING
 INTEGERS = WHOLE - {coerce.BOOL}
@@ -160,7 +158,7 @@ def short_way(row) -> str | None:
         return f"{x}.dtype is {y}.dtype in {kinds}"
     if row.coerce is coerce.integer:
         return f"{arrays[0]}.dtype in WHOLE"
-    if row.coerce in ONE_FLOATING:
+    if row.coerce in coerce.ONE_FLOATING:
         return f"{arrays[0]}.dtype in FLOATING"
     conditions = [
         f"({row.public[n]} is None or type(a_{n}) is ndarray)" if i in row.optional else f"type(a_{n}) is ndarray"

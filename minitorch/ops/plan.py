@@ -102,6 +102,9 @@ class Plan:
         same = " and ".join(
             f"a_{n} is {public[n]}._array and a_{n}.shape == out._array.shape" for n in self.wanted
         )
+        right = same if row.inplace else ""  # when gradients come out right
+        if row.exact:
+            right = "dtype is None" if "dtype" in row.metadata else "True"
         arguments = [
             *row.parameters,
             *[f"a_{n}" for n in row.inputs],
@@ -115,7 +118,7 @@ class Plan:
             "node.xp = xp",
             "node.hooks = None",
             f"node.edges = ({edges})",
-            f"node.fits = {'None' if row.exact else f'None if {same} else ({fits})' if row.inplace else f'({fits})'}",
+            f"node.fits = {f'None if {right} else ' * bool(right)}({fits})",
             f"node.saved = ({values})",
             *cells,
             f"node.versions = ({versions})",

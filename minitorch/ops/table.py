@@ -55,7 +55,7 @@ class Op:
     view: bool = False  # the result shares memory with the first input
     outputs: int = 1  # number of results
     returns: type = tuple  # the class of several results (a named tuple)
-    exact: bool | None = None  # the rules give gradients of the inputs' own shapes and dtypes: the engine need not look
+    exact: bool | None = None  # the rules give gradients of the inputs' own shapes and dtypes (unless there's a `dtype`): the engine need not look
 
     # how it is computed
     body: bool = False  # the forward is a composite: with tensors, its inner ops are recorded
@@ -84,8 +84,8 @@ class Op:
         self.parameters = list(self.public.values()) or [self.variadic]
         may_lack = {*self.optional, *self.defaults}
         self.optional = {i for i, n in enumerate(self.inputs) if n in may_lack}
-        if self.exact is None:  # a rule of an elementwise op of one input cannot but give that input's shape
-            self.exact = bool(self.fused and self.body) or (self.inplace and len(self.inputs) == 1)
+        if self.exact is None:  # where nothing is broadcast or promoted, a rule cannot but give its input's shape
+            self.exact = bool(self.fused and self.body) or (len(self.vjp) == 1 and self.coerce in coerce.ALONE)
         unknown = set(self.vjp) - set(self.inputs) - {self.variadic}
         assert not unknown, f"{self.name}: rules for {unknown}, which are not inputs"
         self.plans: dict[int, Plan] = {}
