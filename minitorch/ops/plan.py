@@ -99,12 +99,8 @@ class Plan:
         public = row.public
         edges = "".join(f"{public[n]} if n_{n} is LEAF else n_{n}, " for n in self.wanted)
         fits = "".join(f"({public[n]}._array.shape, {public[n]}._array.dtype), " for n in self.wanted)
-        same = " and ".join(
-            f"a_{n} is {public[n]}._array and a_{n}.shape == out._array.shape" for n in self.wanted
-        )
-        right = same if row.inplace else ""  # when gradients come out right
-        if row.exact:
-            right = "dtype is None" if "dtype" in row.metadata else "True"
+        same = " and ".join(f"a_{n} is {public[n]}._array and a_{n}.shape == out._array.shape" for n in self.wanted)
+        right = ("dtype is None" if "dtype" in row.metadata else "True") if row.exact else same * row.inplace
         arguments = [
             *row.parameters,
             *[f"a_{n}" for n in row.inputs],

@@ -43,7 +43,7 @@ def _layout(names: tuple, counts: bool, kernel: str) -> Layout:
 
 
 def table(columns: int, counts: bool = False, places: list | tuple = ()) -> np.ndarray:
-    """What the functions of kernels/optim.py know of rows of arrays."""
+    """What the functions of kernels/rows.py know of rows of arrays."""
     things = [id(thing) for thing in (Tensor, np.ndarray, list, float, True, 1)]
     slots = [slot(each) for each in (Tensor._array, Tensor._grad, Tensor._cell)]
     cost = 100 * (columns - 1)  # ps an element, measured: SGD 100, with momentum 190, Adagrad 300, Adam 430
@@ -69,7 +69,7 @@ class GroupStep:
         self.layout = layout = _layout(self.names, optimizer._counts_steps, optimizer.kernel)
         self.arrays = NotImplemented
         if switches.fused and FLOATS and not group.get("differentiable"):
-            self.arrays = kernels.optim.gathered(layout.table, self.params, optimizer.state, layout.kept)
+            self.arrays = kernels.rows.gathered(layout.table, self.params, optimizer.state, layout.kept)
         self.fused = self.arrays is not NotImplemented
         if not self.fused:
             self._gather()
@@ -101,7 +101,7 @@ class GroupStep:
         """Whether kernels take these arrays, and are to."""
         if not switches.fused or not FLOATS or self.group.get("differentiable"):
             return False
-        return kernels.optim.fits(self.layout.table, rows) is True
+        return kernels.rows.fits(self.layout.table, rows) is True
 
     def _check_shapes(self) -> None:
         """RuntimeError if a gradient or a state isn't one of its parameter. Strided gradients become contiguous."""
@@ -131,7 +131,7 @@ class GroupStep:
         if not self.arrays:
             return
         if self.fused and not self.added:  # nearly always
-            step = kernels.optim.count_up(self.layout.table, self.arrays) if self.optimizer._counts_steps else 2.0
+            step = kernels.rows.count_up(self.layout.table, self.arrays) if self.optimizer._counts_steps else 2.0
             if step >= 0:
                 self._update(self.arrays, self.scalars(step), self.params)
                 return
@@ -181,10 +181,10 @@ class GroupStep:
 
     def _update(self, rows: tuple, scalars: tuple, params: list) -> None:
         """The update by a kernel: by several threads if there is much to do and no two arrays share memory."""
-        update, table = kernels.optim.update, self.layout.table
+        update, table = kernels.rows.update, self.layout.table
         if update(table, rows, scalars, params) is NotImplemented:
             kernels.optim.compile_loop(self.optimizer.kernel, table, rows[0].itemsize)
-            update(table, rows, scalars, params, kernels.optim.disjoint(self._written(rows)))
+            update(table, rows, scalars, params, kernels.rows.disjoint(self._written(rows)))
 
     def _written(self, rows: tuple) -> tuple:
         n = self.layout.columns

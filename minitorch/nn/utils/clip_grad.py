@@ -64,7 +64,7 @@ def _fits(arrays: tuple) -> bool:
     """Whether kernels can take these arrays, and write to them."""
     if not (arrays and switches.fused and type(arrays[0]) is np.ndarray and arrays[0].dtype in FLOATS):
         return False
-    return kernels.optim.fits(rows_of_one(), arrays) is True
+    return kernels.rows.fits(rows_of_one(), arrays) is True
 
 
 def _norm_of_arrays(arrays: list) -> Tensor | None:
