@@ -99,7 +99,7 @@ THRESHOLDS = [
     Threshold("minitorch.kernels.blas", "SHARED", "a product is shared with helpers", "multiply-adds", product, True),
     Threshold("minitorch.kernels.team", "WORTH", "a kernel is shared with helpers", "ns", softmax_rows),
     Threshold("minitorch.kernels.threads", "WORTH", "NumPy's sort is shared by threads", "ns", sorted_rows),
-    Threshold("minitorch.kernels.softmax", "LARGE", "cross-entropy may be shared with helpers", "elements", cross_entropy),
+    Threshold("minitorch.kernels.softmax", "LARGE", "cross-entropy may be shared with helpers", "elements", cross_entropy, True),
 ]
 
 # ---------------------------------------------------------------------- in the process

@@ -18,9 +18,9 @@ from .raw import array_at, matrix, vector, word
 from .sums import total
 from .team import ZERO, run
 
-#: ns an element of each array, for `run`; elements from which on it is worth its call; elements of the rows that go through exp at a time;
+#: ns an element of each array, for `run`; elements from which on cross-entropy asks it; elements of the rows that go through exp at a time;
 #: shorter rows go through it together
-COST, LARGE, BLOCK, SHORT = 0.4, 1 << 14, 4096, 32
+COST, LARGE, BLOCK, SHORT = 0.4, 1 << 15, 4096, 32
 
 
 def softmax(x):
