@@ -1,4 +1,4 @@
-"""What built-in functions (builtin.py) read of Python's objects: slots, lists, dicts, floats.
+"""What built-in functions (builtin.py) read of Python's objects: slots, lists, dicts.
 
 Functions are CPython's own interface (docs.python.org/3/c-api), places are in layout.py. Objects are addresses here, of which the caller holds the
 references; 0 is none.
@@ -10,8 +10,8 @@ from numba import types
 
 from .builtin import WORD
 from .jit import kernel
-from .layout import HEAD, LENGTH, LIST_ITEMS, TYPE
-from .raw import vector, word
+from .layout import LENGTH, LIST_ITEMS, TYPE
+from .raw import word
 
 PyDict_GetItem = types.ExternalFunction("PyDict_GetItem", WORD(WORD, WORD))  # no error, no reference
 PyDict_Next = types.ExternalFunction("PyDict_Next", types.int32(WORD, WORD, WORD, WORD))
@@ -21,6 +21,7 @@ PyFloat_FromDouble = types.ExternalFunction("PyFloat_FromDouble", WORD(types.flo
 PyNumber_Add = types.ExternalFunction("PyNumber_Add", WORD(WORD, WORD))
 PyList_SetItem = types.ExternalFunction("PyList_SetItem", types.int32(WORD, WORD, WORD))
 PyType_IsSubtype = types.ExternalFunction("PyType_IsSubtype", types.int32(WORD, WORD))
+
 
 @kernel(inner=True)
 def is_exactly(thing, kind):
@@ -43,14 +44,6 @@ def length(things):
 @kernel(inner=True)
 def list_item(things, i):
     return word(word(things + LIST_ITEMS) + 8 * i)
-
-
-@kernel(inner=True)
-def as_double(thing, kind, true):
-    """A float (`kind` is where `float` is) as it is; a bool as 1 or 0."""
-    if is_exactly(thing, kind):
-        return vector(thing + HEAD, 1, 0.0)[0]
-    return 1.0 if thing == true else 0.0
 
 
 @kernel(inner=True)

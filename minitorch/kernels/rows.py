@@ -10,13 +10,23 @@ from __future__ import annotations
 import numpy as np
 
 from . import team
-from .builtin import NOT, Py_DecRef, PyTuple_New, builtin, counted, given, kept, shared
+from .builtin import (
+    NOT,
+    Py_DecRef,
+    PyFloat_AsDouble,
+    PyLong_AsLongLong,
+    PyTuple_New,
+    builtin,
+    counted,
+    given,
+    kept,
+    shared,
+)
 from .jit import kernel
 from .layout import DATA, DOUBLE, DTYPE, FLAGS, ITEMS, KIND, READABLE, SINGLE, WRITABLE
 from .objects import (
     PyDict_GetItem,
     PyFloat_FromDouble,
-    as_double,
     count_one,
     is_a,
     is_exactly,
@@ -26,10 +36,10 @@ from .objects import (
 from .raw import elements, item, same_shape, vector, word
 from .team import ZERO
 
-#: of a table, an array of words: where `Tensor`, `ndarray`, `list`, `float`, `True`, the int 1 are; the places of a tensor's slots; arrays of
+#: of a table, an array of words: where `Tensor`, `ndarray`, `list`, the int 1 are; the places of a tensor's slots; arrays of
 #: a row; whether the last of them is a step count; picoseconds of an element; the columns of the state that the optimizer's loop
 #: takes, -1 for none; and where that loop is, compiled for float32 and for float64 (0: not yet)
-TENSOR, NDARRAY, LIST, FLOAT, TRUE, INT_ONE, ARRAY, GRAD, CELL, COLUMNS, COUNTS, COST, PLACES = range(0, 104, 8)
+TENSOR, NDARRAY, LIST, INT_ONE, ARRAY, GRAD, CELL, COLUMNS, COUNTS, COST, PLACES = range(0, 88, 8)
 LOOPS = PLACES + 24
 
 #: most numbers of an update
@@ -151,7 +161,7 @@ def count_up(results, arguments, count):
     return PyFloat_FromDouble(after)
 
 
-@builtin(team.place, team.start, None, True)
+@builtin(team.place, team.start, None)
 def update(results, arguments, count):
     """(table, rows, numbers, params, apart): the update by the optimizer's loop; changes of the parameters in the list are counted. An
     update that is worth to be shared is, if `apart` is True: no two arrays share memory. NotImplemented: the loop isn't compiled, or
@@ -170,10 +180,10 @@ def update(results, arguments, count):
             count_one(word(p + word(table + CELL)), word(table + INT_ONE))
     values = np.zeros(NUMBERS, np.float64)
     for i in range(length(numbers)):
-        values[i] = as_double(item(numbers, i), word(table + FLOAT), word(table + TRUE))
+        values[i] = PyFloat_AsDouble(item(numbers, i))
     places = word(table + PLACES), word(table + PLACES + 8), word(table + PLACES + 16)
     record = kept((rows, size, columns, *places, team.address(values, 0)))
-    if worth and word(arguments + 32) == word(table + TRUE):
+    if worth and PyLong_AsLongLong(word(arguments + 32)):
         step = max(PIECE // word(table + COST), (total + PIECES - 1) // PIECES)
         fine = shared(item(results, 1), item(results, 2), loop, record, total, step)
     else:

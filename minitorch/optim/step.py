@@ -44,7 +44,7 @@ def _layout(names: tuple, counts: bool, kernel: str) -> Layout:
 
 def table(columns: int, counts: bool = False, places: list | tuple = ()) -> np.ndarray:
     """What the functions of kernels/rows.py know of rows of arrays."""
-    things = [id(thing) for thing in (Tensor, np.ndarray, list, float, True, 1)]
+    things = [id(thing) for thing in (Tensor, np.ndarray, list, 1)]
     slots = [slot(each) for each in (Tensor._array, Tensor._grad, Tensor._cell)]
     cost = 100 * (columns - 1)  # ps an element, measured: SGD 100, with momentum 190, Adagrad 300, Adam 430
     return np.array([*things, *slots, columns, counts, cost, *(*places, -1, -1, -1)[:3], 0, 0])
