@@ -93,6 +93,10 @@ CALLS |= {
         lambda x, w, b: T.kron(many(x)[None].transpose(1, 2), b[:2] + w.sum()),
         lambda x, w, b: T.kron(many(x)[0], x[:2, :3]),
     ],
+    "addmm": [lambda x, w, b: T.addmm(b, x.T, x, alpha=0.3), lambda x, w, b: T.addmm(x, x @ x.T, x + w, beta=0.7)],
+    "addmv": [lambda x, w, b: T.addmv(x[:, 0], x, w, beta=0), lambda x, w, b: T.addmv(x.sum(), x, b, alpha=2, beta=3)],
+    "baddbmm": [lambda x, w, b: T.baddbmm(b, x.repeat(3, 1, 1).mT, x.repeat(3, 2, 1)[:, : len(x)], beta=2)],
+    "addbmm": [lambda x, w, b: T.addbmm(b, x.repeat(3, 1, 1).mT, x.repeat(3, 2, 1)[:, : len(x)], beta=2, alpha=0.3)],
     "factored_svdvals": [lambda x, w, b: T.linalg.svdvals(x), lambda x, w, b: T.linalg.svdvals(x.T.repeat(2, 1, 1))],
     "factored_slogdet": [lambda x, w, b: T.slogdet(matrix(x)).logabsdet, lambda x, w, b: T.slogdet(matrix(x.T, 9)).logabsdet],
 }
