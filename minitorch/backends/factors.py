@@ -11,11 +11,14 @@ LARGE = 64
 TYPES = (np.float32, np.float64)
 
 
+def for_kernels(x):
+    """Whether these are square matrices of a kernel's type."""
+    return x.ndim > 1 and x.shape[-1] == x.shape[-2] and x.size > 0 and x.dtype.type in TYPES
+
+
 def factored(x):
     """The LU factors of x. None: it is not for the kernel."""
-    if x.ndim < 2 or x.shape[-1] < LARGE or x.shape[-1] != x.shape[-2] or not x.size or x.dtype.type not in TYPES:
-        return None
-    return kernels.lapack.LU(x) if kernels.lapack.available else None
+    return kernels.lapack.LU(x) if for_kernels(x) and x.shape[-1] >= LARGE and kernels.lapack.available else None
 
 
 def regular(lu):

@@ -6,9 +6,9 @@ from collections import namedtuple
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, kernels
 from ..autograd.mode import state
-from ..backends.factors import factored, fit
+from ..backends.factors import factored, fit, for_kernels
 from ..printing import type_name
 from . import coerce
 from .compare import where
@@ -297,7 +297,23 @@ def _definite(dtype):
         yield Sample((a @ np.swapaxes(a, -1, -2),))
 
 
-@op(vjp=dict(x=_cholesky_dx), torch="linalg.cholesky", name="cholesky_lower", samples=_definite, **MATRIX)
+def _cholesky(x):
+    out = kernels.cholesky.factors(x) if for_kernels(x) and kernels.cholesky.available else None
+    return NotImplemented if out is None else out
+
+
+def _cholesky_backward(g, out):
+    return (kernels.cholesky.gradient(g, out),) if for_kernels(out) and kernels.cholesky.available else NotImplemented
+
+
+@op(
+    vjp=dict(x=_cholesky_dx),
+    fused=(_cholesky, _cholesky_backward),
+    torch="linalg.cholesky",
+    name="cholesky_lower",
+    samples=_definite,
+    **MATRIX,
+)
 def cholesky_lower(xp, x):
     """The lower triangular L with L @ L^T = x, of a symmetric positive definite x (of which the lower triangle is read)."""
     check_matrix("cholesky", xp, x)
