@@ -110,6 +110,13 @@ def tensor_first(op, x, y):
     return promote(op, x, y)
 
 
+def given(op, *xs):
+    """As `promote`; None stays None."""
+    xp, *arrays = promote(op, *[x for x in xs if x is not None])
+    found = iter(arrays)
+    return (xp, *[None if x is None else next(found) for x in xs])
+
+
 def powers(op, x, y):
     """As `promote`; but of all powers of bools those to True and False are not refused, and of integers those to negative numbers are."""
     if isinstance(x, Tensor) and not x.is_floating_point():
@@ -161,7 +168,7 @@ def promote_floating(op, *xs):
 AS_THEY_ARE = (promote, tensor_first)
 
 #: the policies that take Python numbers, if the op does (`numbers`)
-PROMOTING = (promote, promote_floating, powers, tensor_first)
+PROMOTING = (promote, promote_floating, powers, tensor_first, given)
 
 
 def cast(xp, a, common):
