@@ -11,14 +11,19 @@ LARGE = 64
 TYPES = (np.float32, np.float64)
 
 
-def for_kernels(x):
+def has_type(x):
+    """Whether there are elements of a kernel's type."""
+    return x.size > 0 and x.dtype.type in TYPES
+
+
+def is_square(x):
     """Whether these are square matrices of a kernel's type."""
-    return x.ndim > 1 and x.shape[-1] == x.shape[-2] and x.size > 0 and x.dtype.type in TYPES
+    return x.ndim > 1 and x.shape[-1] == x.shape[-2] and has_type(x)
 
 
 def factored(x):
     """The LU factors of x. None: it is not for the kernel."""
-    return kernels.lapack.LU(x) if for_kernels(x) and x.shape[-1] >= LARGE and kernels.lapack.available else None
+    return kernels.lapack.LU(x) if is_square(x) and x.shape[-1] >= LARGE and kernels.lapack.available else None
 
 
 def regular(lu):

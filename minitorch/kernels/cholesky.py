@@ -13,7 +13,7 @@ from . import team
 from .blas import F32, F64, ROW_MAJOR, TRANSPOSED, blas_threads, found, set_blas_threads
 from .builtin import kept
 from .jit import kernel
-from .lapack import SIDES, place
+from .lapack import SIDES, data
 from .lapack import available as has_lapack
 from .raw import matrix
 from .team import I32, I64, ONE, address, share
@@ -112,16 +112,18 @@ def symmetric(start, stop, n, size, g):
 
 
 @kernel  # keeps Python's lock, as lapack.py's kernels do
-def factor_all(words, n, size, matrices, info):
-    before = blas_threads()
+def factor_all(words, count, n, size, matrices):
+    """Of an array at this address; whether one of the matrices is not positive definite."""
+    before, info = blas_threads(), np.empty(count, np.int64)
     set_blas_threads(I32(1))
-    share(words, factor, None, (), (n, size, matrices, info), None, len(info), ONE)
+    share(words, factor, None, (), (n, size, data(matrices), info), None, count, ONE)
     set_blas_threads(before)
+    return info.any()
 
 
 @kernel
-def derivative(words, n, size, factors, g, count):
-    before, pieces = blas_threads(), count * ((n + SIDES - 1) // SIDES)
+def derivative(words, count, n, size, factors, g):
+    before, pieces, factors, g = blas_threads(), count * ((n + SIDES - 1) // SIDES), data(factors), data(g)
     set_blas_threads(I32(1))
     share(words, some_columns, None, (), (n, size, factors, g), None, pieces, ONE)
     share(words, some_rows, None, (), (n, size, factors, g), None, pieces, ONE)
@@ -134,14 +136,12 @@ def factors(x):
     if not team.words[team.SIZE]:
         team.start()
     n, out = x.shape[-1], np.array(x, order="C")
-    info = np.empty(x.size // n**2, np.int64)
-    factor_all(team.words, n, x.itemsize, place(out), info)
-    return None if info.any() else out
+    return None if factor_all(team.words, x.size // n**2, n, x.itemsize, id(out)) else out
 
 
 def gradient(g, lower):
     """Of x, from the gradient of L and L: (d + d.T) / 2 for d = inv(L).T @ P @ inv(L), and P as in `some_columns`."""
     lower, out = np.ascontiguousarray(lower), np.array(g, order="C")
     n = out.shape[-1]
-    derivative(team.words, n, out.itemsize, place(lower), place(out), out.size // n**2)
+    derivative(team.words, out.size // n**2, n, out.itemsize, id(lower), id(out))
     return out

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes, kernels
 from ..autograd.mode import state
-from ..backends.factors import factored, fit, for_kernels
+from ..backends.factors import factored, fit, has_type, is_square
 from ..printing import type_name
 from . import coerce
 from .compare import where
@@ -193,12 +193,12 @@ def svd(input, some=True, compute_uv=True):
 
 
 def _svdvals(x, vectors):
-    if x.ndim < 2 or x.dtype == np.float16 or x.dtype.kind != "f":
+    found = kernels.singular.svd(x, vectors is not None) if x.ndim > 1 and has_type(x) and kernels.singular.available else None
+    if found is None:
         return NotImplemented
-    if vectors is None:
-        return np.linalg.svd(x, compute_uv=False)
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
-    vectors[:] = u, vh
+    u, s, vh = found
+    if vectors is not None:
+        vectors[:] = u, vh
     return s
 
 
@@ -298,12 +298,12 @@ def _definite(dtype):
 
 
 def _cholesky(x):
-    out = kernels.cholesky.factors(x) if for_kernels(x) and kernels.cholesky.available else None
+    out = kernels.cholesky.factors(x) if is_square(x) and kernels.cholesky.available else None
     return NotImplemented if out is None else out
 
 
 def _cholesky_backward(g, out):
-    return (kernels.cholesky.gradient(g, out),) if for_kernels(out) and kernels.cholesky.available else NotImplemented
+    return (kernels.cholesky.gradient(g, out),) if is_square(out) and kernels.cholesky.available else NotImplemented
 
 
 @op(
