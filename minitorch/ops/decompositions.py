@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes, kernels
 from ..autograd.mode import state
-from ..backends.factors import factored, fit, has_type, is_square
+from ..backends import factors as by_lapack
 from ..printing import type_name
 from . import coerce
 from .compare import where
@@ -76,14 +76,14 @@ def inv(xp, x):
 
 def _left_in(factors, x):
     """The LU factors of x, which the backward finds in the list, too. None: there are none."""
-    lu = factored(x)
+    lu = by_lapack.factored(x, by_lapack.LARGE)
     if lu is not None:
         factors.append(lu)
     return lu
 
 
 def _solve(x, y, factors):
-    lu = factored(x) if fit(x, y) else None
+    lu = by_lapack.factored(x) if by_lapack.fit(x, y) else None
     if lu is None or lu.singular:
         return NotImplemented
     factors.append(lu)
@@ -193,12 +193,12 @@ def svd(input, some=True, compute_uv=True):
 
 
 def _svdvals(x, vectors):
-    found = kernels.singular.svd(x, vectors is not None) if x.ndim > 1 and has_type(x) and kernels.singular.available else None
-    if found is None:
+    if x.ndim < 2 or not by_lapack.has_type(x):
         return NotImplemented
-    u, s, vh = found
-    if vectors is not None:
-        vectors[:] = u, vh
+    if vectors is None:
+        return by_lapack.singular_values(x)
+    u, s, vh = by_lapack.linalg_svd(x, full_matrices=False)
+    vectors[:] = u, vh
     return s
 
 
@@ -298,12 +298,12 @@ def _definite(dtype):
 
 
 def _cholesky(x):
-    out = kernels.cholesky.factors(x) if is_square(x) and kernels.cholesky.available else None
+    out = kernels.cholesky.factors(x) if by_lapack.is_square(x) and kernels.cholesky.available else None
     return NotImplemented if out is None else out
 
 
 def _cholesky_backward(g, out):
-    return (kernels.cholesky.gradient(g, out),) if is_square(out) and kernels.cholesky.available else NotImplemented
+    return (kernels.cholesky.gradient(g, out),) if by_lapack.is_square(out) and kernels.cholesky.available else NotImplemented
 
 
 @op(
