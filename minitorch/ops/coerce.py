@@ -113,8 +113,7 @@ def tensor_first(op, x, y):
 def given(op, *xs):
     """As `promote`; None stays None."""
     xp, *arrays = promote(op, *[x for x in xs if x is not None])
-    found = iter(arrays)
-    return (xp, *[None if x is None else next(found) for x in xs])
+    return (xp, *[x if x is None else arrays.pop(0) for x in xs])
 
 
 def powers(op, x, y):
