@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.linalg import cholesky  # noqa: F401
 
 from .. import kernels
 
