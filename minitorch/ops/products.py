@@ -157,7 +157,7 @@ def _kron_dy(xp, g, x, y_shape):
 
 
 #: elements of y up to which, and of x from which on, a pass over x for each element of y is faster than loops as short as y's rows
-FEW, MANY = 16, 4096
+FEW, MANY = 16, 1024
 
 
 def _places(x_shape, y_shape):
