@@ -1,4 +1,4 @@
-"""LU and Cholesky's factors by kernels/lapack.py and kernels/cholesky.py: NumPy's results in the arrays' own type, whatever the layout and whoever computes them."""
+"""Factors by kernels/lapack.py, cholesky.py and singular.py: NumPy's results in the arrays' own type, whatever the layout and whoever computes them."""
 
 import ctypes
 import threading
@@ -63,6 +63,30 @@ def test_cholesky(shape, dtype):
         ours = cholesky.gradient(order(g.astype(dtype)), order(lower))
         close(ours, dx.reshape(shape), dtype)
         np.testing.assert_array_equal(ours, ours.swapaxes(-1, -2))
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("shape", [(1, 1), (4, 3), (3, 4), (2, 3, 2), (70, 90)], ids=str)
+def test_singular_values(shape, dtype):
+    """Values are NumPy's, the vectors of either form orthonormal, and what they make is the matrix; whatever the layout."""
+    exact = numbers(0, *shape)
+    for x in (exact.astype(dtype), exact.astype(dtype, order="F"), exact.astype(dtype)[..., ::-1]):
+        close(factors.singular_values(x), np.linalg.svd(exact, compute_uv=False), dtype)  # which order and sign of columns do not change
+        for full in (False, True):
+            u, s, vh = factors.linalg_svd(x, full_matrices=full)
+            expected = np.linalg.svd(x, full)
+            assert (u.shape, vh.shape) == (expected.U.shape, expected.Vh.shape)
+            k = s.shape[-1]
+            close(u[..., :k] * s[..., None, :] @ vh[..., :k, :], x, dtype)
+            for product in (u.swapaxes(-1, -2) @ u, vh @ vh.swapaxes(-1, -2)):
+                close(product, np.broadcast_to(np.eye(product.shape[-1]), product.shape), dtype)
+
+
+def test_no_singular_values():
+    for call in (T.linalg.svdvals, T.linalg.svd):
+        with pytest.raises(T.linalg.LinAlgError):
+            call(T.full((3, 3), np.nan))
+    assert T.linalg.svdvals(T.zeros(2, 0, 3)).shape == (2, 0)
 
 
 def test_what_is_not_positive_definite():
@@ -130,7 +154,7 @@ def test_results_do_not_depend_on_the_team(team):
                 x, y = numbers(0, *shape, dtype=dtype), numbers(1, *shape[:-1], 170, dtype=dtype)
                 yield from (factors.inv(x), factors.det(x), *factors.slogdet(x), factors.solve(x, y))
                 lower = cholesky.factors(x @ x.swapaxes(-1, -2) + np.eye(shape[-1], dtype=dtype))
-                yield from (lower, cholesky.gradient(x, lower))
+                yield from (lower, cholesky.gradient(x, lower), *factors.linalg_svd(x), factors.singular_values(x))
 
     team(1)
     alone = list(every_result())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import partial
 
 import numpy as np
 
@@ -178,7 +179,7 @@ def _svd_dx(xp, g0, g1, g2, out0, out1, out2):
 def linalg_svd(xp, x, *, full_matrices=True):
     """(U, S, Vh) with x = U @ diag(S) @ Vh: orthonormal vectors, and the singular values in descending order."""
     check_matrix("svd", xp, x, square=False)
-    return xp.linalg_svd(x, full_matrices=full_matrices)
+    return _succeeding("svd", partial(xp.linalg_svd, x, full_matrices=full_matrices))
 
 
 def svd(input, some=True, compute_uv=True):
@@ -196,8 +197,8 @@ def _svdvals(x, vectors):
     if x.ndim < 2 or not by_lapack.has_type(x):
         return NotImplemented
     if vectors is None:
-        return by_lapack.singular_values(x)
-    u, s, vh = by_lapack.linalg_svd(x, full_matrices=False)
+        return _succeeding("svd", by_lapack.singular_values, x)
+    u, s, vh = _succeeding("svd", partial(by_lapack.linalg_svd, x, full_matrices=False))
     vectors[:] = u, vh
     return s
 
@@ -218,7 +219,7 @@ def _svdvals_dx(xp, g, x):
 def factored_svdvals(xp, x, *, vectors):
     """The singular values. `vectors`: a list in which the fused forward leaves the singular vectors to the backward, or None."""
     check_matrix("svd", xp, x, square=False)
-    return xp.linalg_svd(x, full_matrices=False)[1]
+    return _succeeding("svd", partial(xp.linalg_svd, x, full_matrices=False))[1]
 
 
 @composite(
