@@ -209,6 +209,10 @@ CALLS = {
     "cholesky": lambda T, x: [
         T.linalg.cholesky(x[:, :3] @ x[:, :3].t() + T.eye(3, dtype=T.float64), upper=u) for u in (False, True)
     ],
+    "addmm without the sum": lambda T, x: [T.addmm(x * float("nan"), x, x[:, :3].reshape(4, 3)[:, [0, 1, 2, 0]], beta=0)],
+    "addmm of two types": lambda T, x: T.addmm(x.float(), x, x.t()),
+    "addmm with a sum that is too large": lambda T, x: T.addmm(x, x[:1], x.t()[:, [0, 1, 2, 0]]),
+    "addmm of a batch": lambda T, x: T.addmm(x, x[None], x),
     "addmv of a matrix": lambda T, x: T.addmv(x, x, x[0]),
     "cholesky of what is not positive": lambda T, x: T.linalg.cholesky(-T.eye(2)),
     "slogdet": lambda T, x: [T.slogdet(x[:, :3]).logabsdet, T.linalg.slogdet(x[:, :3])[0], T.logdet(x[:, :3] + 3 * T.eye(3, dtype=T.float64)),

@@ -1,4 +1,4 @@
-"""LU factors by kernels/lapack.py: NumPy's results in the arrays' own type, whatever the layout and whoever computes them."""
+"""Factors by kernels/lapack.py, cholesky.py and singular.py: NumPy's results in the arrays' own type, whatever the layout and whoever computes them."""
 
 import ctypes
 import threading
@@ -8,7 +8,9 @@ import pytest
 
 import minitorch as T
 from minitorch.backends import factors
-from minitorch.kernels import blas, lapack
+from minitorch.backends import numpy as backends_numpy
+from minitorch.kernels import blas, cholesky, lapack
+from minitorch.ops.decompositions import _cholesky_dx
 from minitorch.ops.table import switches
 
 pytestmark = pytest.mark.skipif(not lapack.available, reason="NumPy has another LAPACK than its wheels for Linux")
@@ -44,6 +46,55 @@ def test_results_are_numpys(shape, dtype):
             y = numbers(1, *shape[:-1], k)
             close(factors.solve(x, y.astype(dtype)), np.linalg.solve(a, y), dtype)
             close(factors.solve(x, y.astype(dtype, order="F")), np.linalg.solve(a, y), dtype)
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("shape", [(1, 1), (3, 3), (2, 2, 5, 5), (3, N, N), (170, 170)], ids=str)
+def test_cholesky(shape, dtype):
+    """Only the lower triangle is read, and the gradient is the formula's and symmetric; whatever the layout."""
+    exact, g = numbers(0, *shape), numbers(1, *shape)
+    exact = exact @ exact.swapaxes(-1, -2) + shape[-1] * np.eye(shape[-1])
+    expected = np.linalg.cholesky(exact)
+    dx = np.stack([_cholesky_dx(backends_numpy, a, b) for a, b in zip(g.reshape(-1, *shape[-2:]), expected.reshape(-1, *shape[-2:]), strict=True)])
+    x = np.tril(exact) + np.triu(np.full(shape, np.nan), 1)
+    for order in (np.asarray, lambda a: a.swapaxes(-1, -2).copy().swapaxes(-1, -2)):
+        lower = cholesky.factors(order(x.astype(dtype)))
+        close(lower, expected, dtype)
+        ours = cholesky.gradient(order(g.astype(dtype)), order(lower))
+        close(ours, dx.reshape(shape), dtype)
+        np.testing.assert_array_equal(ours, ours.swapaxes(-1, -2))
+
+
+@pytest.mark.parametrize("dtype", CLOSE)
+@pytest.mark.parametrize("shape", [(1, 1), (4, 3), (3, 4), (2, 3, 2), (70, 90)], ids=str)
+def test_singular_values(shape, dtype):
+    """Values are NumPy's, the vectors of either form orthonormal, and what they make is the matrix; whatever the layout."""
+    exact = numbers(0, *shape)
+    for x in (exact.astype(dtype), exact.astype(dtype, order="F"), exact.astype(dtype)[..., ::-1]):
+        close(factors.singular_values(x), np.linalg.svd(exact, compute_uv=False), dtype)  # which order and sign of columns do not change
+        for full in (False, True):
+            u, s, vh = factors.linalg_svd(x, full_matrices=full)
+            expected = np.linalg.svd(x, full)
+            assert (u.shape, vh.shape) == (expected.U.shape, expected.Vh.shape)
+            k = s.shape[-1]
+            close(u[..., :k] * s[..., None, :] @ vh[..., :k, :], x, dtype)
+            for product in (u.swapaxes(-1, -2) @ u, vh @ vh.swapaxes(-1, -2)):
+                close(product, np.broadcast_to(np.eye(product.shape[-1]), product.shape), dtype)
+
+
+def test_no_singular_values():
+    for call in (T.linalg.svdvals, T.linalg.svd):
+        with pytest.raises(T.linalg.LinAlgError):
+            call(T.full((3, 3), np.nan))
+    assert T.linalg.svdvals(T.zeros(2, 0, 3)).shape == (2, 0)
+
+
+def test_what_is_not_positive_definite():
+    x = np.stack([np.eye(3), np.diag([1.0, 1, 0])])
+    assert cholesky.factors(x) is None
+    for bad in (x, np.diag([1.0, -1]), -np.eye(N)):
+        with pytest.raises(T.linalg.LinAlgError):
+            T.linalg.cholesky(T.from_numpy(bad))
 
 
 def test_the_sign_of_exchanged_rows():
@@ -102,6 +153,8 @@ def test_results_do_not_depend_on_the_team(team):
             for shape in [(300, 300), (5, N, N)]:
                 x, y = numbers(0, *shape, dtype=dtype), numbers(1, *shape[:-1], 170, dtype=dtype)
                 yield from (factors.inv(x), factors.det(x), *factors.slogdet(x), factors.solve(x, y))
+                lower = cholesky.factors(x @ x.swapaxes(-1, -2) + np.eye(shape[-1], dtype=dtype))
+                yield from (lower, cholesky.gradient(x, lower), *factors.linalg_svd(x), factors.singular_values(x))
 
     team(1)
     alone = list(every_result())

@@ -29,7 +29,7 @@ from .. import dtypes, kernels
 from . import elementary
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .elementary import erf, erfc, pow, sigmoid  # noqa: F401
-from .factors import det, inv, slogdet, solve  # noqa: F401
+from .factors import cholesky, det, inv, linalg_svd, slogdet, solve  # noqa: F401
 from .indexing import (  # noqa: F401
     assign,
     bincount,
@@ -187,12 +187,6 @@ def cumprod(x, *, dim):
 
 def cumsum_back(x, *, dim):
     return running(np.add, x, dim, backwards=True)
-
-
-# ---------------------------------------------------------------------- linear algebra
-
-
-linalg_svd, cholesky = np.linalg.svd, np.linalg.cholesky
 
 
 # ---------------------------------------------------------------------- shape: the methods, without NumPy's Python before them

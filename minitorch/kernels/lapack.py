@@ -13,11 +13,14 @@ from numba.core import types
 from . import team
 from .blas import available as has_blas
 from .blas import blas_threads, found, set_blas_threads
+from .builtin import kept
 from .jit import kernel
-from .team import I32, I64, MOST, ONE, address, share
+from .layout import DATA, FLOATS
+from .raw import word
+from .team import I32, I64, MOST, ONE, ZERO, address, share
 
 NAMES = [f"scipy_{name}_64_" for name in ("sgetrf", "dgetrf", "sgetrs", "dgetrs")]
-available = has_blas and found(NAMES)
+available = has_blas and bool(FLOATS) and found(NAMES)
 sgetrf, dgetrf = (types.ExternalFunction(name, types.void(*[I64] * 6)) for name in NAMES[:2])
 sgetrs, dgetrs = (types.ExternalFunction(name, types.void(*[I64] * 9)) for name in NAMES[2:])
 
@@ -31,52 +34,55 @@ PLAIN, TRANSPOSED = ord("N"), ord("T")  # LAPACK's
 
 
 @kernel(inner=True)
-def factor(start, stop, n, size, matrices, pivots, info):
-    """LAPACK's getrf of some matrices, in their place; n: an array of one number."""
-    for i in range(start, stop):
-        given = address(n, 0), matrices + i * n[0] * n[0] * size, address(pivots, i * n[0]), address(info, i)
-        if size == 4:
-            sgetrf(given[0], given[0], given[1], given[0], given[2], given[3])
-        else:
-            dgetrf(given[0], given[0], given[1], given[0], given[2], given[3])
+def data(array):
+    """Where the elements of an array are, which is at the address `id(array)`. (NumPy needs 0.8 us to say it.)"""
+    return word(array + DATA)
 
 
 @kernel(inner=True)
-def substitute(start, stop, sizes, size, matrices, pivots, sides):
-    """LAPACK's getrs with some pieces of the right sides, in their place; sizes: rows, right sides of a matrix, of a piece, PLAIN or
-    TRANSPOSED."""
-    n, k, most, some = sizes[0], sizes[1], sizes[2], np.empty(2, np.int64)
+def factor(start, stop, n, size, matrices, pivots, info):
+    """LAPACK's getrf of some matrices, in their place."""
+    for i in range(start, stop):
+        rows, a, p = kept((n,)), matrices + i * n * n * size, pivots + i * n * 8
+        if size == 4:
+            sgetrf(rows, rows, a, rows, p, address(info, i))
+        else:
+            dgetrf(rows, rows, a, rows, p, address(info, i))
+
+
+@kernel(inner=True)
+def substitute(start, stop, n, k, most, how, size, matrices, pivots, sides):
+    """LAPACK's getrs with some pieces, of `most`, of the k right sides of each matrix, in their place; how: PLAIN or TRANSPOSED."""
     pieces = (k + most - 1) // most
     for piece in range(start, stop):
         i, first = piece // pieces, piece % pieces * most
-        some[0] = min(most, k - first)
-        rows, how, many, info = address(sizes, 0), address(sizes, 3), address(some, 0), address(some, 1)
-        a, p, b = matrices + i * n * n * size, address(pivots, i * n), sides + (i * k + first) * n * size
+        rows = kept((n, min(most, k - first), how, ZERO))
+        many, letter, info = rows + 8, rows + 16, rows + 24
+        a, p, b = matrices + i * n * n * size, pivots + i * n * 8, sides + (i * k + first) * n * size
         if size == 4:
-            sgetrs(how, rows, many, a, rows, p, b, rows, info)
+            sgetrs(letter, rows, many, a, rows, p, b, rows, info)
         else:
-            dgetrs(how, rows, many, a, rows, p, b, rows, info)
+            dgetrs(letter, rows, many, a, rows, p, b, rows, info)
 
 
 @kernel  # keeps Python's lock, as blas.py's `batch_into` does: another thread must find OpenBLAS's number of threads as it was
-def factor_all(words, n, size, matrices, pivots, info):
-    before, count = blas_threads(), len(info)
-    if count > 1 or n[0] < BLAS_THREADS:
+def factor_all(words, count, n, size, matrices, pivots):
+    """Of arrays at these addresses; whether one of the matrices is singular."""
+    before, info = blas_threads(), np.empty(count, np.int64)
+    if count > 1 or n < BLAS_THREADS:
         set_blas_threads(I32(1))
-    share(words, factor, None, (), (n, size, matrices, pivots, info), None, count, ONE)
+    share(words, factor, None, (), (n, size, data(matrices), data(pivots), info), None, count, ONE)
     set_blas_threads(before)
+    return info.any()
 
 
 @kernel
-def substitute_all(words, sizes, size, matrices, pivots, sides, count):
-    before = blas_threads()
+def substitute_all(words, count, n, k, how, size, matrices, pivots, sides):
+    before, most = blas_threads(), max(SIDES, (k + MOST - 1) // MOST)
+    given = n, k, most, how, size, data(matrices), data(pivots), data(sides)
     set_blas_threads(I32(1))
-    share(words, substitute, None, (), (sizes, size, matrices, pivots, sides), None, count, ONE)
+    share(words, substitute, None, (), given, None, count * ((k + most - 1) // most), ONE)
     set_blas_threads(before)
-
-
-def place(array):
-    return array.__array_interface__["data"][0]
 
 
 class LU:
@@ -85,18 +91,14 @@ class LU:
     def __init__(self, x):
         if not team.words[team.SIZE]:
             team.start()
-        self.factors, self.pivots = np.array(x, order="C"), np.empty(x.shape[:-1], np.int64)
-        info = np.empty(x.size // x.shape[-1] ** 2, np.int64)
-        factor_all(team.words, np.array(x.shape[-1:]), x.itemsize, place(self.factors), self.pivots.reshape(-1), info)
-        self.singular = bool(info.any())
+        n = x.shape[-1]
+        self.factors, self.pivots, self.count = np.array(x, order="C"), np.empty(x.shape[:-1], np.int64), x.size // n**2
+        self.singular = factor_all(team.words, self.count, n, x.itemsize, id(self.factors), id(self.pivots))
 
     def substituted(self, sides, how):
         """In place, each row b of `sides` (..., k, n) becomes z, where b = z @ x, or x @ z if TRANSPOSED."""
-        *_, k, n = sides.shape
-        most = max(SIDES, -(-k // MOST))
-        count = len(self.pivots.reshape(-1, n)) * -(-k // most)
-        sizes, pivots = np.array([n, k, most, how]), self.pivots.reshape(-1)
-        substitute_all(team.words, sizes, sides.itemsize, place(self.factors), pivots, place(sides), count)
+        k, n = sides.shape[-2:]
+        substitute_all(team.words, self.count, n, k, how, sides.itemsize, id(self.factors), id(self.pivots), id(sides))
         return sides
 
     def solved(self, y, transposed=False):

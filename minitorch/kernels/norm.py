@@ -68,7 +68,7 @@ def normalize_rows(x, out, mean, rstd, w, b, eps):
 @kernel(nogil=True)
 def normalize_rows_backward(start, stop, rows, g, x, w, mean, rstd, dx, sums):
     """With y = (x - mean) * rstd: dx = rstd * (g * w - (g * w).mean(1) - y * (g * w * y).mean(1)), and of each block of rows
-    sums = (g * y).sum(0), g.sum(0)"""
+    sums = (g * y).sum(0), g.sum(0), unless these are of no columns"""
     n, c = x.shape
     for block in range(start, stop):
         gd_sums, g_sums = cleared(sums[block, 0]), cleared(sums[block, 1])
@@ -77,9 +77,9 @@ def normalize_rows_backward(start, stop, rows, g, x, w, mean, rstd, dx, sums):
             s, t = products(g[i], w, x[i], m)
             s, t = x.dtype.type(s / c), x.dtype.type(t / c) * r * r
             for j in range(c):
-                d = x[i, j] - m
-                dx[i, j] = r * (g[i, j] * w[j] - s - d * t)
-                gd_sums[j] += g[i, j] * d * r
+                dx[i, j] = r * (g[i, j] * w[j] - s - (x[i, j] - m) * t)
+            for j in range(gd_sums.size):
+                gd_sums[j] += g[i, j] * (x[i, j] - m) * r
                 g_sums[j] += g[i, j]
 
 
@@ -167,11 +167,11 @@ def follow(running_mean, running_var, mean, var, unbiased, momentum):
 LARGE, BLOCK, BLOCKS = 1 << 18, 1 << 15, 32
 
 
-def sums_of(kernel, x, arguments, cost):
-    """The two sums (c) of each block of rows of x, in float64, and how many rows a block has; cost: ns an element."""
+def sums_of(kernel, x, arguments, cost, columns):
+    """The two sums (so many columns) of each block of rows of x, in float64, and how many rows a block has; cost: ns an element."""
     n, c = x.shape
     rows = n if x.size < LARGE else -(-n // min(n, BLOCKS, x.size // BLOCK))
-    sums = np.empty((-(-n // rows) if n else 1, 2, c))
+    sums = np.empty((-(-n // rows) if n else 1, 2, columns))
     if len(sums) == 1:
         kernel(0, 1, rows, *arguments, sums)
     else:
@@ -195,16 +195,16 @@ def layer_norm(x, w, b, eps):
     return out, mean, rstd
 
 
-def layer_norm_backward(g, x, w, mean, rstd):
-    """-> gradients of x, w and b"""
+def layer_norm_backward(g, x, w, mean, rstd, affine=True):
+    """-> gradients of x, and, if `affine`, of w and b"""
     dx = np.empty_like(x)
-    sums, _ = sums_of(normalize_rows_backward, x, (g, x, w, mean, rstd, dx), cost=0.8)
-    return dx, *added(sums, w.dtype)
+    sums, _ = sums_of(normalize_rows_backward, x, (g, x, w, mean, rstd, dx), 0.8 if affine else 0.4, x.shape[1] if affine else 0)
+    return dx, *(added(sums, w.dtype) if affine else (None, None))
 
 
 def statistics(x):
     """-> mean and variance (of n, not n - 1) of each column"""
-    sums, rows = sums_of(column_statistics, x, (x,), cost=0.5)
+    sums, rows = sums_of(column_statistics, x, (x,), 0.5, x.shape[1])
     means, squares = sums[:, 0], sums[:, 1]
     if len(sums) == 1:
         return means[0].astype(x.dtype), (squares[0] / len(x)).astype(x.dtype)
@@ -225,7 +225,7 @@ def batch_norm(x, w, b, mean, var, eps):
 def batch_norm_backward(g, x, w, mean, var, eps, training):
     """-> gradients of x, w and b; in training the mean and the variance are those of x"""
     dx, rstd = np.empty_like(x), reciprocal(var, x.dtype.type(eps))
-    sums, _ = sums_of(column_products, x, (g, x, mean, rstd), cost=0.4)
+    sums, _ = sums_of(column_products, x, (g, x, mean, rstd), 0.4, x.shape[1])
     dw, db = added(sums, w.dtype)
     team.run(columns_dx, (g, x, dx), (w, mean, rstd, dw, db, len(x), training), cost=0.1)
     return dx, dw, db

@@ -84,7 +84,7 @@ from .gates import (  # noqa: F401
 )
 from .index import getitem, index_put, setitem, take_index  # noqa: F401
 from .limits import *  # noqa: F403
-from .linalg import addmm, bmm, dot, linear, matmul, mm, mv, outer  # noqa: F401
+from .linalg import bmm, dot, linear, matmul, mm, mv, outer  # noqa: F401
 from .lookup import (  # noqa: F401
     argwhere,
     bucketize,
@@ -103,7 +103,7 @@ from .norms import cosine_similarity, norm, pairwise_distance, vector_norm  # no
 from .order import argsort, max, min, sort, topk  # noqa: F401
 from .pad import constant_pad_nd, pad  # noqa: F401
 from .pointwise import *  # noqa: F403
-from .products import addbmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
+from .products import addbmm, addmm, addmv, baddbmm, inner, kron, tensordot  # noqa: F401
 from .reduce import *  # noqa: F403
 from .selection import (  # noqa: F401
     bincount,

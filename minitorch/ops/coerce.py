@@ -110,6 +110,12 @@ def tensor_first(op, x, y):
     return promote(op, x, y)
 
 
+def given(op, *xs):
+    """As `promote`; None stays None."""
+    xp, *arrays = promote(op, *[x for x in xs if x is not None])
+    return (xp, *[x if x is None else arrays.pop(0) for x in xs])
+
+
 def powers(op, x, y):
     """As `promote`; but of all powers of bools those to True and False are not refused, and of integers those to negative numbers are."""
     if isinstance(x, Tensor) and not x.is_floating_point():
@@ -165,7 +171,7 @@ ONE_FLOATING = (floating, floats, number, integers_as_int64)
 ALONE = (one, same, *ONE_FLOATING)
 
 #: the policies that take Python numbers, if the op does (`numbers`)
-PROMOTING = (promote, promote_floating, powers, tensor_first)
+PROMOTING = (promote, promote_floating, powers, tensor_first, given)
 
 
 def cast(xp, a, common):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import partial
 
 import numpy as np
 
-from .. import dtypes
+from .. import dtypes, kernels
 from ..autograd.mode import state
-from ..backends.factors import factored, fit
+from ..backends import factors as by_lapack
 from ..printing import type_name
 from . import coerce
 from .compare import where
@@ -76,14 +77,14 @@ def inv(xp, x):
 
 def _left_in(factors, x):
     """The LU factors of x, which the backward finds in the list, too. None: there are none."""
-    lu = factored(x)
+    lu = by_lapack.factored(x, by_lapack.LARGE)
     if lu is not None:
         factors.append(lu)
     return lu
 
 
 def _solve(x, y, factors):
-    lu = factored(x) if fit(x, y) else None
+    lu = by_lapack.factored(x) if by_lapack.fit(x, y) else None
     if lu is None or lu.singular:
         return NotImplemented
     factors.append(lu)
@@ -178,7 +179,7 @@ def _svd_dx(xp, g0, g1, g2, out0, out1, out2):
 def linalg_svd(xp, x, *, full_matrices=True):
     """(U, S, Vh) with x = U @ diag(S) @ Vh: orthonormal vectors, and the singular values in descending order."""
     check_matrix("svd", xp, x, square=False)
-    return xp.linalg_svd(x, full_matrices=full_matrices)
+    return _succeeding("svd", partial(xp.linalg_svd, x, full_matrices=full_matrices))
 
 
 def svd(input, some=True, compute_uv=True):
@@ -193,11 +194,11 @@ def svd(input, some=True, compute_uv=True):
 
 
 def _svdvals(x, vectors):
-    if x.ndim < 2 or x.dtype == np.float16 or x.dtype.kind != "f":
+    if x.ndim < 2 or not by_lapack.has_type(x):
         return NotImplemented
     if vectors is None:
-        return np.linalg.svd(x, compute_uv=False)
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
+        return _succeeding("svd", by_lapack.singular_values, x)
+    u, s, vh = _succeeding("svd", partial(by_lapack.linalg_svd, x, full_matrices=False))
     vectors[:] = u, vh
     return s
 
@@ -218,7 +219,7 @@ def _svdvals_dx(xp, g, x):
 def factored_svdvals(xp, x, *, vectors):
     """The singular values. `vectors`: a list in which the fused forward leaves the singular vectors to the backward, or None."""
     check_matrix("svd", xp, x, square=False)
-    return xp.linalg_svd(x, full_matrices=False)[1]
+    return _succeeding("svd", partial(xp.linalg_svd, x, full_matrices=False))[1]
 
 
 @composite(
@@ -297,7 +298,23 @@ def _definite(dtype):
         yield Sample((a @ np.swapaxes(a, -1, -2),))
 
 
-@op(vjp=dict(x=_cholesky_dx), torch="linalg.cholesky", name="cholesky_lower", samples=_definite, **MATRIX)
+def _cholesky(x):
+    out = kernels.cholesky.factors(x) if by_lapack.is_square(x) and kernels.cholesky.available else None
+    return NotImplemented if out is None else out
+
+
+def _cholesky_backward(g, out):
+    return (kernels.cholesky.gradient(g, out),) if by_lapack.is_square(out) and kernels.cholesky.available else NotImplemented
+
+
+@op(
+    vjp=dict(x=_cholesky_dx),
+    fused=(_cholesky, _cholesky_backward),
+    torch="linalg.cholesky",
+    name="cholesky_lower",
+    samples=_definite,
+    **MATRIX,
+)
 def cholesky_lower(xp, x):
     """The lower triangular L with L @ L^T = x, of a symmetric positive definite x (of which the lower triangle is read)."""
     check_matrix("cholesky", xp, x)

@@ -31,12 +31,6 @@ def _bools_between_two(op, given):
         coerce.bools(op, given)
 
 
-def _with_bounds(row, *xs):
-    xp, *arrays = coerce.promote(row, *[x for x in xs if x is not None])
-    given = iter(arrays)
-    return (xp, *[None if x is None else next(given) for x in xs])
-
-
 @op(
     vjp=dict(
         x=_clamp_dx,
@@ -45,7 +39,7 @@ def _with_bounds(row, *xs):
     ),
     torch="clamp",
     samples=calls((((3, 4), (3, 4), (4,)), {}), (((3, 4), None, (4,)), {}), (((3, 4), (), None), {})),
-    coerce=_with_bounds,
+    coerce=coerce.given,
     refuses=_bools_between_two,
     optional=("min", "max"),
     numbers=True,

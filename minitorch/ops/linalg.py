@@ -101,7 +101,7 @@ def _c_name(a):
     }.get(str(a.dtype).removeprefix("torch."), str(a.dtype))
 
 
-def _matmul_forward(x, y):
+def matmul_forward(x, y):
     if y.ndim == 2 and x.ndim > 2:
         out = kernels.blas.matmul(x.reshape(_two_dims(x)), y)
         return out if out is NotImplemented else out.reshape(*x.shape[:-1], y.shape[1])
@@ -114,7 +114,7 @@ def _matmul_forward(x, y):
 _scaled = Fused(lambda g, x: g * x)
 
 
-def _matmul_backward(g, x, y, wanted):
+def matmul_backward(g, x, y, wanted):
     if x.ndim == y.ndim == 1 and x.size >= LARGE:
         g = np.asarray(g)  # NumPy makes numbers of arrays without dimensions
         return _scaled(g, y) if wanted[0] else None, _scaled(g, x) if wanted[1] else None
@@ -124,7 +124,7 @@ def _matmul_backward(g, x, y, wanted):
         return NotImplemented
     if y.ndim == 2 and x.ndim > 2:  # one weight for a batch: one product, not a batch of them to sum
         shape, g, x = x.shape, g.reshape(_two_dims(g)), x.reshape(_two_dims(x))
-        both = _matmul_backward(g, x, y, wanted)
+        both = matmul_backward(g, x, y, wanted)
         return both if both is NotImplemented or both[0] is None else (both[0].reshape(shape), both[1])
     dx = kernels.blas.matmul(g, y.swapaxes(-2, -1)) if wanted[0] else None
     dy = kernels.blas.matmul(x.swapaxes(-2, -1), g) if wanted[1] else None
@@ -146,7 +146,7 @@ def _vector_backward(g, x, y, wanted):
 
 @op(
     vjp=dict(x=_matmul_dx, y=_matmul_dy),
-    fused=(_matmul_forward, _matmul_backward),
+    fused=(matmul_forward, matmul_backward),
     torch="matmul",
     coerce=_matmul_check,
     inplace=False,
@@ -340,13 +340,3 @@ def outer(xp, x, y):
     """x[i] * y[j]"""
     _strict("outer", 1, 1)(x, y)
     return xp.unsqueeze(x, dim=1) * y
-
-
-@composite(torch="addmm", samples=calls((((2,), (3, 4), (4, 2)), dict(alpha=2, beta=3))), coerce=coerce.same)
-def addmm(xp, x, mat1, mat2, *, beta=1, alpha=1):
-    """beta * x + alpha * (mat1 @ mat2)"""
-    product = xp.matmul(mat1, mat2)
-    if type(alpha) is float or type(beta) is float:
-        alpha, beta = (n if product.is_floating_point() else int(n) for n in (alpha, beta))  # as torch
-    product = product if alpha == 1 else product * alpha
-    return product + (x if beta == 1 else x * beta)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,8 +45,13 @@ def _in_single(xp, op, x, weight, bias, **settings):
 
 def affine(x, weight, bias, n):
     """Raw weight and bias of n elements, ones and zeros where there are none."""
-    ones = np.ones(n, x.dtype) if weight is None else weight.reshape(n)
-    return ones, np.zeros(n, x.dtype) if bias is None else bias.reshape(n)
+    ones = _constant(1, n, x.dtype) if weight is None else weight.reshape(n)
+    return ones, _constant(0, n, x.dtype) if bias is None else bias.reshape(n)
+
+
+@lru_cache(8)
+def _constant(value, n, dtype):
+    return np.full(n, value, dtype)
 
 
 def _kernel_takes(x, shape, weight, bias, *others):
@@ -62,11 +68,13 @@ def _layer_norm(x, weight, bias, dims, eps, moments):
     return out.reshape(x.shape)
 
 
-def _layer_norm_backward(g, x, weight, bias, dims, moments):
+def _layer_norm_backward(g, x, weight, bias, dims, moments, wanted):
     flat = np.ascontiguousarray(x).reshape(len(moments[0]), -1)
     g = np.ascontiguousarray(g).reshape(flat.shape)
     w, _ = affine(x, weight, bias, flat.shape[1])
-    dx, dw, db = kernels.norm.layer_norm_backward(g, flat, w, *moments)
+    dx, dw, db = kernels.norm.layer_norm_backward(g, flat, w, *moments, wanted[1] or wanted[2])
+    if dw is None:
+        return dx.reshape(x.shape), None, None
     shape = x.shape[dims[0] :]
     return dx.reshape(x.shape), dw.reshape(shape), db.reshape(shape)
 

@@ -6,41 +6,89 @@ import math
 
 import numpy as np
 
+from .. import dtypes
+from ..backends import numpy as NUMPY
+from ..printing import type_name
 from . import coerce
+from .dims import broadcast_shape
+from .linalg import matmul_backward, matmul_forward
 from .samples import calls
 from .shape import permute, reshape
 from .table import composite, op
 
 SCALED = dict(beta=3, alpha=2)
+NUMBERS = (int, float)
 
 
-def _sum(x, product, beta, alpha):
-    """beta * x + alpha * product. The factors of integers are whole: torch cuts off their fractions."""
+def _sum(xp, x, product, beta, alpha):
+    """beta * x + alpha * product. The factors of integers are whole: torch cuts off their fractions. Of a factor 0 the x is not read."""
+    if x.dtype is not product.dtype:
+        names = f"{type_name(x.dtype)} and {type_name(product.dtype)}"
+        raise RuntimeError(f"self and mat2 must have the same dtype, but got {names}")
+    if broadcast_shape(x.shape, product.shape) != product.shape:
+        raise RuntimeError(f"the input has shape {list(x.shape)}, which cannot be expanded to that of the product, {list(product.shape)}")
     if not product.is_floating_point():
         beta, alpha = int(beta), int(alpha)
+    if type(beta) in NUMBERS and beta == 0:
+        x = xp.masked_fill(x, x.new_tensor(True, dtype=dtypes.bool), 0)
     return beta * x + alpha * product
 
 
-@composite(torch="addmv", samples=calls((((3,), (3, 4), (4,)), SCALED), (((), (3, 4), (4,)), {})))
-def addmv(xp, x, mat, vec, *, beta=1, alpha=1):
-    """beta * x + alpha * mat @ vec"""
+def _pair(ndims, summed=False):
+    """The same sum as one node, of plain numbers; summed: over the products of a batch."""
+
+    def fused(x, a, b, beta, alpha):
+        if (a.ndim, b.ndim) != ndims or not a.size or x.dtype is not a.dtype or type(beta) not in NUMBERS or type(alpha) not in NUMBERS:
+            return NotImplemented
+        out = matmul_forward(a, b)
+        if out is NotImplemented or x.ndim > out.ndim - summed:
+            return NotImplemented
+        out = np.add.reduce(out, 0) if summed else out
+        if alpha != 1:
+            out *= alpha
+        if beta != 0:
+            out += x if beta == 1 else x * beta
+        return out
+
+    def backward(g, a, b, beta, alpha, wanted):
+        dx = g if beta == 1 or not wanted[0] else g * beta
+        if not wanted[1] and not wanted[2]:
+            return dx, None, None
+        g = g if alpha == 1 else g * alpha
+        return dx, *matmul_backward(NUMPY.expand(g, size=(len(a), *g.shape)) if summed else g, a, b, wanted[1:])
+
+    return fused, backward
+
+
+def _added(name, a, b, ndims, shapes, **options):
+    """The options of an operation on x and a product of torch's arguments a and b."""
+    return dict(torch=name, names=dict(a=a, b=b), coerce=coerce.same, fused=_pair(ndims, **options), exact=False, samples=calls(*shapes))
+
+
+@composite(**_added("addmm", "mat1", "mat2", (2, 2), [(((2,), (3, 4), (4, 2)), SCALED)]))
+def addmm(xp, x, a, b, *, beta=1, alpha=1):
+    """beta * x + alpha * a @ b of two matrices"""
+    return _sum(xp, x, xp.mm(a, b), beta, alpha)
+
+
+@composite(**_added("addmv", "mat", "vec", (2, 1), [(((3,), (3, 4), (4,)), SCALED), (((), (3, 4), (4,)), {})]))
+def addmv(xp, x, a, b, *, beta=1, alpha=1):
+    """beta * x + alpha * a @ b of a matrix and a vector"""
     if x.ndim > 1:
-        raise RuntimeError(
-            f"vector + matrix @ vector expected, got {x.ndim}, {mat.ndim}, {vec.ndim}-dimensional tensors"
-        )
-    return _sum(x, xp.mv(mat, vec), beta, alpha)
+        raise RuntimeError(f"vector + matrix @ vector expected, got {x.ndim}, {a.ndim}, {b.ndim}-dimensional tensors")
+    return _sum(xp, x, xp.mv(a, b), beta, alpha)
 
 
-@composite(torch="baddbmm", samples=calls((((2, 3, 5), (2, 3, 4), (2, 4, 5)), SCALED)))
-def baddbmm(xp, x, batch1, batch2, *, beta=1, alpha=1):
-    """beta * x + alpha * batch1 @ batch2"""
-    return _sum(x, xp.bmm(batch1, batch2), beta, alpha)
+@composite(**_added("baddbmm", "batch1", "batch2", (3, 3), [(((2, 3, 5), (2, 3, 4), (2, 4, 5)), SCALED)]))
+def baddbmm(xp, x, a, b, *, beta=1, alpha=1):
+    """beta * x + alpha * a @ b of two batches of matrices"""
+    return _sum(xp, x, xp.bmm(a, b), beta, alpha)
 
 
-@composite(torch="addbmm", samples=calls((((3, 5), (2, 3, 4), (2, 4, 5)), SCALED)))
-def addbmm(xp, x, batch1, batch2, *, beta=1, alpha=1):
-    """beta * x + alpha * the sum over the batch of batch1 @ batch2"""
-    return _sum(x, xp.sum(xp.bmm(batch1, batch2), dim=0, dtype=x.dtype), beta, alpha)
+@composite(**_added("addbmm", "batch1", "batch2", (3, 3), [(((3, 5), (2, 3, 4), (2, 4, 5)), SCALED)], summed=True))
+def addbmm(xp, x, a, b, *, beta=1, alpha=1):
+    """beta * x + alpha * the sum over the batch of a @ b"""
+    return _sum(xp, x, xp.sum(xp.bmm(a, b), dim=0, dtype=x.dtype), beta, alpha)
 
 
 @composite(
@@ -109,7 +157,7 @@ def _kron_dy(xp, g, x, y_shape):
 
 
 #: elements of y up to which, and of x from which on, a pass over x for each element of y is faster than loops as short as y's rows
-FEW, MANY = 16, 4096
+FEW, MANY = 16, 1024
 
 
 def _places(x_shape, y_shape):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 
-from .. import dtypes
+import numpy as np
+
+from .. import dtypes, kernels
 from ..printing import type_name
 from ..tensor import wrap_dim
 from . import coerce
 from .dims import count, reduced, restore, spread
 from .samples import calls
+from .softmaxes import has_kernel
 from .table import op
 
 REDUCTIONS = calls(
@@ -181,7 +184,22 @@ VARIANCES = calls(
 )
 
 
-@op(vjp=dict(x=_var_dx), torch="var", samples=VARIANCES, inplace=False)
+def _var_forward(x, dim, unbiased, correction, keepdim):
+    dim, n = _degrees(x, dim, unbiased, correction)
+    if dim is not None or n <= 0 or not has_kernel(x):
+        return NotImplemented
+    out = kernels.variance.variance(x, n)
+    return out.reshape((1,) * x.ndim) if keepdim else out
+
+
+def _var_backward(g, x, dim, unbiased, correction):
+    dim, n = _degrees(x, dim, unbiased, correction)
+    if dim is not None or n <= 0 or not has_kernel(x):
+        return NotImplemented
+    return (kernels.variance.gradient(x, g.item() * (2 / n)),)
+
+
+@op(vjp=dict(x=_var_dx), fused=(_var_forward, _var_backward), torch="var", samples=VARIANCES, inplace=False, exact=True)
 def var(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """The mean squared distance from the mean, divided by n - correction (1 unless told)."""
     if not xp.is_floating(x):
@@ -206,7 +224,17 @@ def _std_dx(xp, g, x, out, dim, unbiased, correction, keepdim):
     return _var_dx(xp, g, x, dim, unbiased, correction, keepdim)
 
 
-@op(vjp=dict(x=_std_dx), torch="std", samples=VARIANCES, inplace=False)
+def _std_forward(x, **how):
+    out = _var_forward(x, **how)
+    return out if out is NotImplemented else np.sqrt(out)
+
+
+def _std_backward(g, x, out, dim, unbiased, correction):
+    s = out.item() if out.size == 1 else 0
+    return _var_backward(g / (2 * s) if s else g * 0, x, dim, unbiased, correction)
+
+
+@op(vjp=dict(x=_std_dx), fused=(_std_forward, _std_backward), torch="std", samples=VARIANCES, inplace=False, exact=True)
 def std(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """sqrt(var)"""
     return xp.sqrt(var.op.forward(xp, x, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim))
