@@ -199,7 +199,7 @@ def _var_backward(g, x, dim, unbiased, correction):
     return (kernels.variance.gradient(x, g.item() * (2 / n)),)
 
 
-@op(vjp=dict(x=_var_dx), fused=(_var_forward, _var_backward), torch="var", samples=VARIANCES, inplace=False, exact=True)
+@op(vjp=dict(x=_var_dx), fused=(_var_forward, _var_backward), torch="var", samples=VARIANCES, inplace=False)
 def var(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """The mean squared distance from the mean, divided by n - correction (1 unless told)."""
     if not xp.is_floating(x):
@@ -234,7 +234,7 @@ def _std_backward(g, x, out, dim, unbiased, correction):
     return _var_backward(g / (2 * s) if s else g * 0, x, dim, unbiased, correction)
 
 
-@op(vjp=dict(x=_std_dx), fused=(_std_forward, _std_backward), torch="std", samples=VARIANCES, inplace=False, exact=True)
+@op(vjp=dict(x=_std_dx), fused=(_std_forward, _std_backward), torch="std", samples=VARIANCES, inplace=False)
 def std(xp, x, *, dim=None, unbiased=None, correction=None, keepdim=False):
     """sqrt(var)"""
     return xp.sqrt(var.op.forward(xp, x, dim=dim, unbiased=unbiased, correction=correction, keepdim=keepdim))
