@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import minitorch
+from minitorch import kernels
 from minitorch.backends import logic
 from minitorch.backends import numpy as xp
 from minitorch.kernels import fuse, threads, ufuncs
@@ -477,7 +478,7 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
     x[1, 1, :4] = math.nan, -0.0, math.inf, 0.0
     calls = [lambda: indexing.copied(indexing.blank(x, (6, 7, 5))), lambda: indexing.copied(np.broadcast_to(-x[1, 1, 3:4], (6, 7)))]
     for dim in (0, 1, -1):
-        inside, wide = r.integers(0, 5, 9), r.integers(-5, 5, 9)
+        inside = r.integers(0, 5, 9)
         source = np.moveaxis(r.standard_normal((*np.delete(x.shape, dim % 3), 9)).astype(dtype), -1, dim)
         cover = np.moveaxis(r.integers(0, 5, (*np.delete(x.shape, dim % 3), 4)), -1, dim)
         for i in (index, cover, index[:2, :3, :4]):
@@ -492,8 +493,10 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
                 for how in ({"reduce": how, "include_self": s} for how in REDUCTIONS for s in (True, False))
             ]
         calls.append(lambda dim=dim, i=inside, source=source: indexing.index_add(x, i, source, dim=dim))
-        calls += [lambda dim=dim, i=i: indexing.index_select(x, i, dim=dim) for i in (inside, wide)]
+        calls.append(lambda dim=dim, i=inside: indexing.index_select(x, i, dim=dim))
     monkeypatch.setattr(indexing, "LARGE", 10**9)
+    for name in ("put", "take", "add_parts", "take_parts"):  # which are for few elements
+        monkeypatch.setattr(kernels.places, name, lambda *arguments: NotImplemented)
     with monkeypatch.context() as m:
         m.setattr(indexing, "FLOATS", ())
         expected = [call() for call in calls]

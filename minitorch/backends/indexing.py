@@ -185,6 +185,9 @@ def index_put(x, y, *, index, accumulate=False):
 
 
 def gather(x, index, *, dim):
+    out = kernels.places.take(x, index, dim)
+    if out is not NotImplemented:
+        return out
     if _fits(x, x, index):
         dim %= x.ndim
         x = _cut(x, index, dim)
@@ -219,6 +222,9 @@ def _grid(index, dim):
 
 def _placed(x, index, src, dim, how):
     """A copy of x in which the kernel places src. None: it is not for these."""
+    out = kernels.places.put(x, index, src, dim, how)
+    if out is not NotImplemented:
+        return out
     if not (_fits(x, src, index) and _covers(index, x, dim)):
         _check(index, x, dim)
         return None
@@ -294,15 +300,23 @@ def _cut_src(src, index):
 def index_select(x, index, *, dim):
     if not x.ndim:
         return x[...].copy()
-    if x.size >= LARGE and dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
+    out = kernels.places.take_parts(x, index, dim)
+    if out is not NotImplemented:
+        return out
+    if not within(index, x.shape[dim]):
+        raise IndexError("index out of range in self")
+    if dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
         out = np.empty((*x.shape[:-1], index.size), x.dtype)
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1, index.size)
-        if _all(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2):
-            return out
+        _all(kernels.indexing.take_slices, rows, (index.view(np.uint64), 1), cost=0.2)
+        return out
     return x.take(index, dim)
 
 
 def index_add(x, index, source, *, dim):
+    out = kernels.places.add_parts(x, index, source, dim)
+    if out is not NotImplemented:
+        return out
     if _fits(x, source, index):
         dim %= x.ndim
         out, before, after = copied(x), math.prod(x.shape[:dim]), math.prod(x.shape[dim + 1 :])
@@ -325,6 +339,9 @@ def sort(x, *, dim=-1, descending=False, k=None):
         return x.copy(), np.zeros((), np.int64)
     n = x.shape[dim]
     k = n if k is None else k
+    found = kernels.places.first(x, dim, descending, k)
+    if found is not NotImplemented:
+        return found
     if x.dtype == np.float32:
         last = dim % x.ndim == x.ndim - 1
         lines = np.ascontiguousarray(x if last else x.swapaxes(dim, -1))
@@ -332,7 +349,7 @@ def sort(x, *, dim=-1, descending=False, k=None):
         values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
         if values.size:
             rows = lines.reshape(-1, n), values.reshape(-1, k), indices.reshape(-1, k)
-            if k <= FEW and n >= OF * k and _take_first(*rows, descending):
+            if k <= kernels.indexing.FEW and n >= kernels.indexing.OF * k and _take_first(*rows, descending):
                 pass
             elif x.size < LARGE:  # asking costs half a microsecond
                 _sort_rows(*rows, descending)
@@ -347,15 +364,11 @@ def sort(x, *, dim=-1, descending=False, k=None):
     return gather(x, indices, dim=dim), np.ascontiguousarray(indices)
 
 
-#: the most elements, and of how many times as many, that are found without an order of the others
-FEW, OF = 64, 32
-
-
 def _take_first(x, values, indices, descending):
     """The first elements of every row. False: it is not for these."""
     k = values.shape[1]
     keys = np.empty((len(x), 2 * k + 16), np.uint64)
-    arrays, lanes = (x, x.view(np.uint32), keys), builtins.max(8 * k, 128)
+    arrays, lanes = (x, x.view(np.uint32), keys), kernels.indexing.lanes_for(x.shape[1], k)
     done = _all(kernels.indexing.first_keys, arrays, (descending, k, lanes), cost=0.15)
     if done:
         kernels.indexing.unpack(keys, x, values, indices)
@@ -394,16 +407,18 @@ def _triangle(x, diagonal, lower):
     return out
 
 
-def _along(extreme, arg):
+def _along(name):
     def function(x, *, dim, keepdim=False):
         if not x.ndim:
             return x.copy(), np.zeros((), np.int64)
-        return extreme.reduce(x, dim, None, None, keepdim), getattr(x, arg)(dim, keepdims=keepdim)
+        indices = getattr(x, name)(dim, keepdims=True)
+        values = gather(x, indices, dim=dim)
+        return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
     return function
 
 
-max_along, min_along = _along(np.maximum, "argmax"), _along(np.minimum, "argmin")
+max_along, min_along = _along("argmax"), _along("argmin")
 
 
 def bincount(x, *, minlength=0):

@@ -53,7 +53,7 @@ def front(row, *, traced=True, operator=None):
         lines += composite(row)
     else:
         lines += [*entry(row, operator), *computation(row), *wrapping(row), *recording(row)]
-        lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
+        lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return made(returns, out)"]
     return compiled(row.name, lines, **environment(row, operator))
 
 
@@ -70,7 +70,7 @@ def environment(row, operator=None) -> dict:
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=large_from(row), HUGE=HUGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
         FLOATING=FLOATING, WHOLE=WHOLE, INTEGERS=INTEGERS, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, silent=silent, inferring=inferring, get_ident=get_ident, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
-        coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
+        coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns, made=tuple.__new__,
         MISSING=Parameter.empty, missing=coerce.missing, into=into, call_traced=call_traced, variadic=variadic, checked=coerce.checked, explained=explained,
     )  # fmt: skip
 

@@ -136,8 +136,10 @@ class Plan:
         if self.saved_names:
             lines += [f"{', '.join(self.saved_names)}, = s"]
         if self.op.outputs > 1:
-            lines += [f"if {' and '.join(f'g[{i}] is None' for i in self.needed)}:", f"    return {(None,) * len(self.wanted)}"]
-            lines += [f"g{i} = filled(node, g, {i}, xp)" for i in self.needed]
+            lines += [f"g{i} = g[{i}]" for i in self.needed]
+            lines += [f"if {' is '.join(f'g{i}' for i in self.needed)} is None:", f"    return {(None,) * len(self.wanted)}"]
+            if len(self.needed) > 1:
+                lines += [line for i in self.needed for line in (f"if g{i} is None:", f"    g{i} = filled(node, g, {i}, xp)")]
         if self.fused:
             asked = tuple(n in wanted for n in self.op.inputs)
             given = ", ".join(str(asked) if p == "wanted" else p for p in self.fused)
@@ -187,7 +189,7 @@ class Plan:
         if self.op.outputs > 1:
             if all(g[i] is None for i in self.needed):
                 return (None,) * len(self.wanted)
-            values |= {f"g{i}": filled(node, g, i, ops) for i in range(self.op.outputs)}
+            values |= {f"g{i}": filled(node, g, i, ops) if g[i] is None else g[i] for i in self.needed}
         return tuple(
             rule(*[values[p] for p in names]) if wanted is None or n in wanted else None
             for n, (rule, names) in self.rules.items()
@@ -252,9 +254,7 @@ def attach_outputs(node, out):
 
 
 def filled(node, gradients, i, xp):
-    """The gradient of one of several results: zeros if it got none."""
-    if gradients[i] is not None:
-        return gradients[i]
+    """The gradient of one of several results that got none: zeros."""
     found = next(g for g in gradients if g is not None)
     if xp is node.xp:
         return xp.zeros_beside(found, node.shape[i], node.dtype[i])
