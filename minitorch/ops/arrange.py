@@ -148,7 +148,8 @@ def stack(xp, *tensors, dim=0):
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}"
             )
     dim = wrap_dim(dim, len(first) + 1)
-    return xp.cat([xp.unsqueeze(t, dim=dim) for t in tensors], dim=dim)
+    size = (*first[:dim], 1, *first[dim:])
+    return xp.cat([xp.reshape(t, shape=size) for t in tensors], dim=dim)
 
 
 def repeat(input, *repeats):
