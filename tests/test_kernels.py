@@ -471,12 +471,12 @@ def test_kernel_of_an_older_source_is_not_loaded(installation):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
     """As NumPy's own functions: along every dimension, with strides and numbers, in pieces."""
-    from minitorch.backends import indexing
+    from minitorch.backends import copies, indexing
 
     r = np.random.default_rng(0)
     x, index = r.standard_normal((6, 7, 5)).astype(dtype), r.integers(0, 5, (6, 7, 5))
     x[1, 1, :4] = math.nan, -0.0, math.inf, 0.0
-    calls = [lambda: indexing.copied(indexing.blank(x, (6, 7, 5))), lambda: indexing.copied(np.broadcast_to(-x[1, 1, 3:4], (6, 7)))]
+    calls = [lambda: copies.copied(copies.blank(x, (6, 7, 5))), lambda: copies.copied(np.broadcast_to(-x[1, 1, 3:4], (6, 7)))]
     for dim in (0, 1, -1):
         inside = r.integers(0, 5, 9)
         source = np.moveaxis(r.standard_normal((*np.delete(x.shape, dim % 3), 9)).astype(dtype), -1, dim)
@@ -502,7 +502,8 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
         expected = [call() for call in calls]
     for large, worth in [(1, 10**6), (210, 10**6), (211, 10**6), (1, 0)]:
         monkeypatch.setattr(indexing, "LARGE", large)
-        monkeypatch.setattr(indexing, "COPIED", 4 * large)
+        monkeypatch.setattr(copies, "LARGE", large)
+        monkeypatch.setattr(copies, "COPIED", 4 * large)
         in_pieces(30 if worth == 0 else None)
         for call, result in zip(calls, expected, strict=True):
             assert call().dtype == result.dtype
@@ -513,10 +514,10 @@ def test_indexing_by_kernels(dtype, monkeypatch, in_pieces):
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "bool", "float16"])
 def test_copies_of_large_arrays(dtype, monkeypatch, in_pieces):
     """Of every layout: contiguous, equally distant lines of neighbours, one number all over, anything else, read-only."""
-    from minitorch.backends import indexing
+    from minitorch.backends import copies
 
-    monkeypatch.setattr(indexing, "LARGE", 10)
-    monkeypatch.setattr(indexing, "COPIED", 10)
+    monkeypatch.setattr(copies, "LARGE", 10)
+    monkeypatch.setattr(copies, "COPIED", 10)
     in_pieces(100)
     x = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, (60, 7, 11)).astype(dtype)
     readonly = x.copy()

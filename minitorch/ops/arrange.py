@@ -74,7 +74,9 @@ def _cut_up(xp, g, shapes, dim):
 )
 def flip(xp, x, *, dims):
     """Reversed along dimensions: a copy."""
-    return xp.flip(x, dims=distinct(x, (dims,) if isinstance(dims, int) else dims))
+    if isinstance(dims, int):
+        raise TypeError("flip(): argument 'dims' (position 2) must be tuple of ints, not int")
+    return xp.flip(x, dims=distinct(x, dims))
 
 
 @op(
@@ -90,7 +92,7 @@ def flip(xp, x, *, dims):
 )
 def roll(xp, x, *, shifts, dims=None):
     """Shifted along dimensions; what leaves at the end comes back at the start."""
-    shifts, dims = (v if isinstance(v, (tuple, list)) else () if v is None else (v,) for v in (shifts, dims))
+    shifts, dims = [v if isinstance(v, (tuple, list)) else () if v is None else (v,) for v in (shifts, dims)]
     if not shifts:
         raise RuntimeError("`shifts` required")
     if len(shifts) != len(dims) and (len(shifts), len(dims)) != (1, 0):
@@ -99,7 +101,7 @@ def roll(xp, x, *, shifts, dims=None):
         return xp.roll(x, shifts=shifts[0], dims=None)
     if not x.ndim:
         raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
-    return xp.roll(x, shifts=tuple(shifts), dims=tuple(wrap_dim(d, x.ndim) for d in dims))
+    return xp.roll(x, shifts=tuple(shifts), dims=tuple([wrap_dim(d, x.ndim) for d in dims]))
 
 
 def _is_matrix(name, x):

@@ -246,11 +246,12 @@ def cast_like(tensor, value):
 
 def attach_outputs(node, out):
     """Several results: the node's incoming gradient is a list, filled through one `Output` for each float result."""
-    arrays = [o._array for o in out]
-    node.shape, node.dtype = [a.shape for a in arrays], [a.dtype for a in arrays]
-    for i, a in enumerate(arrays):
-        if OF_RAW[a.dtype].category == FLOATING:
-            out[i]._node = Output(node, i)
+    node.shape, node.dtype = shapes, types = [], []
+    for i, o in enumerate(out):
+        shapes.append(o._array.shape)
+        types.append(dtype := o._array.dtype)
+        if OF_RAW[dtype].category == FLOATING:
+            o._node = Output(node, i)
 
 
 def filled(node, gradients, i, xp):
