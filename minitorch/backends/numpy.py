@@ -213,9 +213,10 @@ def permute(x, *, dims):
 def expand(x, *, size):
     if not x.ndim:  # a scalar of NumPy, too
         return np.ndarray(size, x.dtype, x, 0, (0,) * len(size))
-    new = len(size) - x.ndim
-    old = zip(x.shape, x.strides, size[new:], strict=True)
-    strides = (0,) * new + tuple([0 if n == 1 != m else stride for n, stride, m in old])
+    strides = [0] * len(size)
+    for i, n in enumerate(x.shape, len(size) - x.ndim):
+        if n != 1 or size[i] == 1:
+            strides[i] = x.strides[i - len(size)]
     return strided(x, size, strides)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from _thread import get_ident
 
+from numpy import ndarray
+
 from ..autograd.graph import LEAF, next_number, released
 from ..autograd.mode import INFERENCE, inferring, silent
 from ..tensor import wrap
@@ -16,7 +18,8 @@ def variadic(row, tensors, **metadata):
             f"{row.name}(): argument '{row.variadic}' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
         )
     xp, *arrays = row.coerce(row, *tensors)
-    out = wrap(xp.asarray(row.forward(xp, *arrays, **metadata)))
+    result = row.forward(xp, *arrays, **metadata)
+    out = wrap(result if type(result) is ndarray else xp.asarray(result))
     if not silent or get_ident() not in silent:
         nodes = [t._node if t._view is None else t._edge for t in tensors]
         mask = tuple([node is not None for node in nodes])
