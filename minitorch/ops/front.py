@@ -201,10 +201,9 @@ def computation(row) -> list[str]:
     arrays, kw = ", ".join(raw(row)), keywords(row)
     formula = getattr(row.forward, "formula", None)
     block = re.sub(r"\b([xy])\b", r"a_\1", formula) if formula else f"forward(xp, {arrays}{kw})"
-    plain = row.view or row.outputs > 1 or "dim" in row.metadata or getattr(row.forward, "plain", False)  # no loop can replace it
     if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
         readable = [f"return forward(ops, {arguments(row)})"]
-    elif plain:
+    elif row.plain:
         readable = [f"result = {block}"]
     elif not row.inplace:
         readable = [f"result = (large if {is_large(raw(row)[0])} else forward)(xp, {arrays}{kw})"]

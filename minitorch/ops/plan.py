@@ -41,7 +41,7 @@ class Plan:
         self.wanted = [row.inputs[i] for i in self.positions]
         self.differentiable = row.recorded_inputs
         self.rules = {n: (row.vjp[n], parameters(row.vjp[n])) for n in self.wanted if n in row.vjp}
-        self.large = {f"large_{n}": Fused(rule) for n, (rule, _) in self.rules.items()}
+        self.large = {} if row.plain else {f"large_{n}": Fused(rule) for n, (rule, _) in self.rules.items()}
         self.fused = parameters(row.fused[1]) if row.fused else []
         read = [p for _, names in self.rules.values() for p in names] + self.fused
         if not self.rules:
@@ -158,7 +158,7 @@ class Plan:
                 for n, (_, names) in self.rules.items()
             ]
             calls = f"return ({', '.join(calls)},)"
-            if self.op.outputs == 1:
+            if self.large:
                 lines += [f"if {is_large('g')}:", "    " + calls.replace("rule_", "large_")]
             lines += [calls]
         return lines
