@@ -97,6 +97,8 @@ def blank(x, shape):
 
 
 def flip(x, *, dims):
+    if not x.ndim:
+        return x.copy()
     index = [slice(None)] * x.ndim
     for d in dims:
         index[d] = slice(None, None, -1)

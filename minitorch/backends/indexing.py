@@ -49,13 +49,13 @@ def _threefold(a, dim):
 
 
 def running(function, x, dim, backwards=False):
-    """function.accumulate(x, dim), from the end if backwards. float32 is accumulated in float64 by a kernel, as torch does: NumPy takes
-    4 ns an element, and rounds at every one."""
+    """function.accumulate(x, dim), from the end if backwards. Floats are accumulated in float64, from 0 (or 1) on, by a kernel, as torch
+    does: NumPy takes 4 ns an element, rounds at every one, and leaves a first -0.0 as it is."""
     if not x.ndim:
-        return x + 0
+        return x.copy()
     if x.dtype == np.float16:
         return running(function, x.astype(np.float32), dim, backwards).astype(x.dtype)
-    if x.dtype == np.float32:
+    if x.dtype.kind == "f":
         out = np.empty(x.shape, x.dtype)
         arrays = _threefold(x, dim), _threefold(out, dim)
         kernels.team.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.3)
@@ -109,6 +109,8 @@ def gather(x, index, *, dim):
         out = np.empty(index.shape, x.dtype)
         _place(kernels.indexing.take_elements, out, x, index, dim)
         return out
+    if not index.size:
+        return np.empty(index.shape, x.dtype)
     _check(index, x, dim)
     return np.take_along_axis(_cut(x, index, dim), index, dim) if x.ndim else x.reshape(index.shape).copy()
 
@@ -137,7 +139,7 @@ def _grid(index, dim):
 
 def _placed(x, index, src, dim, how):
     """A copy of x in which the kernel places src. None: it is not for these."""
-    out = kernels.places.put(x, index, src, dim, how)
+    out = kernels.places.put(x, index, src, dim, how) if index.size else copied(x)
     if out is not NotImplemented:
         return out
     if not (_fits(x, src, index) and _covers(index, x, dim)):

@@ -70,7 +70,7 @@ def _cut_up(xp, g, shapes, dim):
     out=False,
     varargs="dims",
     inplace=False,
-    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})),
+    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {}), (((), Value((0,))), {})),
 )
 def flip(xp, x, *, dims):
     """Reversed along dimensions: a copy."""

@@ -44,6 +44,8 @@ def _slices(shape, pad):
     size = tuple(n + left + right for n, (left, right) in zip(shape, sides, strict=True))
     if any(n < 0 for n in size):
         raise RuntimeError(f"The padding {list(pad)} of the size {list(shape)} gives a negative size: {list(size)}")
+    if any(n + min(left, 0) + min(right, 0) < 0 for n, (left, right) in zip(shape, sides, strict=True)):
+        raise RuntimeError("narrow(): length must be non-negative.")
     kept = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, sides, strict=True))
     place = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(size, sides, strict=True))
     return kept, place, size

@@ -83,6 +83,7 @@ def _front_dim(function):
     samples=calls(
         (((3, 4), Int((3, 2), 4)), dict(dim=1)),
         (((3, 4), Int((2, 4), 3)), dict(dim=0)),
+        (((3, 4), Int((5, 0), 4)), dict(dim=0)),
         (((), Int((), 1)), dict(dim=0)),
     ),
 )
