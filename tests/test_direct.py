@@ -11,6 +11,7 @@ import pytest
 import minitorch as torch
 from minitorch import kernels
 from minitorch.backends import elementary
+from minitorch.backends import numpy as backend
 from minitorch.kernels import direct, ufuncs
 from minitorch.kernels.layout import FLOATS
 
@@ -139,6 +140,73 @@ def test_whatever_needs_numba_first(first):
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def places(x, dim, dtype):
+    """Calls with positions along a dimension: names of functions of the backend, and arguments."""
+    r, n = np.random.default_rng(0), x.shape[dim]
+    parts = r.integers(0, n, 4)
+    whole, along = r.integers(0, n, x.shape), [-1 if d == dim % x.ndim else 1 for d in range(x.ndim)]
+    for index in (whole, whole[:1], whole[..., :2], whole[..., ::2], np.asfortranarray(whole), whole[..., :0], parts.reshape(along)):
+        source = r.standard_normal(index.shape).astype(dtype)
+        yield "gather", (x, index), dict(dim=dim)
+        for start in (x, np.broadcast_to(x.dtype.type(0), x.shape)):
+            yield "scatter", (start, index, source), dict(dim=dim)
+            yield "scatter_add", (start, index, source), dict(dim=dim)
+            yield "scatter_reduce", (start, index, source), dict(dim=dim, reduce="amax", include_self=True)
+    for index in (parts, parts[::2], parts[:0], parts.astype(np.int32)):
+        shape = [len(index) if d == dim % x.ndim else size for d, size in enumerate(x.shape)]
+        yield "index_select", (x, index), dict(dim=dim)
+        yield "index_add", (x, index, r.standard_normal(shape).astype(dtype)), dict(dim=dim)
+    for k in (1, n - 1, n):
+        for descending in (True, False):
+            yield "sort", (x,), dict(dim=dim, descending=descending, k=k)
+
+
+def placed(name, *arguments, **keywords):
+    try:
+        return getattr(backend, name)(*arguments, **keywords)
+    except (RuntimeError, IndexError) as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [(5,), (4, 6), (2, 3, 5), (3, 100), (2, 1000), (300, 300)])
+def test_places(monkeypatch, dtype, shape):
+    """With few elements and with the kernels for many, and NumPy, the same comes out."""
+    x = (np.random.default_rng(1).standard_normal(shape) * 5).astype(dtype)
+    x.reshape(-1)[::7] = 0
+    if x.dtype.kind == "f":
+        x.reshape(-1)[1::9] = -0.0
+    given = []
+    for array in (x, x.T, x[::-1], x + x) + ((np.where(x > 6, np.nan, x), np.where(x > 4, np.inf, x)) if x.dtype.kind == "f" else ()):
+        for dim in range(-1, x.ndim):
+            given += places(array.astype(dtype, copy=False), dim, dtype) if shape != (300, 300) or array is x else ()
+    few = [placed(name, *arguments, **keywords) for name, arguments, keywords in given]
+    for name in ("put", "take", "add_parts", "take_parts", "first"):
+        monkeypatch.setattr(kernels.places, name, lambda *arguments: NotImplemented)
+    for found, (name, arguments, keywords) in zip(few, given, strict=True):
+        many = placed(name, *arguments, **keywords)
+        if type(many) is tuple and type(many[0]) is type:
+            assert found == many
+        else:
+            for a, b in zip(*[f if type(f) is tuple else (f,) for f in (found, many)], strict=True):
+                same(a, b)
+
+
+def test_places_that_are_not_there():
+    x, index = np.ones((2, 3), np.float32), np.array([[0, 3]])
+    for wrong in (index, -index):
+        for call in (
+            lambda i: backend.gather(x, i, dim=1),
+            lambda i: backend.scatter(x, i, x[:1, :2], dim=1),
+            lambda i: backend.index_add(x, i[0], x[:, :2], dim=1),
+        ):
+            with pytest.raises(RuntimeError, match=f"index {wrong[0, 1]} is out of bounds for dimension 1 with size 3"):
+                call(wrong)
+        for dim in (0, 1):
+            with pytest.raises(IndexError, match="index out of range in self"):
+                backend.index_select(x, wrong[0], dim=dim)
+
+
 def references():
     things = [np.dtype(t) for t in ("float32", "bool", "int64")]
     return [sys.getrefcount(t) for t in (*things, np.ndarray, NotImplemented, None)]
@@ -146,11 +214,14 @@ def references():
 
 def test_references_are_counted():
     add, less, x = direct.direct(np.add), direct.direct(np.less, "?"), np.ones((2, 3), np.float32)
+    two = np.array([[0, 1, 2], [1, 1, 2]])
     calls = (
         lambda: add(x, x), lambda: add(x, 2.0), lambda: add(x, x[:, :1]), lambda: less(x, x),
         lambda: kernels.sums.whole(x, 9999), lambda: kernels.sums.whole(np.arange(3), 9), lambda: kernels.logic.counts(x),
         lambda: kernels.layer.layers(x, x, None, None, None), lambda: kernels.layer.layers(x, x.T, None, None, None),
         lambda: kernels.layer.linear_backward(x, x, np.ones((3, 3), np.float32), (True, True, False)),
+        lambda: kernels.places.put(x, two, x, 1, 0), lambda: kernels.places.put(x, two + 1, x, 1, 0), lambda: kernels.places.take(x, two, 1),
+        lambda: kernels.places.add_parts(x, two[0], x, 1), lambda: kernels.places.take_parts(x, two[0], 0), lambda: kernels.places.first(x, 1, True, 2),
     )  # fmt: skip
     for call in calls:
         assert call() is NotImplemented or sys.getrefcount(call()) == sys.getrefcount(np.add(x, x))

@@ -199,6 +199,8 @@ REFUSED = {
     "movedim": lambda T: T.ones(2, 3).movedim((0, 1), (0,)),
     "roll": lambda T: T.ones(2, 3).roll((1, 2), 0),
     "flip": lambda T: T.ones(2, 3).flip(0, 0),
+    "pad cuts too much": lambda T: T.nn.functional.pad(T.ones(2, 1), (1, -2)),
+    "flip without a tuple": lambda T: T.flip(T.ones(2, 3), 0),
     "unbind 0d": lambda T: T.tensor(1.0).unbind(),
     "unfold": lambda T: T.ones(3).unfold(0, 4, 1),
     "broadcast_to": lambda T: T.ones(3).broadcast_to((2,)),

@@ -71,7 +71,7 @@ class HandsOn:
 
     @staticmethod
     def backward(node, g, xp):
-        several = Several([None] * len(node.edges[0].shape))
+        several = Several((None,) * len(node.edges[0].shape))
         several[node.index] = g
         return (several,)
 
@@ -81,11 +81,11 @@ class Output(Node):
 
     __slots__ = ("index",)
 
+    plan, xp, versions, fits = HandsOn, None, (), None
+
     def __init__(self, node, index):
-        self.plan, self.xp, self.edges, self.index = HandsOn, node.xp, (node,), index
-        self.saved = self.versions = ()
-        self.fits = self.hooks = None
-        self.number = next_number()
+        self.edges, self.index, self.number = (node,), index, next_number()
+        self.saved = self.hooks = None
 
     def name(self):
         return self.edges[0].name()

@@ -8,84 +8,9 @@ import math
 import numpy as np
 
 from .. import kernels
+from .copies import LARGE, assign, copied
 
 FLOATS, UNSIGNED = (np.float32, np.float64), np.dtype(np.uint64)
-
-#: elements from which on a kernel is worth its call, of a microsecond or two
-LARGE = 1024
-
-#: bytes from which on the team copies (MB, us, NumPy / team: 0.04: 1.7, 5; 1: 37, 43; 4, in the cache: 131, 147; 8: 1060, 480; 40: 8050, 5350)
-COPIED = 1 << 21
-
-
-def copied(x):
-    """A new array of x's elements, row by row. Of `blank` ones fresh memory, which nobody has to fill from another."""
-    if x.size < LARGE or (x.nbytes < COPIED and x.flags.forc):
-        return np.array(x, order="C")
-    if not builtins.any(x.strides):
-        value = x.item(0)
-        if not value and math.copysign(1, value) > 0:
-            return np.zeros(x.shape, x.dtype)
-    out = np.empty(x.shape, x.dtype)
-    if x.dtype.type in FLOATS and not builtins.any(x.strides):
-        kernels.team.run(kernels.indexing.fill, (out.reshape(-1),), (x.dtype.type(value),), cost=0.015 * x.itemsize)
-    else:
-        _copy(x, out)
-    return out
-
-
-def _copy(x, out):
-    """out[...] = x, of one shape and type and other memory; large ones by the team, if both are equally distant lines of neighbours."""
-    if x.nbytes >= COPIED:
-        if x.flags.carray and out.flags.carray:
-            kernels.team.run(kernels.indexing.copy, tuple([a.reshape(-1).view(np.uint8) for a in (x, out)]), cost=0.01)
-            return
-        lines, places = (_lines(x), _lines(out)) if x.ndim > 1 else (None, None)
-        if lines is not None and places is not None:
-            count, size = x.size // x.shape[-1], x.shape[-1] * x.itemsize
-            kernels.team.run_range(kernels.indexing.copy_lines, count, (*lines, *places, size), cost=0.02 * size)
-            return
-    out[...] = x
-
-
-def _lines(x):
-    """x as equally distant lines of neighbours: (the bytes of memory that they lie in, where the first begins, how far it is to the
-    next). None if x is something else."""
-    size = x.itemsize
-    if x.strides[-1] != size or not x.flags.writeable:
-        return None
-    try:
-        lines = x.reshape(-1, x.shape[-1], copy=False)
-    except ValueError:
-        return None
-    step, last = lines.strides[0], len(lines) - 1
-    if step % size:
-        return None
-    first, reach = (-step * last, lines[last]) if step < 0 else (0, lines[0])
-    memory = np.lib.stride_tricks.as_strided(reach, (builtins.abs(step) // size * last + x.shape[-1],), (size,))
-    return memory.view(np.uint8), first, step
-
-
-def cat(xs, *, dim=0):
-    first = xs[0]
-    ndim = first.ndim
-    if first.nbytes < COPIED or not -ndim <= dim < ndim or builtins.any(x.dtype is not first.dtype for x in xs):
-        return np.concatenate(xs, axis=dim)
-    dim %= ndim
-    before, after = first.shape[:dim], first.shape[dim + 1 :]
-    if builtins.any(x.ndim != ndim or (x.shape[:dim], x.shape[dim + 1 :]) != (before, after) for x in xs):
-        return np.concatenate(xs, axis=dim)  # it says what is wrong
-    out, at, whole = np.empty((*before, builtins.sum(x.shape[dim] for x in xs), *after), first.dtype), 0, (slice(None),) * len(before)
-    for x in xs:
-        _copy(x, out[(*whole, slice(at, at + x.shape[dim]))])
-        at += x.shape[dim]
-    return out
-
-
-def blank(x, shape):
-    """Zeros of a shape in x's type, on x's device, to be placed into: `copied` before they are written. Large ones take no memory."""
-    zeros = np.zeros(shape if math.prod(shape) < LARGE else (), x.dtype)
-    return zeros if zeros.ndim else np.broadcast_to(zeros, shape)
 
 
 def _fits(x, other, index):
@@ -124,16 +49,16 @@ def _threefold(a, dim):
 
 
 def running(function, x, dim, backwards=False):
-    """function.accumulate(x, dim), from the end if backwards. float32 is accumulated in float64 by a kernel, as torch does: NumPy takes
-    4 ns an element, and rounds at every one."""
+    """function.accumulate(x, dim), from the end if backwards. Floats are accumulated in float64, from 0 (or 1) on, by a kernel, as torch
+    does: NumPy takes 4 ns an element, rounds at every one, and leaves a first -0.0 as it is."""
     if not x.ndim:
-        return x + 0
+        return x.copy()
     if x.dtype == np.float16:
         return running(function, x.astype(np.float32), dim, backwards).astype(x.dtype)
-    if x.dtype == np.float32:
+    if x.dtype.kind == "f":
         out = np.empty(x.shape, x.dtype)
         arrays = _threefold(x, dim), _threefold(out, dim)
-        kernels.team.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.7)
+        kernels.team.run(kernels.running.running, arrays, (function is np.multiply, backwards), cost=0.3)
         return out
     return np.flip(function.accumulate(np.flip(x, dim), dim), dim) if backwards else function.accumulate(x, dim)
 
@@ -164,16 +89,6 @@ def getitem(x, *, index):
     return x[index]
 
 
-def assign(x, y, *, index):
-    """x[index] = y, also where several elements of x are one memory location."""
-    if y.nbytes >= COPIED and type(index) is tuple and builtins.all(type(i) is slice for i in index):
-        part = x[index]
-        if part.shape == y.shape and x.dtype is y.dtype and not np.may_share_memory(x, y):
-            _copy(y, part)
-            return
-    x[index] = y
-
-
 def index_put(x, y, *, index, accumulate=False):
     """`x` with `y` at `index` (a tuple of slices, integers, arrays): a new array."""
     out = copied(x)
@@ -185,12 +100,17 @@ def index_put(x, y, *, index, accumulate=False):
 
 
 def gather(x, index, *, dim):
+    out = kernels.places.take(x, index, dim)
+    if out is not NotImplemented:
+        return out
     if _fits(x, x, index):
         dim %= x.ndim
         x = _cut(x, index, dim)
         out = np.empty(index.shape, x.dtype)
         _place(kernels.indexing.take_elements, out, x, index, dim)
         return out
+    if not index.size:
+        return np.empty(index.shape, x.dtype)
     _check(index, x, dim)
     return np.take_along_axis(_cut(x, index, dim), index, dim) if x.ndim else x.reshape(index.shape).copy()
 
@@ -219,6 +139,9 @@ def _grid(index, dim):
 
 def _placed(x, index, src, dim, how):
     """A copy of x in which the kernel places src. None: it is not for these."""
+    out = kernels.places.put(x, index, src, dim, how) if index.size else copied(x)
+    if out is not NotImplemented:
+        return out
     if not (_fits(x, src, index) and _covers(index, x, dim)):
         _check(index, x, dim)
         return None
@@ -294,15 +217,23 @@ def _cut_src(src, index):
 def index_select(x, index, *, dim):
     if not x.ndim:
         return x[...].copy()
-    if x.size >= LARGE and dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
+    out = kernels.places.take_parts(x, index, dim)
+    if out is not NotImplemented:
+        return out
+    if not within(index, x.shape[dim]):
+        raise IndexError("index out of range in self")
+    if dim % x.ndim == x.ndim - 1 and _fits(x, x, index):  # single elements, not rows of them
         out = np.empty((*x.shape[:-1], index.size), x.dtype)
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1]), out.reshape(-1, index.size)
-        if _all(kernels.indexing.take_columns, rows, (index.view(np.uint64),), cost=0.2):
-            return out
+        _all(kernels.indexing.take_slices, rows, (index.view(np.uint64), 1), cost=0.2)
+        return out
     return x.take(index, dim)
 
 
 def index_add(x, index, source, *, dim):
+    out = kernels.places.add_parts(x, index, source, dim)
+    if out is not NotImplemented:
+        return out
     if _fits(x, source, index):
         dim %= x.ndim
         out, before, after = copied(x), math.prod(x.shape[:dim]), math.prod(x.shape[dim + 1 :])
@@ -325,6 +256,9 @@ def sort(x, *, dim=-1, descending=False, k=None):
         return x.copy(), np.zeros((), np.int64)
     n = x.shape[dim]
     k = n if k is None else k
+    found = kernels.places.first(x, dim, descending, k)
+    if found is not NotImplemented:
+        return found
     if x.dtype == np.float32:
         last = dim % x.ndim == x.ndim - 1
         lines = np.ascontiguousarray(x if last else x.swapaxes(dim, -1))
@@ -332,7 +266,7 @@ def sort(x, *, dim=-1, descending=False, k=None):
         values, indices = np.empty(shape, x.dtype), np.empty(shape, np.int64)
         if values.size:
             rows = lines.reshape(-1, n), values.reshape(-1, k), indices.reshape(-1, k)
-            if k <= FEW and n >= OF * k and _take_first(*rows, descending):
+            if k <= kernels.indexing.FEW and n >= kernels.indexing.OF * k and _take_first(*rows, descending):
                 pass
             elif x.size < LARGE:  # asking costs half a microsecond
                 _sort_rows(*rows, descending)
@@ -347,15 +281,11 @@ def sort(x, *, dim=-1, descending=False, k=None):
     return gather(x, indices, dim=dim), np.ascontiguousarray(indices)
 
 
-#: the most elements, and of how many times as many, that are found without an order of the others
-FEW, OF = 64, 32
-
-
 def _take_first(x, values, indices, descending):
     """The first elements of every row. False: it is not for these."""
     k = values.shape[1]
     keys = np.empty((len(x), 2 * k + 16), np.uint64)
-    arrays, lanes = (x, x.view(np.uint32), keys), builtins.max(8 * k, 128)
+    arrays, lanes = (x, x.view(np.uint32), keys), kernels.indexing.lanes_for(x.shape[1], k)
     done = _all(kernels.indexing.first_keys, arrays, (descending, k, lanes), cost=0.15)
     if done:
         kernels.indexing.unpack(keys, x, values, indices)
@@ -374,36 +304,18 @@ def _sort_rows(x, values, indices, descending):
     kernels.indexing.unpack(keys, x, values, indices)
 
 
-def tril(x, *, diagonal=0):
-    return _triangle(x, diagonal, lower=True)
-
-
-def triu(x, *, diagonal=0):
-    return _triangle(x, diagonal, lower=False)
-
-
-def _triangle(x, diagonal, lower):
-    """The elements of the last two dimensions up to (lower) or from a diagonal on, zeros elsewhere."""
-    if x.ndim < 2:
-        return np.tril(x, diagonal) if lower else np.triu(x, diagonal)
-    out = np.empty(x.shape, x.dtype)
-    if x.size:
-        lines = [np.ascontiguousarray(a).reshape(-1, a.shape[-1]).view(np.uint8) for a in (x, out)]
-        arguments = lines[0], x.shape[-2], x.itemsize, diagonal, lower, lines[1]
-        kernels.team.run_range(kernels.indexing.triangle, len(lines[0]), arguments, cost=0.02 * lines[0].shape[1])
-    return out
-
-
-def _along(extreme, arg):
+def _along(name):
     def function(x, *, dim, keepdim=False):
         if not x.ndim:
             return x.copy(), np.zeros((), np.int64)
-        return extreme.reduce(x, dim, None, None, keepdim), getattr(x, arg)(dim, keepdims=keepdim)
+        indices = getattr(x, name)(dim, keepdims=True)
+        values = gather(x, indices, dim=dim)
+        return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
 
     return function
 
 
-max_along, min_along = _along(np.maximum, "argmax"), _along(np.minimum, "argmin")
+max_along, min_along = _along("argmax"), _along("argmin")
 
 
 def bincount(x, *, minlength=0):

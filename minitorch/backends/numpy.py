@@ -27,15 +27,12 @@ from numpy import (  # noqa: F401  and under another name
 
 from .. import dtypes, kernels
 from . import elementary
+from .copies import assign, blank, cat, copied, flip, roll, tril, triu  # noqa: F401
 from .division import floor_divide, fmod, hypot, remainder  # noqa: F401
 from .elementary import erf, erfc, pow, sigmoid  # noqa: F401
 from .factors import cholesky, det, inv, linalg_svd, slogdet, solve  # noqa: F401
 from .indexing import (  # noqa: F401
-    assign,
     bincount,
-    blank,
-    cat,
-    copied,
     gather,
     getitem,
     index_add,
@@ -49,8 +46,6 @@ from .indexing import (  # noqa: F401
     scatter_add,
     scatter_reduce,
     sort,
-    tril,
-    triu,
     within,
 )
 from .logic import all, any, count_nonzero, nonzero  # noqa: F401
@@ -212,9 +207,10 @@ def permute(x, *, dims):
 def expand(x, *, size):
     if not x.ndim:  # a scalar of NumPy, too
         return np.ndarray(size, x.dtype, x, 0, (0,) * len(size))
-    new = len(size) - x.ndim
-    old = zip(x.shape, x.strides, size[new:], strict=True)
-    strides = (0,) * new + tuple([0 if n == 1 != m else stride for n, stride, m in old])
+    strides = [0] * len(size)
+    for i, n in enumerate(x.shape, len(size) - x.ndim):
+        if n != 1 or size[i] == 1:
+            strides[i] = x.strides[i - len(size)]
     return strided(x, size, strides)
 
 
@@ -232,21 +228,3 @@ def select(x, *, dim, index):
 
 def slice_dim(x, *, dim, start, end, step):
     return x[(slice(None),) * dim + (slice(start, end, step),)]
-
-
-def flip(x, *, dims):
-    dims = [d % x.ndim for d in dims]
-    return copied(x[tuple([slice(None, None, -1 if i in dims else 1) for i in range(x.ndim)])])
-
-
-def roll(x, *, shifts, dims=None):
-    if dims is None:
-        return roll(x.reshape(-1), shifts=shifts, dims=0).reshape(x.shape)
-    shifts, dims = ((v,) if isinstance(v, int) else v for v in (shifts, dims))
-    for shift, dim in zip(shifts, dims, strict=True):
-        at = (slice(None),) * (dim % x.ndim)
-        n = x.shape[dim] - shift % max(x.shape[dim], 1)
-        x = cat([x[(*at, slice(n, None))], x[(*at, slice(n))]], dim=dim)
-    return x
-
-

@@ -21,7 +21,7 @@ import numpy as np
 from numba.core import types
 
 from . import team
-from .builtin import NOT, Py_DecRef, PyObject_CallNoArgs, builtin, dtype_of, given, kept, new_array
+from .builtin import NOT, Py_DecRef, PyObject_CallNoArgs, builtin, dtype_of, given, kept, memcpy, new_array
 from .jit import kernel
 from .layout import ALIGNED, DATA, DOUBLE, FLAGS, INT, KIND, NDIM, SHAPE, SINGLE, STRIDES, TYPE
 from .raw import item, vector, word
@@ -69,7 +69,6 @@ sgemm, dgemm = gemm_of(NAMES[0], F32), gemm_of(NAMES[1], F64)
 sgemv, dgemv = gemv_of(NAMES[4], F32), gemv_of(NAMES[5], F64)
 blas_threads = types.ExternalFunction(NAMES[2], I32())
 set_blas_threads = types.ExternalFunction(NAMES[3], types.void(I32))
-memcpy = types.ExternalFunction("memcpy", I64(I64, I64, I64))
 
 # ---------------------------------------------------------------------- a table of products
 

@@ -38,6 +38,7 @@ Py_IncRef, Py_DecRef = (types.ExternalFunction(name, types.void(WORD)) for name 
 PyTuple_New, PyObject_CallNoArgs = (types.ExternalFunction(name, WORD(WORD)) for name in ("PyTuple_New", "PyObject_CallNoArgs"))
 PyFloat_AsDouble = types.ExternalFunction("PyFloat_AsDouble", types.float64(WORD))
 PyLong_AsLongLong = types.ExternalFunction("PyLong_AsLongLong", WORD(WORD))
+memcpy = types.ExternalFunction("memcpy", WORD(WORD, WORD, WORD))
 NEW_ARRAY = "numpy_PyArray_NewFromDescr"
 PyArray_NewFromDescr = types.ExternalFunction(NEW_ARRAY, WORD(WORD, WORD, types.int32, WORD, WORD, WORD, types.int32, WORD))
 

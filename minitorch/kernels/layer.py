@@ -23,7 +23,6 @@ from .blas import (
     dgemm,
     finish,
     is_turned,
-    memcpy,
     pieces,
     put,
     rows_times,
@@ -43,6 +42,7 @@ from .builtin import (
     dtype_of,
     given,
     kept,
+    memcpy,
     new_matrix,
     new_vector,
 )

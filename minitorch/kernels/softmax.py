@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .builtin import NOT, PyLong_AsLongLong, builtin, dtype_of, given, new_matrix, new_number
+from .builtin import NOT, PyLong_AsLongLong, builtin, counted, dtype_of, given, new_matrix, new_number
 from .exponential import exp
 from .jit import kernel
 from .layout import DATA, DOUBLE, INT64, SINGLE, TYPE
@@ -94,15 +94,22 @@ def cross_entropy_backward(g, x, target, ignore_index):
 
 
 @kernel(inner=True)
-def few(x, target):
-    """(kind of dtype, rows, columns, where x is, and the labels) of a matrix and its labels, contiguous all; kind 0: they are not, or many."""
+def labelled(x, target):
+    """(kind of dtype, rows, columns, where x is, and the labels) of a matrix and its labels, contiguous all; kind 0: they are not, or none."""
     array, data, shape, kind, ndim = array_at(x)
     labels, labels_data, labels_shape, labels_kind, labels_ndim = array_at(target)
     if ndim != 2 or labels_ndim != 1 or labels != array or labels_kind != INT64 or (kind != SINGLE and kind != DOUBLE):
         return ZERO, ZERO, ZERO, ZERO, vector(ZERO, 0, ZERO)
     n, c = word(shape), word(shape + 8)
-    fine = word(labels_shape) == n and n * c > 0 and n * c < LARGE
+    fine = word(labels_shape) == n and n * c > 0
     return kind if fine else ZERO, n, c, data, vector(labels_data, n, ZERO)
+
+
+@kernel(inner=True)
+def few(x, target):
+    """The same; kind 0 also of many."""
+    kind, n, c, data, labels = labelled(x, target)
+    return kind if n * c < LARGE else ZERO, n, c, data, labels
 
 
 @builtin()
@@ -140,6 +147,59 @@ def few_cross_entropy_backward(results, arguments, count):
         one = 0.0
         subtract_one_hot(matrix(data, n, c, one), target, matrix(word(dx + DATA), n, c, one), ignore, vector(g, 1, one)[0], -1)
     return dx
+
+
+# ---------------------------------------------------------------------- of the logarithms of probabilities
+
+
+@kernel(inner=True)
+def chosen(x, target, ignore_index):
+    """sum(x[i, target[i]]), in float64, and whether all labels are in [0, C) and none is `ignore_index`"""
+    s, fine = 0.0, True
+    for i in range(target.size):
+        label = target[i]
+        if 0 <= label < x.shape[1] and label != ignore_index:
+            s += x[i, label]
+        else:
+            fine = False
+    return s, fine
+
+
+@kernel(inner=True)
+def put_chosen(dx, target, value):
+    """dx[i, target[i]] = value"""
+    for i in range(target.size):
+        if 0 <= target[i] < dx.shape[1]:
+            dx[i, target[i]] = value
+
+
+@builtin()
+def nll(results, arguments, count):
+    """(x, target, ignore_index): -mean(x[i, target[i]]) as an array of no dimensions; NotImplemented if there are other labels than [0, C), or
+    ignored ones, or the arrays are others."""
+    kind, n, c, data, target = labelled(arguments, arguments + 8)
+    if not kind:
+        return given(results, NOT)
+    ignore = PyLong_AsLongLong(word(arguments + 16))
+    if kind == SINGLE:
+        s, fine = chosen(matrix(data, n, c, np.float32(0)), target, ignore)
+    else:
+        s, fine = chosen(matrix(data, n, c, np.float64(0)), target, ignore)
+    return new_number(word(arguments), s / -n) if fine else given(results, NOT)
+
+
+@builtin()
+def nll_backward(results, arguments, count):
+    """(dx, target, g): dx, in which are zeros, with the derivative of `nll` times g, of no dimensions, in its places"""
+    kind, n, c, data, target = labelled(arguments, arguments + 8)
+    _, g, _, g_kind, g_ndim = array_at(arguments + 16)
+    if not kind or g_ndim or g_kind != kind:
+        return given(results, NOT)
+    if kind == SINGLE:
+        put_chosen(matrix(data, n, c, np.float32(0)), target, vector(g, 1, np.float32(0))[0] / np.float32(-n))
+    else:
+        put_chosen(matrix(data, n, c, np.float64(0)), target, vector(g, 1, np.float64(0))[0] / -n)
+    return counted(word(arguments))
 
 
 # ---------------------------------------------------------------------- of a row

@@ -70,11 +70,13 @@ def _cut_up(xp, g, shapes, dim):
     out=False,
     varargs="dims",
     inplace=False,
-    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {})),
+    samples=calls((((3, 4), Value((0,))), {}), (((2, 3, 4), Value((0, -1))), {}), (((), Value((0,))), {})),
 )
 def flip(xp, x, *, dims):
     """Reversed along dimensions: a copy."""
-    return xp.flip(x, dims=distinct(x, (dims,) if isinstance(dims, int) else dims))
+    if isinstance(dims, int):
+        raise TypeError("flip(): argument 'dims' (position 2) must be tuple of ints, not int")
+    return xp.flip(x, dims=distinct(x, dims))
 
 
 @op(
@@ -90,7 +92,7 @@ def flip(xp, x, *, dims):
 )
 def roll(xp, x, *, shifts, dims=None):
     """Shifted along dimensions; what leaves at the end comes back at the start."""
-    shifts, dims = (v if isinstance(v, (tuple, list)) else () if v is None else (v,) for v in (shifts, dims))
+    shifts, dims = [v if isinstance(v, (tuple, list)) else () if v is None else (v,) for v in (shifts, dims)]
     if not shifts:
         raise RuntimeError("`shifts` required")
     if len(shifts) != len(dims) and (len(shifts), len(dims)) != (1, 0):
@@ -99,7 +101,7 @@ def roll(xp, x, *, shifts, dims=None):
         return xp.roll(x, shifts=shifts[0], dims=None)
     if not x.ndim:
         raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
-    return xp.roll(x, shifts=tuple(shifts), dims=tuple(wrap_dim(d, x.ndim) for d in dims))
+    return xp.roll(x, shifts=tuple(shifts), dims=tuple([wrap_dim(d, x.ndim) for d in dims]))
 
 
 def _is_matrix(name, x):
@@ -148,7 +150,8 @@ def stack(xp, *tensors, dim=0):
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(t.shape)} at entry {i}"
             )
     dim = wrap_dim(dim, len(first) + 1)
-    return xp.cat([xp.unsqueeze(t, dim=dim) for t in tensors], dim=dim)
+    size = (*first[:dim], 1, *first[dim:])
+    return xp.cat([xp.reshape(t, shape=size) for t in tensors], dim=dim)
 
 
 def repeat(input, *repeats):

@@ -97,8 +97,6 @@ def promote(op, *xs):
         a, b = xs[0]._array, xs[1]._array
         if type(a) is type(b) is ndarray and a.dtype is b.dtype:
             return NUMPY, a, b
-    elif not xs:
-        return (NUMPY,)  # cat([]): the op says what is wrong
     xp, arrays, common = unify(op, xs)
     return (xp, *[cast(xp, a, common) for a in arrays])
 
@@ -127,9 +125,12 @@ def powers(op, x, y):
 
 
 def listed(op, *xs):
-    """A list of tensors, promoted."""
+    """A list of tensors, promoted. (Of none the op says what is wrong.)"""
     arrays = [x._array if isinstance(x, Tensor) else None for x in xs]
-    if not op.refuses and {type(a) for a in arrays} == {ndarray} and len({a.dtype for a in arrays}) == 1:
+    for a in arrays:
+        if type(a) is not ndarray or a.dtype is not arrays[0].dtype:
+            break
+    else:
         return (NUMPY, *arrays)
     for i, x in enumerate(xs):
         if not isinstance(x, Tensor):

@@ -12,7 +12,10 @@ def reduced(x, dim):
     """None (all) or a tuple of dimensions in range. A 0-d array may be reduced over dimension 0 or -1."""
     if dim is None:
         return None
-    dims = tuple(wrap_dim(index(d), x.ndim) for d in (dim if isinstance(dim, (tuple, list)) else (dim,)))
+    if not isinstance(dim, (tuple, list)):
+        dim = wrap_dim(index(dim), x.ndim)
+        return (dim,) if x.ndim else None
+    dims = tuple([wrap_dim(index(d), x.ndim) for d in dim])
     if len(set(dims)) != len(dims):
         raise RuntimeError(f"dim {dims[0]} appears multiple times in the list of dims")
     return dims if x.ndim and dims else None
@@ -20,7 +23,8 @@ def reduced(x, dim):
 
 def distinct(x, dims):
     """Dimensions in range. RuntimeError if one is named twice."""
-    dims = tuple(wrap_dim(int(d), x.ndim) for d in dims)
+    ndim = x.ndim
+    dims = tuple([wrap_dim(int(d), ndim) for d in dims])
     if len(set(dims)) != len(dims):
         twice = next(d for d in dims if dims.count(d) > 1)
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")

@@ -51,7 +51,7 @@ def front(row, *, traced=True, operator=None):
         lines += composite(row)
     else:
         lines += [*entry(row, operator), *computation(row), *wrapping(row), *recording(row)]
-        lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return returns(*out)"]
+        lines += ["return out" if row.outputs == 1 or row.returns is tuple else "return made(returns, out)"]
     return compiled(row.name, lines, **environment(row, operator))
 
 
@@ -68,7 +68,7 @@ def environment(row, operator=None) -> dict:
         OP=row, METADATA=row.metadata, DEFAULTS=row.defaults, NUMBERS=(float, int), LARGE=large_from(row), HUGE=HUGE, INFERENCE=INFERENCE, NUMPY=NUMPY,
         FLOATING=FLOATING, WHOLE=WHOLE, INTEGERS=INTEGERS, NO_ARRAY=NO_ARRAY, Tensor=Tensor, View=View, ndarray=ndarray, generic=generic, new=partial(object.__new__, Tensor), wrap=wrap, asarray=asarray,
         tracers=tracers, switches=switches, silent=silent, inferring=inferring, get_ident=get_ident, ops=ops, plans=row.plans, plan=row.plan, operator=operator,
-        coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns,
+        coerce=row.coerce, forward=row.forward, fused=row.fused and row.fused[0], large=Fused(row.forward), returns=row.returns, made=tuple.__new__,
         MISSING=Parameter.empty, missing=coerce.missing, into=into, call_traced=call_traced, variadic=variadic, checked=coerce.checked, explained=explained,
     )  # fmt: skip
 
@@ -199,10 +199,9 @@ def computation(row) -> list[str]:
     arrays, kw = ", ".join(raw(row)), keywords(row)
     formula = getattr(row.forward, "formula", None)
     block = re.sub(r"\b([xy])\b", r"a_\1", formula) if formula else f"forward(xp, {arrays}{kw})"
-    plain = row.view or row.outputs > 1 or "dim" in row.metadata or getattr(row.forward, "plain", False)  # no loop can replace it
     if row.body:  # elsewhere than on NumPy, and with kernels off, the body's own calls are recorded
         readable = [f"return forward(ops, {arguments(row)})"]
-    elif plain:
+    elif row.plain:
         readable = [f"result = {block}"]
     elif not row.inplace:
         readable = [f"result = (large if {is_large(raw(row)[0])} else forward)(xp, {arrays}{kw})"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from operator import index
 
 from .. import dtypes
 from ..out import taking_out
@@ -19,9 +20,9 @@ max_result = namedtuple("max", ["values", "indices"])
 min_result = namedtuple("min", ["values", "indices"])
 
 
-def _placed(xp, g, x_shape, index, dim):
-    """Zeros of `x_shape` with g at `index` along `dim`."""
-    return xp.scatter(xp.blank(g, tuple(x_shape)), index, g, dim=dim) if len(x_shape) else g
+def _placed(xp, g, x_shape, places, dim):
+    """Zeros of `x_shape` with g at `places` along `dim`."""
+    return xp.scatter(xp.blank(g, tuple(x_shape)), places, g, dim=dim) if len(x_shape) else g
 
 
 IN_ORDER = dict(
@@ -58,7 +59,7 @@ def _without_ties(dtype):
 )
 def topk(xp, x, *, k, dim=-1, largest=True, sorted=True):
     """The k largest (or smallest) of a dimension, in order: (values, indices). Of equal ones the first; torch's are any."""
-    dim = wrap_dim(dim, x.ndim)
+    dim, k = wrap_dim(dim, x.ndim), index(k)
     if not 0 <= k <= (x.shape[dim] if x.ndim else 1):
         raise RuntimeError("selected index k out of range")
     if dtypes.OF_RAW[x.dtype] is dtypes.bool:

@@ -42,6 +42,10 @@ def _places(shape, pad):
 def _slices(shape, pad):
     sides = _sides(pad, len(shape))
     size = tuple(n + left + right for n, (left, right) in zip(shape, sides, strict=True))
+    if any(n < 0 for n in size):
+        raise RuntimeError(f"The padding {list(pad)} of the size {list(shape)} gives a negative size: {list(size)}")
+    if any(n + min(left, 0) + min(right, 0) < 0 for n, (left, right) in zip(shape, sides, strict=True)):
+        raise RuntimeError("narrow(): length must be non-negative.")
     kept = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(shape, sides, strict=True))
     place = tuple(slice(max(a, 0), n - max(b, 0)) for n, (a, b) in zip(size, sides, strict=True))
     return kept, place, size
@@ -72,8 +76,6 @@ def constant_pad_nd(xp, x, *, pad, value=0):
     """x with `pad[0]` times `value` before and `pad[1]` times after it along the last dimension, `pad[2]` ... along the one before;
     a negative number cuts off."""
     kept, place, size = _places(x.shape, pad)
-    if any(n < 0 for n in size):
-        raise RuntimeError(f"The padding {list(pad)} of the size {list(x.shape)} gives a negative size: {list(size)}")
     around = xp.zeros_of(x, ())
     if value != 0 or math.copysign(1, value) < 0:
         try:

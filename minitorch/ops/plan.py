@@ -41,7 +41,7 @@ class Plan:
         self.wanted = [row.inputs[i] for i in self.positions]
         self.differentiable = row.recorded_inputs
         self.rules = {n: (row.vjp[n], parameters(row.vjp[n])) for n in self.wanted if n in row.vjp}
-        self.large = {f"large_{n}": Fused(rule) for n, (rule, _) in self.rules.items()}
+        self.large = {} if row.plain else {f"large_{n}": Fused(rule) for n, (rule, _) in self.rules.items()}
         self.fused = parameters(row.fused[1]) if row.fused else []
         read = [p for _, names in self.rules.values() for p in names] + self.fused
         if not self.rules:
@@ -135,8 +135,10 @@ class Plan:
         if self.saved_names:
             lines += [f"{', '.join(self.saved_names)}, = s"]
         if self.op.outputs > 1:
-            lines += [f"if {' and '.join(f'g[{i}] is None' for i in self.needed)}:", f"    return {(None,) * len(self.wanted)}"]
-            lines += [f"g{i} = filled(node, g, {i}, xp)" for i in self.needed]
+            lines += [f"g{i} = g[{i}]" for i in self.needed]
+            lines += [f"if {' is '.join(f'g{i}' for i in self.needed)} is None:", f"    return {(None,) * len(self.wanted)}"]
+            if len(self.needed) > 1:
+                lines += [line for i in self.needed for line in (f"if g{i} is None:", f"    g{i} = filled(node, g, {i}, xp)")]
         if self.fused:
             asked = tuple(n in wanted for n in self.op.inputs)
             given = ", ".join(str(asked) if p == "wanted" else p for p in self.fused)
@@ -155,7 +157,7 @@ class Plan:
                 for n, (_, names) in self.rules.items()
             ]
             calls = f"return ({', '.join(calls)},)"
-            if self.op.outputs == 1:
+            if self.large:
                 lines += [f"if {is_large('g')}:", "    " + calls.replace("rule_", "large_")]
             lines += [calls]
         return lines
@@ -186,7 +188,7 @@ class Plan:
         if self.op.outputs > 1:
             if all(g[i] is None for i in self.needed):
                 return (None,) * len(self.wanted)
-            values |= {f"g{i}": filled(node, g, i, ops) for i in range(self.op.outputs)}
+            values |= {f"g{i}": filled(node, g, i, ops) if g[i] is None else g[i] for i in self.needed}
         return tuple(
             rule(*[values[p] for p in names]) if wanted is None or n in wanted else None
             for n, (rule, names) in self.rules.items()
@@ -243,17 +245,16 @@ def cast_like(tensor, value):
 
 def attach_outputs(node, out):
     """Several results: the node's incoming gradient is a list, filled through one `Output` for each float result."""
-    arrays = [o._array for o in out]
-    node.shape, node.dtype = [a.shape for a in arrays], [a.dtype for a in arrays]
-    for i, a in enumerate(arrays):
-        if OF_RAW[a.dtype].category == FLOATING:
-            out[i]._node = Output(node, i)
+    node.shape, node.dtype = shapes, types = [], []
+    for i, o in enumerate(out):
+        shapes.append(o._array.shape)
+        types.append(dtype := o._array.dtype)
+        if OF_RAW[dtype].category == FLOATING:
+            o._node = Output(node, i)
 
 
 def filled(node, gradients, i, xp):
-    """The gradient of one of several results: zeros if it got none."""
-    if gradients[i] is not None:
-        return gradients[i]
+    """The gradient of one of several results that got none: zeros."""
     found = next(g for g in gradients if g is not None)
     if xp is node.xp:
         return xp.zeros_beside(found, node.shape[i], node.dtype[i])

@@ -83,6 +83,7 @@ def _front_dim(function):
     samples=calls(
         (((3, 4), Int((3, 2), 4)), dict(dim=1)),
         (((3, 4), Int((2, 4), 3)), dict(dim=0)),
+        (((3, 4), Int((5, 0), 4)), dict(dim=0)),
         (((), Int((), 1)), dict(dim=0)),
     ),
 )
@@ -135,7 +136,7 @@ def index_select(xp, x, index, *, dim):
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     dim = _wrapped("index_select", x, index, dim)
-    if not xp.within(index, x.shape[dim] if x.ndim else 1):
+    if (type(index) is not np.ndarray or not x.ndim) and not xp.within(index, x.shape[dim] if x.ndim else 1):
         raise IndexError("index out of range in self")
     return xp.index_select(x, index if index.ndim or not x.ndim else index.reshape(1), dim=dim)
 

@@ -111,15 +111,13 @@ def expand(xp, x, *, size):
             f"greater or equal to the number of dimensions in the tensor ({x.ndim})"
         )
     target = []
-    for i, (n, have) in enumerate(zip(size, (1,) * extra + x.shape, strict=True)):
-        if n == have:
-            target.append(have)
-            continue
+    for i, n in enumerate(size):
+        have = x.shape[i - extra] if i >= extra else 1
         if n == -1 and i < extra:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
             )
-        if n not in (-1, have) and have != 1:
+        if n != have and n != -1 and have != 1:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension {i}.  "
                 f"Target sizes: {list(size)}.  Tensor sizes: {list(x.shape)}"

@@ -29,6 +29,9 @@ OPS: dict[str, Op] = {}
 #: our letters inside a block -> torch's names for the same arguments outside
 TORCH_NAMES = {"x": "input", "y": "other"}
 
+#: metadata that say where elements are or go
+PLACES = {"dim", "dims", "shifts", "pad", "diagonal", "index"}
+
 @dataclass(eq=False, repr=False)
 class Op:
     """One row of the table."""
@@ -100,6 +103,11 @@ class Op:
     def recorded_inputs(self) -> list[str]:
         """The inputs that a node of this op may lead to."""
         return [n for n in self.inputs if n in self.vjp or (self.fused and self.body)]
+
+    @property
+    def plain(self) -> bool:
+        """Whether no loop over elements (kernels/fuse.py) can replace its formulas."""
+        return self.view or self.outputs > 1 or not PLACES.isdisjoint(self.metadata) or getattr(self.forward, "plain", False)
 
     @property
     def source(self) -> str:
