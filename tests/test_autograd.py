@@ -694,3 +694,14 @@ def test_a_thread_that_ends_without_recording_leaves_nothing_to_the_next():
 
     assert not silent
     assert not inferring
+
+
+@pytest.mark.parametrize("T", [minitorch, torch], ids=["minitorch", "torch"])
+def test_a_view_of_a_number_that_is_changed_in_place(T):
+    """The gradient of the number is one of NumPy's scalars by then, which nothing can be written into."""
+    leaf = T.tensor(1.5, requires_grad=True)
+    x = leaf * 1
+    view = x[None]
+    view.add_(2.0)
+    (x * 3 + view.sum()).backward()
+    assert leaf.grad.item() == 4.0

@@ -19,7 +19,7 @@ COPIED = 1 << 21
 def copied(x):
     """A new array of x's elements, row by row. Of `blank` ones fresh memory, which nobody has to fill from another."""
     if x.size < LARGE or (x.nbytes < COPIED and builtins.any(x.strides)):
-        return x.copy()
+        return np.array(x, order="C")  # x.copy() of a NumPy scalar, as a gradient may be, is none that can be written to
     if not builtins.any(x.strides):
         value = x.item(0)
         if not value and math.copysign(1, value) > 0:
