@@ -8,6 +8,7 @@ and runs hooks; rules only compute.
 from __future__ import annotations
 
 from _thread import get_ident
+from functools import lru_cache
 from heapq import heappop, heappush, heappushpop
 from sys import getrefcount
 
@@ -270,14 +271,21 @@ def fit(g, shape, dtype, node, create_graph):
 
 
 def unbroadcast(xp, g, shape, node):
-    have = tuple(g.shape)
-    extra = len(have) - len(shape)
-    if extra < 0 or any(have[i + extra] != n != 1 for i, n in enumerate(shape)):
+    dims = summed(tuple(g.shape), shape)
+    if dims is None:
         raise RuntimeError(
-            f"Function {node.name()} returned an invalid gradient: got {list(have)} but expected shape compatible with "
+            f"Function {node.name()} returned an invalid gradient: got {list(g.shape)} but expected shape compatible with "
             f"{list(shape)}"
         )
-    dims = tuple(i for i in range(len(have)) if i < extra or (shape[i - extra] == 1 and have[i] != 1))
     if dims:
-        g = xp.sum(g, dim=dims, keepdim=True)
+        g = xp.sum(g, dim=dims)
     return xp.reshape(g, shape=shape) if tuple(g.shape) != shape else g
+
+
+@lru_cache(1024)
+def summed(have, shape):
+    """The dimensions over which an array is summed to what was broadcast to its shape; None: it was not."""
+    extra = len(have) - len(shape)
+    if extra < 0 or any(have[i + extra] != n != 1 for i, n in enumerate(shape)):
+        return None
+    return tuple(i for i in range(len(have)) if i < extra or (shape[i - extra] == 1 and have[i] != 1))
