@@ -309,7 +309,7 @@ class Fused:
             return self.formula(*values, **metadata)
         for i, a in enumerate(arrays):
             if not a.flags.carray:  # writeable, too, or Numba would compile anew
-                if any(a.strides) or not any([b.shape == a.shape and b.flags.carray for b in arrays]):
+                if any(a.strides) or not any(b.shape == a.shape and b.flags.carray for b in arrays):
                     return self.formula(*values, **metadata)
                 arrays[i], shape = a[(slice(1),) * a.ndim].copy(), None  # one number, expanded, as the gradient of a sum is
         if shape is None:
