@@ -35,7 +35,7 @@ from .raw import elements, same_shape, vector, word
 from .team import ONE, ZERO
 
 #: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
-WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
+WORTH, PIECE, BYTE, CALL = 32_000_000, 16_000_000, 43, 450
 
 #: of a table, an array of words: the ufunc, where `ndarray`, `float`, the int 0 and the type of bools are, where the team's words are, how that is
 #: started, how a piece is done, and then rows, one for each type: dtypes of arguments and result, their bytes, the loop, what is handed
@@ -145,7 +145,8 @@ def filled(table, row, places, steps, n, out):
         run(word(row + LOOP), word(row + HANDED), places, n, steps)
         return out
     record = kept((word(row + LOOP), word(row + HANDED), *places, *steps))
-    if shared(word(table + TEAM), word(table + START), word(table + DO), record, n, PIECE // cost):
+    pieces = (n * cost // PIECE + 1) & ~1  # an even number, as most machines have of cores
+    if shared(word(table + TEAM), word(table + START), word(table + DO), record, n, (n + pieces - 1) // pieces):
         return out
     Py_DecRef(out)
     return ZERO
