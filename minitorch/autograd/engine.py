@@ -8,7 +8,6 @@ and runs hooks; rules only compute.
 from __future__ import annotations
 
 from _thread import get_ident
-from functools import lru_cache
 from heapq import heappop, heappush, heappushpop
 from sys import getrefcount
 
@@ -19,6 +18,7 @@ from ..tensor import Tensor, wrap
 from .graph import Node, Output, hooked_leaves
 from .hooks import copy_of, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from .mode import INFERENCE, silent
+from .shapes import summed
 
 #: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
 watchers: list = []
@@ -280,12 +280,3 @@ def unbroadcast(xp, g, shape, node):
     if dims:
         g = xp.sum(g, dim=dims)
     return xp.reshape(g, shape=shape) if tuple(g.shape) != shape else g
-
-
-@lru_cache(1024)
-def summed(have, shape):
-    """The dimensions over which an array is summed to what was broadcast to its shape; None: it was not."""
-    extra = len(have) - len(shape)
-    if extra < 0 or any(have[i + extra] != n != 1 for i, n in enumerate(shape)):
-        return None
-    return tuple(i for i in range(len(have)) if i < extra or (shape[i - extra] == 1 and have[i] != 1))

@@ -343,6 +343,11 @@ class Fused:
             return None
 
 
+def for_large(formula):
+    """`Fused(formula)`; `lambda g: g` itself."""
+    return formula if getattr(formula, "__code__", for_large.__code__).co_code == (lambda g: g).__code__.co_code else Fused(formula)
+
+
 class OneKernel:
     """A formula of one or two floating arrays of one shape, and of numbers, as one kernel, compiled at its first use:
     `kernel(arrays, numbers)`. NotImplemented for others. From MEDIUM elements on it's faster than the formula if that has a few steps."""
