@@ -39,6 +39,7 @@ def arrays(dtype):
     if whole.dtype.kind == "f":
         whole[0, :4] = np.nan, np.inf, -np.inf, -0.0
     yield from (whole, whole.T, whole[::2], whole[:, 1], whole[1], whole[2, 3:4], np.array(whole[3, 3]), whole[:0], whole[2:3].reshape(6, 1))
+    yield from (np.broadcast_to(whole[1, 1], (4, 6)), np.broadcast_to(whole[:1], (4, 6)))
     yield (r.random(300_003) * 5).astype(dtype)  # shared by the team
 
 

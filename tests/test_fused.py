@@ -22,7 +22,7 @@ CALLS = {
     "relu": [lambda x, w, b: T.relu(x), lambda x, w, b: T.relu(x * w)],
     **{
         name: [lambda x, w, b, f=getattr(F, name): f(x), lambda x, w, b, f=getattr(F, name): f(x * w)]
-        for name in ("elu", "celu", "silu", "softplus", "hardswish")
+        for name in ("elu", "celu", "silu", "softplus", "logsigmoid", "hardswish")
     },
     "hardshrink": [lambda x, w, b: F.hardshrink(x), lambda x, w, b: F.hardshrink(x * w, 0.2)],
     "softshrink": [lambda x, w, b: F.softshrink(x), lambda x, w, b: F.softshrink(x.T, 0.2)],

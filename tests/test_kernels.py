@@ -180,9 +180,14 @@ def test_rows_and_numbers_compiled(monkeypatch, in_pieces):
     for other in (w[:7], x[:, :1], x[:, :, :1].copy(), x[None, :1].copy(), x[0]):
         assert fuse.roles_of((x.shape, w.shape, other.shape)) is None
     assert fuse.roles_of(((1, 1, 100), x.shape, (1, 1))) == (fuse.ROW, fuse.FULL, fuse.ONE)
-    for given in [(x, w[None], w[None, None], s), (x[::2], w, w, s), (x, w[::-1], w, s)]:  # leading ones; what isn't contiguous is left to NumPy
+    g = np.broadcast_to(s, x.shape)  # one number, expanded
+    for given in [
+        *[(x, w[None], w[None, None], s), (x[::2], w, w, s), (x, w[::-1], w, s)],  # leading ones; what isn't contiguous is left to NumPy
+        *[(g, x, w, s), (x, w, g, g), (x, g, x, s), (g, g, g, g), (x[:1].copy(), w, g, s), (g[0], w, w, x[:1])],
+    ]:
         with np.errstate(all="ignore"):
             assert_same(fused(*given), formula(*given))
+    assert len([p for p in fused.programs.values() if p]) == 6
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

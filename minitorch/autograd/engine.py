@@ -18,6 +18,7 @@ from ..tensor import Tensor, wrap
 from .graph import Node, Output, hooked_leaves
 from .hooks import copy_of, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from .mode import INFERENCE, silent
+from .shapes import summed
 
 #: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
 watchers: list = []
@@ -270,14 +271,12 @@ def fit(g, shape, dtype, node, create_graph):
 
 
 def unbroadcast(xp, g, shape, node):
-    have = tuple(g.shape)
-    extra = len(have) - len(shape)
-    if extra < 0 or any(have[i + extra] != n != 1 for i, n in enumerate(shape)):
+    dims = summed(tuple(g.shape), shape)
+    if dims is None:
         raise RuntimeError(
-            f"Function {node.name()} returned an invalid gradient: got {list(have)} but expected shape compatible with "
+            f"Function {node.name()} returned an invalid gradient: got {list(g.shape)} but expected shape compatible with "
             f"{list(shape)}"
         )
-    dims = tuple(i for i in range(len(have)) if i < extra or (shape[i - extra] == 1 and have[i] != 1))
     if dims:
-        g = xp.sum(g, dim=dims, keepdim=True)
+        g = xp.sum(g, dim=dims)
     return xp.reshape(g, shape=shape) if tuple(g.shape) != shape else g

@@ -29,13 +29,13 @@ from .builtin import (
     shared,
 )
 from .jit import c_function, kernel
-from .layout import DATA, FLAGS, FLOATS, HEAD, INT, NDIM, READABLE, SHAPE, TYPE
+from .layout import ALIGNED, DATA, FLAGS, FLOATS, HEAD, INT, NDIM, READABLE, SHAPE, STRIDES, TYPE
 from .loops import loop_of
 from .raw import elements, same_shape, vector, word
 from .team import ONE, ZERO
 
 #: picoseconds of work from which on it is cut into pieces, those of a piece, and those that a byte and a function of ours take
-WORTH, PIECE, BYTE, CALL = 32_000_000, 4_000_000, 43, 450
+WORTH, PIECE, BYTE, CALL = 32_000_000, 16_000_000, 43, 450
 
 #: of a table, an array of words: the ufunc, where `ndarray`, `float`, the int 0 and the type of bools are, where the team's words are, how that is
 #: started, how a piece is done, and then rows, one for each type: dtypes of arguments and result, their bytes, the loop, what is handed
@@ -88,6 +88,15 @@ def is_whole(array):
 
 
 @kernel(inner=True)
+def is_repeated(array):
+    """Whether its elements are one number in memory, as of an array of no dimensions, or of an expanded gradient."""
+    repeated, shape, strides = word(array + FLAGS) & ALIGNED != 0, word(array + SHAPE), word(array + STRIDES)
+    for d in range(word(array + NDIM) & INT):
+        repeated &= word(strides + 8 * d) == 0 or word(shape + 8 * d) == 1
+    return repeated
+
+
+@kernel(inner=True)
 def leading(table, x, y):
     """Of two arguments the array whose shape the result has, if they are an array and one of its shape, of no dimensions, or a `float`."""
     bare = word(x + TYPE) == word(table + ARRAY) and word(y + TYPE) == word(table + ARRAY) and not word(x + NDIM) & INT
@@ -111,11 +120,13 @@ def operand(table, row, thing, whole, number):
     """(where the loop finds an argument, how many bytes its elements are apart), beside an array whose shape the result has; 0, 0: it can't"""
     if is_number(table, thing):
         return (number if word(row + BESIDE) == NUMBERS else 0), 0
-    if word(thing + TYPE) != word(table + ARRAY) or dtype_of(thing) != word(row + TAKES) or not is_whole(thing):
+    if word(thing + TYPE) != word(table + ARRAY) or dtype_of(thing) != word(row + TAKES):
         return 0, 0
-    if same_shape(thing, whole):
+    fits = same_shape(thing, whole)
+    if fits and is_whole(thing):
         return word(thing + DATA), word(row + SIZE)
-    return (0 if word(thing + NDIM) & INT or word(row + BESIDE) == ARRAYS else word(thing + DATA)), 0
+    alone = (fits or not word(thing + NDIM) & INT) and is_repeated(thing) and word(row + BESIDE) != ARRAYS
+    return (word(thing + DATA) if alone else 0), 0
 
 
 def piece(record, start, stop):
@@ -134,7 +145,8 @@ def filled(table, row, places, steps, n, out):
         run(word(row + LOOP), word(row + HANDED), places, n, steps)
         return out
     record = kept((word(row + LOOP), word(row + HANDED), *places, *steps))
-    if shared(word(table + TEAM), word(table + START), word(table + DO), record, n, PIECE // cost):
+    pieces = (n * cost // PIECE + 1) & ~1  # an even number, as most machines have of cores
+    if shared(word(table + TEAM), word(table + START), word(table + DO), record, n, (n + pieces - 1) // pieces):
         return out
     Py_DecRef(out)
     return ZERO
@@ -159,7 +171,7 @@ def of_two(table, x, y, condition):
     """The result of a loop that takes x and y, and before them a condition, if that is one, of the shape of the result; 0: an error is set.
     NOT_PLAIN: the loop doesn't take them."""
     whole = leading(table, x, y)
-    row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) and is_whole(whole) else 0
+    row = row_of(table, dtype_of(whole)) if word(whole + TYPE) == word(table + ARRAY) else 0
     if not row or (condition and not same_shape(condition, whole)):
         return NOT_PLAIN
     value = number_of(table, x, y)
@@ -214,8 +226,9 @@ def chosen(arrays, sizes, steps, data):
             b = y[i]
             out[i] = a if holds[i] else b
     else:
+        a, b = x[0], y[0]
         for i in range(n):
-            out[i] = x[0] if holds[i] else y[0]
+            out[i] = a if holds[i] else b
 
 
 def direct(ufunc, gives=None):

@@ -32,9 +32,8 @@ MEDIUM = 512
 HUGE = 1 << 18
 
 #: and elements times passes saved (`Program.saves`) from which on it is: below, the start of a program (3 us) costs more.
-#: us, NumPy / program: tanh's rule (saves 2) 4096: 2.9 / 3.9, 16384: 5.8 / 5.1, 10**6: 300 / 160;
-#: relu's (saves 5) 4096: 6.2 / 3.9, 16384: 18 / 5, 10**6: 3980 / 174
-WORTH = 1 << 14
+#: us, NumPy / program: tanh's rule (saves 2) 8192: 2.5 / 3, 16384: 4 / 3.4, 65536: 14 / 6.8; that of silu (4) 8192: 6.4 / 4.6
+WORTH = 1 << 15
 
 #: elements that a formula has processed before its loops are compiled (0.2 s each, or 10 ms from the cache on disk)
 EARNED = 1 << 22
@@ -91,9 +90,8 @@ QUICK = {
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.logical_and, np.logical_or, np.logical_xor, np.logical_not),
 }
-#: slow in NumPy, and how many passes of another they take (10**5 elements, us: where 350, ours 20; maximum with a number 38,
-#: logical_and 88, sign 43)
-SLOW = dict.fromkeys(LOGICAL, 4) | {np.where: 5, np.sign: 2, np.maximum: 2, np.minimum: 2}
+#: slow in NumPy, and how many passes of another they take (10**4 elements, us: add 0.8, sign 3.6, maximum with a number 3.2)
+SLOW = {np.sign: 4, np.maximum: 4, np.minimum: 4}
 
 
 @cache
@@ -309,14 +307,16 @@ class Fused:
         self.seen += size
         if size < self.least or self.seen < EARNED:
             return self.formula(*values, **metadata)
+        for i, a in enumerate(arrays):
+            if not a.flags.carray:  # writeable, too, or Numba would compile anew
+                if any(a.strides) or not any(b.shape == a.shape and b.flags.carray for b in arrays):
+                    return self.formula(*values, **metadata)
+                arrays[i], shape = a[(slice(1),) * a.ndim].copy(), None  # one number, expanded, as the gradient of a sum is
         if shape is None:
             roles = roles_of(tuple([a.shape for a in arrays]))
         program = self.program(values, metadata, roles) if roles or shape is not None else None
         if program is None or size < program.least:
             return self.formula(*values, **metadata)
-        for a in arrays:
-            if not a.flags.carray:  # writeable, too, or Numba would compile anew
-                return self.formula(*values, **metadata)
         return program(arrays)
 
     def program(self, values, metadata, roles=None):
@@ -341,6 +341,11 @@ class Fused:
             return Program(result, inputs, number, roles)
         except (TypeError, AttributeError, OverflowError):  # not elementwise arithmetic, or a number that is no element
             return None
+
+
+def for_large(formula):
+    """`Fused(formula)`; `lambda g: g` itself."""
+    return formula if getattr(formula, "__code__", for_large.__code__).co_code == (lambda g: g).__code__.co_code else Fused(formula)
 
 
 class OneKernel:

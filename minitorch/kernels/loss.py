@@ -1,5 +1,5 @@
-"""Losses of an input and a target in one pass each way. What a loss of this `kind` is, `value` and `slope`, `binary_value` and
-`binary_slope` say for one element."""
+"""Losses of an input and a target in one pass each way. What a loss of this `kind` is, `value` and `slope`, `binary_total` and
+`binary_slope` say."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .jit import kernel
 from .layout import DATA, DOUBLE, INT, NDIM, SHAPE, SINGLE, TYPE
 from .logarithm import log, log1p
 from .raw import array_at, elements, same_shape, vector, word
+from .sums import BLOCK
 from .team import ZERO, run
 
 KINDS = {"squared": 0, "absolute": 1, "huber": 2, "binary": 3, "logits": 4}
@@ -28,16 +29,21 @@ def value(kind, x, t, delta):
     return d * d if kind == SQUARED else d if kind == ABSOLUTE else m * (d - type(x)(0.5) * m)
 
 
-@kernel(inner=True)
-def binary_value(kind, x, t):
-    """A binary loss of one element; NaN for that of probabilities if x or t is outside [0, 1]."""
-    one, low = type(x)(1), type(x)(-100)
+@kernel(reorder=True, inner=True)
+def binary_total(kind, x, target):
+    """The sum of a binary loss of some elements; NaN for that of probabilities if an x or a target is outside [0, 1]."""
+    number = x.dtype.type
+    s, zero, one, low, nan = number(0), number(0), number(1), number(-100), number(math.nan)
     if kind == LOGITS:
-        return (one - t) * x - ((x if x < 0 else type(x)(0)) - log1p(exp(-abs(x))))
-    if not (t >= 0 and t <= 1):
-        return type(x)(math.nan)
-    a, b = log(x), log1p(-x)
-    return (t - one) * (low if b < low else b) - t * (low if a < low else a)
+        for i in range(x.size):
+            a = x[i]
+            s += (one - target[i]) * a - ((a if a < zero else zero) - log1p(exp(-abs(a))))
+    else:
+        for i in range(x.size):
+            t, a, b = target[i], log(x[i]), log1p(-x[i])
+            value = (t - one) * (low if b < low else b) - t * (low if a < low else a)
+            s += value if (t >= zero) & (t <= one) else nan
+    return s
 
 
 @kernel(inner=True)
@@ -67,8 +73,8 @@ def accumulate(x, target, kind, delta):
         for i in range(x.size):
             s += value(kind, x[i], target[i], delta)
     else:
-        for i in range(x.size):
-            s += binary_value(kind, x[i], target[i])
+        for start in range(0, x.size, BLOCK):
+            s += binary_total(kind, x[start : start + BLOCK], target[start : start + BLOCK])
     return s
 
 
@@ -141,7 +147,8 @@ def few_loss_backward(results, arguments, count):
 
 def loss(kind, x, target, delta, mean):
     """The sum or the mean of the losses of two arrays of one shape."""
-    s = run(accumulate, (x.ravel(), target.ravel()), (KINDS[kind], float(delta)), cost=0.05, returns=0.0)
+    cost = 0.05 if KINDS[kind] < BINARY else 0.4
+    s = run(accumulate, (x.ravel(), target.ravel()), (KINDS[kind], float(delta)), cost, 0.0)
     s = s if type(s) is float else s.sum()
     return np.asarray(s / x.size if mean else s, x.dtype)
 

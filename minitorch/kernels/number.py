@@ -190,3 +190,26 @@ def formula(of_single, of_double=None):
     if of_single.__code__.co_argcount == 1:
         return intrinsic(lambda typing_context, x: typed(x))
     return intrinsic(lambda typing_context, x, y: typed(x, y))
+
+
+if numba.config.DISABLE_JIT:
+
+    def ordered(x):
+        """A float, in the order of the floats."""
+        return x
+
+else:
+
+    @intrinsic
+    def ordered(typing_context, x):
+        """A float as a whole number, in the order of the floats; and of that the float."""
+        pairs = {types.float32: types.int32, types.float64: types.int64}
+        pairs |= {whole: number for number, whole in pairs.items()}
+
+        def generate(context, builder, signature, args):
+            word = ir.IntType(x.bitwidth)
+            bits = builder.bitcast(args[0], word)
+            turned = builder.and_(builder.ashr(bits, word(x.bitwidth - 1)), word(2 ** (x.bitwidth - 1) - 1))  # of negative ones all but the sign
+            return builder.bitcast(builder.xor(bits, turned), context.get_value_type(pairs[x]))
+
+        return pairs[x](x), generate

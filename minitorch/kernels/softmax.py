@@ -14,6 +14,7 @@ from .builtin import NOT, PyLong_AsLongLong, builtin, counted, dtype_of, given, 
 from .exponential import exp
 from .jit import kernel
 from .layout import DATA, DOUBLE, INT64, SINGLE, TYPE
+from .number import ordered
 from .raw import array_at, matrix, vector, word
 from .sums import total
 from .team import ZERO, run
@@ -207,16 +208,12 @@ def nll_backward(results, arguments, count):
 
 @kernel(inner=True)
 def largest(row):
-    """max(row), compared in four lanes; what it is if there is a NaN does not matter: it stays in the row."""
-    a = b = c = d = row[0]
-    n = row.size - row.size % 4
-    for j in range(0, n, 4):
-        w, x, y, z = row[j], row[j + 1], row[j + 2], row[j + 3]
-        a, b, c, d = w if w > a else a, x if x > b else b, y if y > c else c, z if z > d else d
-    for j in range(n, row.size):
-        a = row[j] if row[j] > a else a
-    a, b = b if b > a else a, d if d > c else c
-    return b if b > a else a
+    """max(row), compared as whole numbers, which is done in several lanes; what it is if there is a NaN does not matter: it stays in the row."""
+    high = ordered(row[0])
+    for j in range(row.size):
+        k = ordered(row[j])
+        high = k if k > high else high
+    return ordered(high)
 
 
 @kernel(reorder=True, inner=True)

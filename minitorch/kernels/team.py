@@ -319,7 +319,7 @@ def cut(context, builder, array_type, value, start, stop):
 # ---------------------------------------------------------------------- for kernels that know nothing of it
 
 #: ns of work from which on it is cut into pieces, ns of work in a piece, and the most pieces of one call
-WORTH, PIECE_NS, PIECES = 32_000, 4_000, 512
+WORTH, PIECE_NS, PIECES = 32_000, 12_000, 512
 
 
 def run(loop, arrays: tuple, numbers: tuple = (), cost: float = 0.2, returns=None):
@@ -347,7 +347,7 @@ def run_range(loop, count: int, arguments: tuple, cost: float) -> None:
 def _pieces(loop, arrays, numbers, count, ns, returns):
     if not words[SIZE]:
         start()
-    step = max(1, -(-count // max(1, min(PIECES, int(ns / PIECE_NS)))))
+    step = max(1, -(-count // max(1, min(PIECES, (int(ns / PIECE_NS) + 1) & ~1))))  # an even number, as most machines have of cores
     found = None
     if returns is not None:
         found = np.empty((-(-count // step), len(returns) if type(returns) is tuple else 1))

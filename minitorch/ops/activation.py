@@ -142,6 +142,7 @@ def hardtanh(xp, x, *, min_val=-1.0, max_val=1.0):
 @op(
     vjp=dict(x=lambda xp, g, x: g * xp.sigmoid(-x)),
     torch="nn.functional.logsigmoid",
+    fused=HOT,
     coerce=coerce.floats,
     samples=unary(),
     method=False,

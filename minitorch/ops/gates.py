@@ -152,4 +152,6 @@ def prelu(xp, x, weight):
             f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()}, and channel size = "
             f"{channels}."
         )
-    return xp.prelu_kernel(x, reshape(weight, (1, -1, *[1] * (x.ndim - 2)) if x.ndim > 1 else ()))
+    if x.ndim not in (1, 2):  # where it isn't as it is what is repeated
+        weight = reshape(weight, (1, -1, *[1] * (x.ndim - 2)) if x.ndim else ())
+    return xp.prelu_kernel(x, weight)

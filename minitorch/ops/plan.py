@@ -19,7 +19,7 @@ from ..autograd.graph import LEAF, Node, Output, next_number, released
 from ..autograd.mode import state
 from ..backends import numpy as NUMPY
 from ..dtypes import FLOATING, OF_RAW
-from ..kernels.fuse import LARGE, Fused
+from ..kernels.fuse import LARGE, for_large
 from ..tensor import Tensor, wrap
 from .generated import compiled, indented, is_large, switches
 
@@ -41,7 +41,7 @@ class Plan:
         self.wanted = [row.inputs[i] for i in self.positions]
         self.differentiable = row.recorded_inputs
         self.rules = {n: (row.vjp[n], parameters(row.vjp[n])) for n in self.wanted if n in row.vjp}
-        self.large = {} if row.plain else {f"large_{n}": Fused(rule) for n, (rule, _) in self.rules.items()}
+        self.large = {} if row.plain else {f"large_{n}": for_large(rule) for n, (rule, _) in self.rules.items()}
         self.fused = parameters(row.fused[1]) if row.fused else []
         read = [p for _, names in self.rules.values() for p in names] + self.fused
         if not self.rules:
