@@ -83,6 +83,10 @@ STEP = 32
 #: four pieces of 1024x1024 take 5% more time than two, eight 15%. So there are more, up to `MOST`, if they have so many rows or columns
 WIDE, MOST = 1024, 8
 
+#: a product that is THIN in one direction is cut into pieces of at most so many multiply-adds: these OpenBLAS computes for AVX512 without
+#: copying its operands (256x1024 @ 1024x10, its two gradients, us by one thread: 75, 105, 114; in four pieces 36, 74, 51)
+THIN, UNCOPIED = 16, 10**6
+
 #: rows of A, columns of the result, and most elements of B for which a float32 product A @ B.T is faster with B turned round before:
 #: OpenBLAS needs 7.9 us for 64x64 @ (64x64).T, and 4.9 without the .T, for which turning takes 1.5; 128x32 @ (128x32).T 37, 9.6 and 1.4
 ROWS, COLUMNS, TURNED = 32, 16, 1 << 14
@@ -182,10 +186,12 @@ def compute_rows(table):
 
 
 @kernel(inner=True)
-def pieces(m, n, products):
-    """Into how many a result (m, n) is cut in a call of so many products that is shared out."""
+def pieces(shape, products):
+    """Into how many a product (m, n, k) is cut in a call of so many that is shared out."""
+    m, n, k = shape
     whole = max(m, n)
-    return min(max((1 + products) // products, whole // WIDE), max(1, whole // STEP), MOST)
+    uncopied = m * n * k // UNCOPIED + 1 if min(m, n, k) <= THIN else ONE
+    return min(max(uncopied, (1 + products) // products, whole // WIDE), max(1, whole // STEP), MOST)
 
 
 @kernel(inner=True)
@@ -287,7 +293,7 @@ def product(results, arguments, count):
     if not out:
         return out
     work = outer * inner * m * n * k
-    parts = pieces(m, n, outer * inner) if work >= SHARED else 1
+    parts = pieces((m, n, k), outer * inner) if work >= SHARED else 1
     table, rows, team = np.empty((outer * inner * parts, ROW), np.int64), ZERO, team_of(results)
     (x_outer, x_inner), (y_outer, y_inner) = batch_strides(x, ndim), batch_strides(y, ndim)
     for i in range(outer):

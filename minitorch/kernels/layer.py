@@ -79,7 +79,7 @@ def affine(kind, shape, x, w, bias, out, team):
     """out (m, n) = x (m, k) @ w (n, k).T + bias, all by address; a bias of 0 is none. Returns whether helpers ought to be started."""
     (m, n, k), size, beta = shape, 4 if kind == SINGLE else 8, ONE if bias else ZERO
     if m * n * k >= SHARED:
-        parts = pieces(m, n, 1)
+        parts = pieces((m, n, k), 1)
         table = np.empty((parts, ROW), np.int64)
         count = put(table, ZERO, parts, (m, n, k), (PLAIN, x, k), (TRANSPOSED, w, k), out, bias, size)
         finish(team, table, count)
@@ -297,7 +297,7 @@ def linear_backward(results, arguments, count):
                 shape, a, b = (ONE, n, m), (address(ones, 0), m), (g, n)
             into = word(item(found, i) + DATA)
             if work >= SHARED:
-                rows = put(table, rows, pieces(shape[0], shape[1], 2 if i == 2 else products), shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
+                rows = put(table, rows, pieces(shape, 2 if i == 2 else products), shape, (a_kind, *a), (PLAIN, *b), into, ZERO, size)
             else:
                 product(kind, a_kind, PLAIN, shape, a, b, into, ZERO)
     if work >= SHARED:
