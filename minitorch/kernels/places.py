@@ -1,5 +1,6 @@
-"""What kernels/indexing.py does, of few elements: a built-in function each, which looks at the arrays itself and makes the result. Those
-return NotImplemented for arrays that are others, without these dimensions, not contiguous or large, and for positions that are not there."""
+"""What kernels/indexing.py does, of few float32: a built-in function each, which looks at the arrays itself and makes the result. Those
+return NotImplemented for arrays that are others, without these dimensions, not contiguous or large, and for positions that are not there.
+(Of float64, too, they would take twice the time to be compiled, 4 s.)"""
 
 from __future__ import annotations
 
@@ -32,7 +33,6 @@ from .jit import kernel
 from .layout import (
     ALIGNED,
     DATA,
-    DOUBLE,
     FLAGS,
     FLOATS,
     INT,
@@ -49,7 +49,7 @@ from .layout import (
 from .raw import elements, item, matrix, same_shape, vector, word
 from .team import ZERO, address
 
-F32, F64, U32, U64 = np.float32(0), np.float64(0), np.uint32(0), np.uint64(0)
+F32, U32, U64 = np.float32(0), np.uint32(0), np.uint64(0)
 
 #: elements, of an array and of an index, from which on threads may share the work; the most elements of a row that is put in order one by one
 LARGE, MANY = 1 << 17, 1 << 15
@@ -103,25 +103,25 @@ def covers(x, index, dim):
 
 
 @kernel(inner=True)
-def kind_to_copy(x):
-    """The kind of dtype of floats that are contiguous, or one in memory, as `blank` ones; 0: they are others, or many."""
-    kind, size, one = word(dtype_of(x) + KIND), elements(x), word(x + FLAGS) & ALIGNED == ALIGNED
+def can_be_copied(x):
+    """Whether they are few float32 that are contiguous, or one in memory, as `blank` ones."""
+    size, one = elements(x), word(x + FLAGS) & ALIGNED == ALIGNED
     for d in range(word(x + NDIM) & INT):
         one &= word(word(x + STRIDES) + 8 * d) == 0
     fine = (one or word(x + FLAGS) & READABLE == READABLE) and 0 < size < LARGE
-    return kind if fine and kind in (SINGLE, DOUBLE) else ZERO
+    return fine and word(dtype_of(x) + KIND) == SINGLE
 
 
 @kernel(inner=True)
-def copied(x, kind):
+def copied(x):
     """A new array of such elements; 0: there is no memory."""
     out, size = new_array(word(x + TYPE), dtype_of(x), word(x + NDIM) & INT, word(x + SHAPE)), elements(x)
     if out and word(x + FLAGS) & READABLE == READABLE:
-        memcpy(word(out + DATA), word(x + DATA), size * (4 if kind == SINGLE else 8))
-    elif out and kind == SINGLE:
-        vector(word(out + DATA), size, F32)[:] = vector(word(x + DATA), 1, F32)[0]
+        memcpy(word(out + DATA), word(x + DATA), size * 4)
     elif out:
-        vector(word(out + DATA), size, F64)[:] = vector(word(x + DATA), 1, F64)[0]
+        number, numbers = vector(word(x + DATA), 1, F32)[0], vector(word(out + DATA), size, F32)
+        for i in range(size):
+            numbers[i] = number
     return out
 
 
@@ -141,19 +141,16 @@ def put(results, arguments, count):
     if word(x + TYPE) != item(results, 1):
         return given(results, NOT)
     dim, how = dimension(x, word(arguments + 24)), PyLong_AsLongLong(word(arguments + 32))
-    kind, (before, n, after) = kind_to_copy(x), around(x, dim)
-    if not kind or n < 0 or kind_of(index, x) != INT64 or kind_of(source, x) != kind:
+    before, n, after = around(x, dim)
+    if not can_be_copied(x) or n < 0 or kind_of(index, x) != INT64 or kind_of(source, x) != SINGLE:
         return given(results, NOT)
     if not covers(x, index, dim) or not same_shape(source, index) or elements(index) >= MANY:
         return given(results, NOT)
-    out, row, width = copied(x, kind), n * after, elements(index) // before
+    out, row, width = copied(x), n * after, elements(index) // before
     if not out:
         return out
     places = matrix(word(index + DATA), before, width, U64)
-    if kind == SINGLE:
-        done = put_elements(places, matrix(word(out + DATA), before, row, F32), matrix(word(source + DATA), before, width, F32), after, how)
-    else:
-        done = put_elements(places, matrix(word(out + DATA), before, row, F64), matrix(word(source + DATA), before, width, F64), after, how)
+    done = put_elements(places, matrix(word(out + DATA), before, row, F32), matrix(word(source + DATA), before, width, F32), after, how)
     return finished(results, out, done)
 
 
@@ -164,8 +161,8 @@ def take(results, arguments, count):
     if word(x + TYPE) != item(results, 1):
         return given(results, NOT)
     dim = dimension(x, word(arguments + 16))
-    kind, (before, n, after) = kind_of(x, x), around(x, dim)
-    if (kind != SINGLE and kind != DOUBLE) or n < 0 or kind_of(index, x) != INT64 or not covers(x, index, dim):
+    before, n, after = around(x, dim)
+    if kind_of(x, x) != SINGLE or n < 0 or kind_of(index, x) != INT64 or not covers(x, index, dim):
         return given(results, NOT)
     if not 0 < elements(index) < MANY:
         return given(results, NOT)
@@ -173,10 +170,7 @@ def take(results, arguments, count):
     if not out:
         return out
     places = matrix(word(index + DATA), before, width, U64)
-    if kind == SINGLE:
-        done = take_elements(places, matrix(word(out + DATA), before, width, F32), matrix(word(x + DATA), before, row, F32), after)
-    else:
-        done = take_elements(places, matrix(word(out + DATA), before, width, F64), matrix(word(x + DATA), before, row, F64), after)
+    done = take_elements(places, matrix(word(out + DATA), before, width, F32), matrix(word(x + DATA), before, row, F32), after)
     return finished(results, out, done)
 
 
@@ -197,20 +191,17 @@ def add_parts(results, arguments, count):
     if word(x + TYPE) != item(results, 1):
         return given(results, NOT)
     dim = dimension(x, word(arguments + 24))
-    kind, (before, n, after) = kind_to_copy(x), around(x, dim)
-    if not kind or n < 0 or kind_of(index, x) != INT64 or kind_of(source, x) != kind:
+    before, n, after = around(x, dim)
+    if not can_be_copied(x) or n < 0 or kind_of(index, x) != INT64 or kind_of(source, x) != SINGLE:
         return given(results, NOT)
     _, parts, beside = around(source, dim)
     if word(index + NDIM) & INT != 1 or extent(index, 0) != parts or beside != after or not covers(x, source, dim) or elements(source) >= MANY:
         return given(results, NOT)
-    out, row = copied(x, kind), n * after
+    out, row = copied(x), n * after
     if not out:
         return out
     places = vector(word(index + DATA), parts, U64)
-    if kind == SINGLE:
-        done = add_slices(matrix(word(source + DATA), before, parts * after, F32), matrix(word(out + DATA), before, row, F32), places, after)
-    else:
-        done = add_slices(matrix(word(source + DATA), before, parts * after, F64), matrix(word(out + DATA), before, row, F64), places, after)
+    done = add_slices(matrix(word(source + DATA), before, parts * after, F32), matrix(word(out + DATA), before, row, F32), places, after)
     return finished(results, out, done)
 
 
@@ -221,8 +212,8 @@ def take_parts(results, arguments, count):
     if word(x + TYPE) != item(results, 1):
         return given(results, NOT)
     dim = dimension(x, word(arguments + 16))
-    kind, (before, n, after) = kind_of(x, x), around(x, dim)
-    if (kind != SINGLE and kind != DOUBLE) or n < 0 or kind_of(index, x) != INT64 or word(index + NDIM) & INT != 1:
+    before, n, after = around(x, dim)
+    if kind_of(x, x) != SINGLE or n < 0 or kind_of(index, x) != INT64 or word(index + NDIM) & INT != 1:
         return given(results, NOT)
     parts, row = extent(index, 0), n * after
     if elements(x) == 0 or before * parts * after >= MANY:
@@ -230,10 +221,7 @@ def take_parts(results, arguments, count):
     out, places = new_along(x, dtype_of(x), dim, parts), vector(word(index + DATA), parts, U64)
     if not out:
         return out
-    if kind == SINGLE:
-        done = take_slices(matrix(word(x + DATA), before, row, F32), matrix(word(out + DATA), before, parts * after, F32), places, after)
-    else:
-        done = take_slices(matrix(word(x + DATA), before, row, F64), matrix(word(out + DATA), before, parts * after, F64), places, after)
+    done = take_slices(matrix(word(x + DATA), before, row, F32), matrix(word(out + DATA), before, parts * after, F32), places, after)
     return finished(results, out, done)
 
 
