@@ -1,6 +1,7 @@
 """Ufuncs called without NumPy's part, and kernels as built-in functions: the same results, errors and references as of NumPy's calls."""
 
 import itertools
+import os
 import subprocess
 import sys
 import tracemalloc
@@ -283,3 +284,22 @@ def test_a_training_step_leaves_nothing_behind():
                 model(x).sum().item()
 
     assert kept_by(steps) < 10_000
+
+
+def test_where_there_can_be_no_team(tmp_path):
+    """On another system than Linux a large update, and a large exp, are the caller's own; nothing is started."""
+    program = (
+        "import sys, numba, numpy as np\n"
+        "system, sys.platform = sys.platform, 'other'\n"
+        "from minitorch.kernels import team\n"
+        "sys.platform = system\n"
+        "import minitorch as torch\n"
+        "w = torch.ones(10**6, requires_grad=True)\n"
+        "w.grad = torch.ones(10**6)\n"
+        "optimizer = torch.optim.SGD([w], lr=0.5)\n"
+        "optimizer.step(); optimizer.step()\n"
+        "print(w.sum().item(), torch.exp(w).sum().item() == 10**6, team.words[team.SIZE])\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}  # what is compiled there knows of no team
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.stdout == "0.0 True 0\n", done.stderr

@@ -276,7 +276,9 @@ def test_what_goes_to_a_kernel(monkeypatch):
     for p in leaves:
         p.grad = minitorch.ones(p.shape)
     optimizer = mine.Adam(leaves)
-    assert step_file.GroupStep(optimizer, optimizer.param_groups[0]).fused
+    step = step_file.GroupStep(optimizer, optimizer.param_groups[0])
+    assert step.fused
+    assert sum(p.size for p in step.arrays[:: step.layout.columns]) == 11
     monkeypatch.setattr(step_file, "FLOATS", {})
     assert not step_file.GroupStep(optimizer, optimizer.param_groups[0]).fused
     optimizer.step()

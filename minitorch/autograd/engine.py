@@ -18,7 +18,7 @@ from ..tensor import Tensor, wrap
 from .graph import Node, Output, hooked_leaves
 from .hooks import copy_of, run_post_hooks, run_pre_hooks, run_tensor_hooks
 from .mode import INFERENCE, silent
-from .shapes import summed
+from .shapes import sum_to, summed
 
 #: functions `(node, g, call) -> gradients` around every node's rules: profiler, anomaly detection. Innermost last.
 watchers: list = []
@@ -271,12 +271,9 @@ def fit(g, shape, dtype, node, create_graph):
 
 
 def unbroadcast(xp, g, shape, node):
-    dims = summed(tuple(g.shape), shape)
-    if dims is None:
+    if summed(tuple(g.shape), shape) is None:
         raise RuntimeError(
             f"Function {node.name()} returned an invalid gradient: got {list(g.shape)} but expected shape compatible with "
             f"{list(shape)}"
         )
-    if dims:
-        g = xp.sum(g, dim=dims)
-    return xp.reshape(g, shape=shape) if tuple(g.shape) != shape else g
+    return sum_to(xp, g, shape)

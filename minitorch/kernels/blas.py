@@ -23,8 +23,8 @@ from numba.core import types
 from . import team
 from .builtin import NOT, Py_DecRef, PyObject_CallNoArgs, builtin, dtype_of, given, kept, memcpy, new_array
 from .jit import kernel
-from .layout import ALIGNED, DATA, DOUBLE, FLAGS, INT, KIND, NDIM, SHAPE, SINGLE, STRIDES, TYPE
-from .raw import item, vector, word
+from .layout import ALIGNED, DATA, DOUBLE, FLAGS, INT, NDIM, SHAPE, SINGLE, STRIDES, TYPE
+from .raw import item, kind_of, vector, word
 from .team import I32, I64, ONE, SIZE, ZERO, address, load, share
 
 # ---------------------------------------------------------------------- functions of C
@@ -273,8 +273,8 @@ def product(results, arguments, count):
     """(x, y): x @ y of two matrices, or two batches of one shape, float32 or float64. None: BLAS cannot read the matrices as they lie.
     NotImplemented for others. (It keeps Python's lock: another thread must find OpenBLAS's number of threads as it was.)"""
     x, y = word(arguments), word(arguments + 8)
-    ndim, kind, shape = word(x + NDIM) & INT, word(dtype_of(x) + KIND), word(x + SHAPE)
-    if word(x + TYPE) != word(y + TYPE) or (kind != SINGLE and kind != DOUBLE) or word(dtype_of(y) + KIND) != kind:
+    ndim, kind, shape = word(x + NDIM) & INT, kind_of(x), word(x + SHAPE)
+    if word(x + TYPE) != word(y + TYPE) or (kind != SINGLE and kind != DOUBLE) or kind_of(y) != kind:
         return given(results, NOT)
     if ndim < 2 or ndim > 4 or word(y + NDIM) & INT != ndim:
         return given(results, NOT)

@@ -23,8 +23,8 @@ from numba.extending import intrinsic
 
 from . import team
 from .jit import c_function, kernel
-from .layout import DATA, DTYPE, KIND, SINGLE, TYPE
-from .raw import item, vector, word
+from .layout import DATA, DTYPE, INT, NDIM, SINGLE, TYPE
+from .raw import item, kind_of, vector, word
 
 FASTCALL, KEYWORDS = 0x80, 0x02
 WORD = types.int64
@@ -103,22 +103,35 @@ def dtype_of(array):
 def new_number(like, value):
     """A new array of no dimensions, of the type of another of float32 or float64."""
     out = new_array(word(like + TYPE), dtype_of(like), 0, like)
-    if out and word(dtype_of(like) + KIND) == SINGLE:
+    if out and kind_of(like) == SINGLE:
         vector(word(out + DATA), 1, np.float32(0))[0] = np.float32(value)
     elif out:
         vector(word(out + DATA), 1, np.float64(0))[0] = value
     return out
 
 
-TEAM_SIZE, SIZE_OF_WORDS = team.SIZE, len(team.words)
+@kernel(inner=True)
+def is_number_of(g, like):
+    """Whether an object is an array of no dimensions, of the class and type of another. (A gradient may also be a scalar of NumPy's.)"""
+    return word(g + TYPE) == word(like + TYPE) and not word(g + NDIM) & INT and kind_of(g) == kind_of(like)
+
+
+@kernel(inner=True)
+def number_of(array):
+    """The number of such an array of float32 or float64."""
+    place = word(array + DATA)
+    return np.float64(vector(place, 1, np.float32(0))[0]) if kind_of(array) == SINGLE else vector(place, 1, np.float64(0))[0]
+
+
+TEAM_SIZE, AVAILABLE, SIZE_OF_WORDS = team.SIZE, team.available, len(team.words)
 
 
 @kernel(inner=True)
 def shared(place, start, function, args, count, step):
-    """`count` elements in pieces of `step` by the team, while other threads of Python may run; `place` and `start` are where those two of
-    team.py are. False: the team couldn't be started, and Python's error is set."""
+    """`count` elements in pieces of `step` by the team, if there can be one, while other threads of Python may run; `place` and `start` are
+    where those two of team.py are. False: the team couldn't be started, and Python's error is set."""
     words = vector(word(word(place + DATA)), SIZE_OF_WORDS, team.ZERO)
-    if not team.load(words, TEAM_SIZE):
+    if AVAILABLE and not team.load(words, TEAM_SIZE):
         nothing = PyObject_CallNoArgs(start)
         if not nothing:
             return False

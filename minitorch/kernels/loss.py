@@ -7,7 +7,18 @@ import math
 
 import numpy as np
 
-from .builtin import NOT, PyFloat_AsDouble, PyLong_AsLongLong, builtin, dtype_of, given, new_array, new_number
+from .builtin import (
+    NOT,
+    PyFloat_AsDouble,
+    PyLong_AsLongLong,
+    builtin,
+    dtype_of,
+    given,
+    is_number_of,
+    new_array,
+    new_number,
+    number_of,
+)
 from .exponential import exp
 from .fuse import LARGE
 from .jit import kernel
@@ -123,21 +134,16 @@ def few_loss(results, arguments, count):
 def few_loss_backward(results, arguments, count):
     """(g, x, target, kind, delta, scale, n): `loss_backward` of g * scale / n; g of no dimensions."""
     dtype, n, x, target = few(arguments + 8, arguments + 16)
-    like = word(arguments + 8)
-    if not dtype or word(word(arguments) + TYPE) != word(like + TYPE):  # g may be a scalar of NumPy's
-        return given(results, NOT)
-    _, g, _, g_kind, g_ndim = array_at(arguments)
-    if g_ndim or g_kind != dtype:
+    g, like = word(arguments), word(arguments + 8)
+    if not dtype or not is_number_of(g, like):
         return given(results, NOT)
     kind, delta = PyLong_AsLongLong(word(arguments + 24)), PyFloat_AsDouble(word(arguments + 32))
     scale, by = PyFloat_AsDouble(word(arguments + 40)), PyFloat_AsDouble(word(arguments + 48))
-    dx = new_array(word(like + TYPE), dtype_of(like), word(like + NDIM) & INT, word(like + SHAPE))
+    dx, factor = new_array(word(like + TYPE), dtype_of(like), word(like + NDIM) & INT, word(like + SHAPE)), number_of(g) * scale / by
     if dx and dtype == SINGLE:
         one = np.float32(0)
-        factor = np.float64(vector(g, 1, one)[0]) * scale / by
         slopes(vector(x, n, one), vector(target, n, one), vector(word(dx + DATA), n, one), kind, factor, delta)
     elif dx:
-        factor = vector(g, 1, 0.0)[0] * scale / by
         slopes(vector(x, n, 0.0), vector(target, n, 0.0), vector(word(dx + DATA), n, 0.0), kind, factor, delta)
     return dx
 

@@ -38,7 +38,6 @@ from .layout import (
     INT,
     INT64,
     ITEMS,
-    KIND,
     NDIM,
     READABLE,
     SHAPE,
@@ -46,7 +45,7 @@ from .layout import (
     STRIDES,
     TYPE,
 )
-from .raw import elements, item, matrix, same_shape, vector, word
+from .raw import elements, item, kind_of, matrix, same_shape, vector, word
 from .team import ZERO, address
 
 F32, U32, U64 = np.float32(0), np.uint32(0), np.uint64(0)
@@ -63,10 +62,10 @@ TRUE, FALSE, INDEX = 2, 3, 4
 
 
 @kernel(inner=True)
-def kind_of(array, x):
+def kind_beside(array, x):
     """The kind of dtype of a contiguous array of x's class; 0: it is none."""
     fine = word(array + TYPE) == word(x + TYPE) and word(array + FLAGS) & READABLE == READABLE
-    return word(dtype_of(array) + KIND) if fine else ZERO
+    return kind_of(array) if fine else ZERO
 
 
 @kernel(inner=True)
@@ -109,7 +108,7 @@ def can_be_copied(x):
     for d in range(word(x + NDIM) & INT):
         one &= word(word(x + STRIDES) + 8 * d) == 0
     fine = (one or word(x + FLAGS) & READABLE == READABLE) and 0 < size < LARGE
-    return fine and word(dtype_of(x) + KIND) == SINGLE
+    return fine and kind_of(x) == SINGLE
 
 
 @kernel(inner=True)
@@ -142,7 +141,7 @@ def put(results, arguments, count):
         return given(results, NOT)
     dim, how = dimension(x, word(arguments + 24)), PyLong_AsLongLong(word(arguments + 32))
     before, n, after = around(x, dim)
-    if not can_be_copied(x) or n < 0 or kind_of(index, x) != INT64 or kind_of(source, x) != SINGLE:
+    if not can_be_copied(x) or n < 0 or kind_beside(index, x) != INT64 or kind_beside(source, x) != SINGLE:
         return given(results, NOT)
     if not covers(x, index, dim) or not same_shape(source, index) or elements(index) >= MANY:
         return given(results, NOT)
@@ -162,7 +161,7 @@ def take(results, arguments, count):
         return given(results, NOT)
     dim = dimension(x, word(arguments + 16))
     before, n, after = around(x, dim)
-    if kind_of(x, x) != SINGLE or n < 0 or kind_of(index, x) != INT64 or not covers(x, index, dim):
+    if kind_beside(x, x) != SINGLE or n < 0 or kind_beside(index, x) != INT64 or not covers(x, index, dim):
         return given(results, NOT)
     if not 0 < elements(index) < MANY:
         return given(results, NOT)
@@ -192,7 +191,7 @@ def add_parts(results, arguments, count):
         return given(results, NOT)
     dim = dimension(x, word(arguments + 24))
     before, n, after = around(x, dim)
-    if not can_be_copied(x) or n < 0 or kind_of(index, x) != INT64 or kind_of(source, x) != SINGLE:
+    if not can_be_copied(x) or n < 0 or kind_beside(index, x) != INT64 or kind_beside(source, x) != SINGLE:
         return given(results, NOT)
     _, parts, beside = around(source, dim)
     if word(index + NDIM) & INT != 1 or extent(index, 0) != parts or beside != after or not covers(x, source, dim) or elements(source) >= MANY:
@@ -213,7 +212,7 @@ def take_parts(results, arguments, count):
         return given(results, NOT)
     dim = dimension(x, word(arguments + 16))
     before, n, after = around(x, dim)
-    if kind_of(x, x) != SINGLE or n < 0 or kind_of(index, x) != INT64 or word(index + NDIM) & INT != 1:
+    if kind_beside(x, x) != SINGLE or n < 0 or kind_beside(index, x) != INT64 or word(index + NDIM) & INT != 1:
         return given(results, NOT)
     parts, row = extent(index, 0), n * after
     if elements(x) == 0 or before * parts * after >= MANY:
@@ -259,7 +258,7 @@ def first(results, arguments, count):
     dim, k = dimension(x, word(arguments + 8)), PyLong_AsLongLong(word(arguments + 24))
     (before, n, after), size = around(x, dim), elements(x)
     one_by_one, known = size * k < DEAR, descending or word(arguments + 16) == item(results, FALSE)
-    if not known or kind_of(x, x) != SINGLE or not 0 < k <= n or size >= MANY or not (one_by_one or (after == 1 and k <= FEW and n >= OF * k)):
+    if not known or kind_beside(x, x) != SINGLE or not 0 < k <= n or size >= MANY or not (one_by_one or (after == 1 and k <= FEW and n >= OF * k)):
         return given(results, NOT)
     found = PyTuple_New(2)
     for i in range(2 if found else 0):

@@ -77,8 +77,14 @@ def same_shape(a, b):
 
 
 @kernel(inner=True)
+def kind_of(array):
+    """The kind of an array's dtype, as layout.py has it."""
+    return word(word(array + DTYPE) + KIND)
+
+
+@kernel(inner=True)
 def array_at(place):
     """The array of a tuple at this address: its type, data, shape, kind of dtype, and number of dimensions (-1: not contiguous)."""
     array = word(place)
     ndim = word(array + NDIM) & INT if word(array + FLAGS) & READABLE == READABLE else -np.int64(1)
-    return word(array + TYPE), word(array + DATA), word(array + SHAPE), word(word(array + DTYPE) + KIND), ndim
+    return word(array + TYPE), word(array + DATA), word(array + SHAPE), kind_of(array), ndim

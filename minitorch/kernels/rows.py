@@ -23,7 +23,7 @@ from .builtin import (
     shared,
 )
 from .jit import kernel
-from .layout import DATA, DOUBLE, DTYPE, FLAGS, ITEMS, KIND, READABLE, SINGLE, WRITABLE
+from .layout import DATA, DOUBLE, FLAGS, ITEMS, READABLE, SINGLE, WRITABLE
 from .objects import (
     PyDict_GetItem,
     PyFloat_FromDouble,
@@ -33,7 +33,7 @@ from .objects import (
     length,
     list_item,
 )
-from .raw import elements, item, same_shape, vector, word
+from .raw import elements, item, kind_of, same_shape, vector, word
 from .team import ZERO
 
 #: of a table, an array of words: where `Tensor`, `ndarray`, `list`, the int 1 are; the places of a tensor's slots; arrays of
@@ -53,11 +53,6 @@ WORTH, PIECE, PIECES = 1000 * team.WORTH, 1000 * team.PIECE_NS, team.PIECES
 def is_plain(array, ndarray, kind, flags):
     """Whether an object is a `numpy.ndarray` with these flags and a dtype of this kind."""
     return is_exactly(array, ndarray) and word(array + FLAGS) & flags == flags and kind_of(array) == kind
-
-
-@kernel(inner=True)
-def kind_of(array):
-    return word(word(array + DTYPE) + KIND)
 
 
 @kernel(inner=True)

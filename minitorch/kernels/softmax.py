@@ -10,7 +10,18 @@ import math
 
 import numpy as np
 
-from .builtin import NOT, PyLong_AsLongLong, builtin, counted, dtype_of, given, new_matrix, new_number
+from .builtin import (
+    NOT,
+    PyLong_AsLongLong,
+    builtin,
+    counted,
+    dtype_of,
+    given,
+    is_number_of,
+    new_matrix,
+    new_number,
+    number_of,
+)
 from .exponential import exp
 from .jit import kernel
 from .layout import DATA, DOUBLE, INT64, SINGLE, TYPE
@@ -134,19 +145,16 @@ def few_cross_entropy(results, arguments, count):
 def few_cross_entropy_backward(results, arguments, count):
     """(g, x, target, ignore_index): `cross_entropy_backward`; g of no dimensions."""
     kind, n, c, data, target = few(arguments + 8, arguments + 16)
-    x, ignore = word(arguments + 8), PyLong_AsLongLong(word(arguments + 24))
-    if not kind or word(word(arguments) + TYPE) != word(x + TYPE):  # g may be a scalar of NumPy's
-        return given(results, NOT)
-    _, g, _, g_kind, g_ndim = array_at(arguments)
-    if g_ndim or g_kind != kind:
+    g, x, ignore = word(arguments), word(arguments + 8), PyLong_AsLongLong(word(arguments + 24))
+    if not kind or not is_number_of(g, x):
         return given(results, NOT)
     dx = new_matrix(word(x + TYPE), dtype_of(x), n, c)
     if dx and kind == SINGLE:
         one = np.float32(0)
-        subtract_one_hot(matrix(data, n, c, one), target, matrix(word(dx + DATA), n, c, one), ignore, np.float64(vector(g, 1, one)[0]), -1)
+        subtract_one_hot(matrix(data, n, c, one), target, matrix(word(dx + DATA), n, c, one), ignore, number_of(g), -1)
     elif dx:
         one = 0.0
-        subtract_one_hot(matrix(data, n, c, one), target, matrix(word(dx + DATA), n, c, one), ignore, vector(g, 1, one)[0], -1)
+        subtract_one_hot(matrix(data, n, c, one), target, matrix(word(dx + DATA), n, c, one), ignore, number_of(g), -1)
     return dx
 
 
@@ -193,13 +201,13 @@ def nll(results, arguments, count):
 def nll_backward(results, arguments, count):
     """(dx, target, g): dx, in which are zeros, with the derivative of `nll` times g, of no dimensions, in its places"""
     kind, n, c, data, target = labelled(arguments, arguments + 8)
-    _, g, _, g_kind, g_ndim = array_at(arguments + 16)
-    if not kind or g_ndim or g_kind != kind:
+    g = word(arguments + 16)
+    if not kind or not is_number_of(g, word(arguments)):
         return given(results, NOT)
     if kind == SINGLE:
-        put_chosen(matrix(data, n, c, np.float32(0)), target, vector(g, 1, np.float32(0))[0] / np.float32(-n))
+        put_chosen(matrix(data, n, c, np.float32(0)), target, np.float32(number_of(g)) / np.float32(-n))
     else:
-        put_chosen(matrix(data, n, c, np.float64(0)), target, vector(g, 1, np.float64(0))[0] / -n)
+        put_chosen(matrix(data, n, c, np.float64(0)), target, number_of(g) / -n)
     return counted(word(arguments))
 
 

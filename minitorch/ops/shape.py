@@ -6,6 +6,7 @@ import math
 from itertools import accumulate
 
 from .. import dtypes
+from ..autograd.shapes import sum_to
 from ..autograd.views import replay
 from ..tensor import Tensor, wrap_dim
 from . import coerce
@@ -96,7 +97,7 @@ def permute(xp, x, *, dims):
 
 
 @op(
-    vjp=dict(x=lambda xp, g, x_shape: _sum_to(xp, g, tuple(x_shape))),
+    vjp=dict(x=lambda xp, g, x_shape: sum_to(xp, g, tuple(x_shape))),
     torch="Tensor.expand",
     varargs="size",
     samples=calls((((3, 1), Value((3, 4))), {}), (((4,), Value((3, -1))), {}), (((), Value((2, 3))), {})),
@@ -124,13 +125,6 @@ def expand(xp, x, *, size):
             )
         target.append(have if n == -1 else int(n))
     return xp.expand(x, size=tuple(target))
-
-
-def _sum_to(xp, g, shape):
-    extra = len(g.shape) - len(shape)
-    dims = [i for i, n in enumerate(g.shape) if i < extra or (shape[i - extra] == 1 and n != 1)]
-    g = xp.sum(g, dim=tuple(dims), keepdim=True) if dims else g
-    return xp.reshape(g, shape=shape) if extra else g
 
 
 @op(
